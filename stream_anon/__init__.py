@@ -1,0 +1,42 @@
+"""stream_anon hides faces in video, on an ordinary CPU, and fails closed.
+
+    import stream_anon
+    stream_anon.redact("in.mp4", "out.mp4", scope="head")
+"""
+
+from __future__ import annotations
+
+from stream_anon._api import redact
+from stream_anon.config import Settings, load_settings
+from stream_anon.errors import (
+    ConfigError,
+    DiskFullError,
+    ModelError,
+    OutputExistsError,
+    ParserError,
+    ScopeError,
+    SinkError,
+    SourceError,
+    StalledError,
+    StreamAnonError,
+)
+from stream_anon.report import Summary
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigError",
+    "DiskFullError",
+    "ModelError",
+    "OutputExistsError",
+    "ParserError",
+    "ScopeError",
+    "Settings",
+    "SinkError",
+    "SourceError",
+    "StalledError",
+    "StreamAnonError",
+    "Summary",
+    "load_settings",
+    "redact",
+]

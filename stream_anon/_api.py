@@ -1,0 +1,74 @@
+"""The call that most programs need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from stream_anon.build import redact_file
+from stream_anon.config import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+
+    from stream_anon.report import Summary
+
+
+def redact(
+    source: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    scope: str | list[str] | None = None,
+    method: Literal["blur", "pixelate", "fill"] | None = None,
+    audio: Literal["drop", "copy", "disguise"] | None = None,
+    overwrite: bool | None = None,
+    config: str | PathLike[str] | None = None,
+    settings: dict[str, object] | None = None,
+    report: str | PathLike[str] | None = None,
+    tracks: str | PathLike[str] | None = None,
+    export_tracks: str | PathLike[str] | None = None,
+    on_progress: Callable[[Summary], None] | None = None,
+) -> Summary:
+    """Hide the faces in a recorded video or a picture.
+
+    Args:
+        source: the input, anything that FFmpeg reads.
+        output: the output; its ending chooses the container.
+        scope: what to hide: `face`, `head`, a label or a list of labels.
+        method: how to hide it.
+        audio: what to do with the sound; dropped by default.
+        overwrite: replace an existing output.
+        config: a TOML file with settings.
+        settings: any other setting by its dotted path, such as `{"output.quality": 23}`.
+        report: write the record of the run here, as JSON.
+        tracks: hide what this tracks file says instead of looking for faces.
+        export_tracks: write what was hidden here, as JSON to edit.
+        on_progress: called after each frame with the counts so far.
+
+    Returns:
+        Counts of the run. `complete` is False where part of the input could not be decoded.
+
+    Raises:
+        StreamAnonError: one of its kinds; there is then no output under its name.
+    """
+    overrides: dict[str, object] = {
+        **(settings or {}),
+        "redaction.scope": scope,
+        "redaction.method": method,
+        "output.audio": audio,
+        "output.overwrite": overwrite,
+    }
+    return redact_file(
+        Path(source),
+        Path(output),
+        load_settings(_path(config), overrides),
+        report=_path(report),
+        tracks=_path(tracks),
+        export_tracks=_path(export_tracks),
+        on_progress=on_progress,
+    )
+
+
+def _path(name: str | PathLike[str] | None) -> Path | None:
+    return None if name is None else Path(name)

@@ -1,0 +1,1 @@
+"""What happens to the sound of a stream."""

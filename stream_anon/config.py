@@ -1,0 +1,163 @@
+"""Every setting, its range and its default; `configs/default.toml` says the same with reasons."""
+
+from __future__ import annotations
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from stream_anon.errors import ConfigError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Parsing(_Section):
+    """Which engine looks at the frames, and how closely."""
+
+    engine: Literal["auto", "centerface"] = "auto"
+    light_side: Annotated[int, Field(ge=64, le=4096)] = 384
+    deep_side: Annotated[int, Field(ge=64, le=8192)] = 1920
+    region_side: Annotated[int, Field(ge=64, le=1024)] = 160
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+
+
+class Keyframes(_Section):
+    """When the parser looks."""
+
+    interval: Annotated[int, Field(ge=1, le=120)] = 3
+    deep_interval: Annotated[float, Field(gt=0, le=60)] = 1.0
+    quiet_interval: Annotated[float, Field(gt=0, le=600)] = 10.0
+    cut: Annotated[float, Field(gt=0, le=255)] = 10.0
+    still: Annotated[float, Field(ge=0, le=64)] = 3.0
+
+
+class Masking(_Section):
+    """How sightings become masks for every frame."""
+
+    confirm_score: Share = 0.35
+    track_score: Annotated[float, Field(ge=0.05, le=1)] = 0.12
+    lookahead: Annotated[float, Field(ge=0, le=10)] = 1.0
+    linger: Annotated[float, Field(ge=0, le=10)] = 0.4
+    margin: Annotated[float, Field(ge=0, le=2)] = 0.2
+    growth: Annotated[float, Field(ge=0, le=1)] = 0.03
+    min_area: Annotated[float, Field(ge=0)] = 16.0
+    memory: Annotated[int, Field(ge=16, le=65536)] = 256
+
+
+class Redaction(_Section):
+    """What is hidden, and how."""
+
+    scope: str | list[str] = "face"
+    method: Literal["blur", "pixelate", "fill"] = "blur"
+    cells: Annotated[int, Field(ge=1, le=4)] = 4
+    color: str = "#202020"
+    edge: Annotated[float, Field(ge=0, le=1)] = 0.12
+
+    @field_validator("color")
+    @classmethod
+    def _is_color(cls, value: str) -> str:
+        digits = value.removeprefix("#")
+        if len(digits) != 6 or any(c not in "0123456789abcdefABCDEF" for c in digits):
+            raise ValueError("a colour is written #RRGGBB")
+        return f"#{digits.lower()}"
+
+
+class Output(_Section):
+    """How the redacted video is written."""
+
+    encoder: Annotated[str, Field(min_length=1)] = "auto"
+    preset: str = "veryfast"
+    quality: Annotated[int, Field(ge=0, le=63)] = 20
+    audio: Literal["drop", "copy", "disguise"] = "drop"
+    keep_subtitles: bool = False
+    overwrite: bool = False
+
+
+class Pipeline(_Section):
+    """Threads and the queues between them."""
+
+    queue: Annotated[int, Field(ge=1, le=256)] = 8
+    stall: Annotated[float, Field(gt=0, le=3600)] = 120.0
+
+
+class Settings(_Section):
+    """All settings of a run."""
+
+    parsing: Parsing = Parsing()
+    keyframes: Keyframes = Keyframes()
+    masking: Masking = Masking()
+    redaction: Redaction = Redaction()
+    output: Output = Output()
+    pipeline: Pipeline = Pipeline()
+
+
+def known_keys() -> dict[str, str]:
+    """Every setting's own name and its dotted path."""
+    return {
+        f"{section}.{key}": f"{section}.{key}"
+        for section, field in Settings.model_fields.items()
+        for key in _fields(field.annotation)
+    }
+
+
+def _fields(section: Any) -> list[str]:
+    return list(section.model_fields)
+
+
+def load_settings(path: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
+    """Defaults, then the file, then `overrides`.
+
+    Args:
+        path: a TOML file with any of the settings.
+        overrides: dotted paths such as `redaction.scope`; None values are left out.
+
+    Raises:
+        ConfigError: the file cannot be read, a key is unknown or a value is out of range.
+    """
+    values: dict[str, Any] = _read(path) if path else {}
+    for dotted, value in (overrides or {}).items():
+        if value is None:
+            continue
+        section, _, key = dotted.partition(".")
+        if not isinstance(values.setdefault(section, {}), dict):
+            break  # the file has a value where a section belongs; validation says so
+        values[section][key] = value
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, path)) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration {path} is not valid TOML: {error}") from error
+
+
+def _explain(error: ValidationError, path: Path | None) -> str:
+    """The first problem in one line, with the nearest known key for an unknown one."""
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(step) for step in first["loc"] if step not in ("str", "list[str]"))
+    where = f" in {path}" if path else ""
+    if first["type"] == "extra_forbidden":
+        sections = list(Settings.model_fields)
+        known = [*known_keys(), *sections]
+        near = get_close_matches(key, known, n=1, cutoff=0.5) or [
+            dotted for dotted in known if dotted.endswith(f".{key.rpartition('.')[2]}")
+        ]
+        hint = f"did you mean {near[0]}?" if near else f"sections are {', '.join(sections)}"
+        return f"unknown setting {key}{where}: {hint}"
+    said = first["msg"].removeprefix("Value error, ")
+    said = said[0].lower() + said[1:]
+    return f"setting {key}{where} is {first['input']!r}: {said}"

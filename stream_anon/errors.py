@@ -1,0 +1,79 @@
+"""Every error a user of stream_anon can meet.
+
+    StreamAnonError
+    ├── ConfigError            a setting, a scope or an argument is wrong
+    │   └── ScopeError         a scope names what the engine cannot see
+    ├── SourceError            the input cannot be read
+    ├── SinkError              the output cannot be written
+    │   ├── OutputExistsError  an output is there already and may not be replaced
+    │   └── DiskFullError      no space left for the output
+    ├── ModelError             a parser's weights are missing, damaged or not what they should be
+    ├── ParserError            a parser failed, or answered with nonsense
+    └── StalledError           a stage gave no sign of life for too long
+
+Each message says what happened, to what, and what to do about it, in one line and without
+credentials. `exit_code` is what the command line returns for it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class StreamAnonError(Exception):
+    """Base of all errors that stream_anon raises on purpose."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(StreamAnonError):
+    """A setting or an argument is unknown, out of range or contradicts another one."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ScopeError(ConfigError):
+    """A scope names a label that does not exist or that the chosen engine cannot see."""
+
+
+class SourceError(StreamAnonError):
+    """The input cannot be opened, holds no video, or cannot be decoded."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class SinkError(StreamAnonError):
+    """The output cannot be opened, written or completed."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class OutputExistsError(SinkError):
+    """The output exists already and overwriting was not asked for."""
+
+
+class DiskFullError(SinkError):
+    """The device that holds the output has no space left."""
+
+
+class ModelError(StreamAnonError):
+    """The weights of a parser are missing, damaged, or not the ones that are expected."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class ParserError(StreamAnonError):
+    """A parser raised, or answered with something that cannot be a mask."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class StalledError(StreamAnonError):
+    """A stage of the pipeline gave no sign of life for longer than its watchdog allows."""
+
+
+EXIT_OK = 0
+EXIT_UNEXPECTED = 1
+EXIT_INCOMPLETE = 6
+"""The output is complete and redacted, but part of the input could not be decoded."""
+EXIT_INTERRUPTED = 130

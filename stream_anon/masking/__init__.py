@@ -1,0 +1,1 @@
+"""Which parts of which frame to hide."""

@@ -1,0 +1,70 @@
+"""Which sighting belongs to which track."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_anon.frame import Box
+    from stream_anon.masking.tracks import Sighting, Track
+
+REACH = 0.6
+"""A sighting belongs to a track if it is this close, as a share of the face's size."""
+REACH_GROWTH = 0.1
+"""The reach grows by this for each frame without a sighting, up to `MAX_REACH`."""
+MAX_REACH = 1.5
+SIZE_RATIO = 2.0
+SAME = 0.45
+"""Two sightings in one frame that overlap by this much (IoU) are one."""
+
+
+def without_doubles(sightings: Sequence[Sighting]) -> list[Sighting]:
+    """Answers of several looks at one frame, best first, each person once."""
+    kept: list[Sighting] = []
+    for sighting in sorted(sightings, key=lambda s: -s.score):
+        if all(sighting.anchor.iou(other.anchor) < SAME for other in kept):
+            kept.append(sighting)
+    return kept
+
+
+def associate(
+    tracks: Sequence[Track], sightings: Sequence[Sighting], index: int
+) -> tuple[list[tuple[Track, Sighting]], list[Sighting]]:
+    """Pair each track with the nearest sighting, nearest pairs first.
+
+    Args:
+        tracks: with their anchors carried to frame `index`.
+        sightings: of that frame.
+        index: the frame.
+
+    Returns:
+        The pairs, and the sightings that belong to nobody.
+    """
+    candidates: list[tuple[float, int, int]] = []
+    for row, track in enumerate(tracks):
+        reach = min(MAX_REACH, REACH + REACH_GROWTH * (index - track.last_seen - 1))
+        for column, sighting in enumerate(sightings):
+            apart = distance(track.forward[index], sighting.anchor)
+            if apart <= reach:
+                candidates.append((apart, row, column))
+    pairs: list[tuple[Track, Sighting]] = []
+    used_tracks: set[int] = set()
+    used_sightings: set[int] = set()
+    for _, row, column in sorted(candidates):
+        if row not in used_tracks and column not in used_sightings:
+            used_tracks.add(row)
+            used_sightings.add(column)
+            pairs.append((tracks[row], sightings[column]))
+    rest = [s for column, s in enumerate(sightings) if column not in used_sightings]
+    return pairs, rest
+
+
+def distance(a: Box, b: Box) -> float:
+    """Between the centres, as a share of the mean size; infinite where the sizes do not fit."""
+    if not 1 / SIZE_RATIO <= (a.size + 1e-6) / (b.size + 1e-6) <= SIZE_RATIO:
+        return math.inf
+    (ax, ay), (bx, by) = a.center, b.center
+    return math.hypot(ax - bx, ay - by) / ((a.size + b.size) / 2)

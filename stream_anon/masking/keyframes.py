@@ -1,0 +1,119 @@
+"""When the parser looks at a frame, and how closely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stream_anon.parsing.base import Look
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_anon.config import Keyframes, Parsing
+    from stream_anon.frame import Box, StreamInfo
+
+SMALLEST_SEEN = 13.0
+"""Pixels at working size below which a face is easily missed."""
+FAST = 0.3
+"""A face that moves by this share of its size between two looks is looked at in every frame."""
+STEPS = (512, 640, 960, 1280, 1600)
+"""Working sizes between light and deep; few, because each is compiled once."""
+REGION_GROWTH = 1.0
+"""A close look covers the place where a face should be, and this many times its size around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the policy needs to know of one followed face."""
+
+    box: Box
+    speed: float
+    """Pixels per frame."""
+
+
+class KeyframePolicy:
+    """Decides from what moves, from what is followed and from the time since the last looks.
+
+    The decision depends on the frames only, never on how long anything took.
+    """
+
+    def __init__(
+        self, keyframes: Keyframes, parsing: Parsing, info: StreamInfo, longest_gap: int
+    ) -> None:
+        """Args: longest_gap: frames between deep looks that the lookahead can bridge."""
+        width, height, aspect = info.width, info.height, float(info.pixel_aspect)
+        self._settings = keyframes
+        self._long_side = max(width * aspect, height)
+        self._short_over_long = min(width * aspect, height) / self._long_side
+        self._light = min(parsing.light_side, round(self._long_side))
+        self._deep = min(parsing.deep_side, max(32, round(self._long_side)))
+        self._region = parsing.region_side
+        self._longest_gap = longest_gap
+        self._last_look = self._last_deep = 0
+        self._last_deep_time = 0.0
+
+    @property
+    def deep(self) -> Look:
+        return Look(self._deep)
+
+    @property
+    def light(self) -> Look:
+        return Look(self._light)
+
+    def first(self, index: int, time: float) -> list[Look]:
+        """Nothing is known: look as closely as possible."""
+        self._last_look = self._last_deep = index
+        self._last_deep_time = time
+        return [self.deep]
+
+    def still(self, index: int, time: float, changed: bool) -> list[Look]:
+        """Nothing has moved since the last look; `changed` tells whether it has since a deep one."""
+        wait = self._settings.deep_interval if changed else self._settings.quiet_interval
+        if time - self._last_deep_time >= wait:
+            return self.first(index, time)
+        return []
+
+    def moving(self, index: int, time: float, faces: Sequence[Seen]) -> list[Look]:
+        """Something moves."""
+        since = time - self._last_deep_time
+        if since >= self._settings.deep_interval or index - self._last_deep >= self._longest_gap:
+            return self.first(index, time)
+        interval = self._settings.interval
+        if any(face.speed * interval > FAST * face.box.size for face in faces):
+            interval = 1
+        if index - self._last_look < interval:
+            return []
+        self._last_look = index
+        return self._light_looks(faces)
+
+    def _light_looks(self, faces: Sequence[Seen]) -> list[Look]:
+        """Enough to see everybody who is followed: a larger picture, or close looks at the small."""
+        side = self._light
+        small = [face for face in faces if face.box.size * side / self._long_side < SMALLEST_SEEN]
+        if not small:
+            return [Look(side)]
+        needed = SMALLEST_SEEN * self._long_side / min(face.box.size for face in small)
+        larger = next((s for s in STEPS if s >= needed and s > side), self._deep)
+        larger = min(larger, self._deep)
+        if self._cost(larger) - self._cost(side) < len(small) * self._region**2:
+            return [Look(larger)]
+        return [Look(side), *(self.closely(face.box) for face in small)]
+
+    def _cost(self, side: int) -> float:
+        return side * side * self._short_over_long
+
+    def closely(self, box: Box) -> Look:
+        """A look at the surroundings of one face."""
+        reach = max(REGION_GROWTH * box.size, 24.0)
+        return Look(self._region, box.grown(reach, reach))
+
+    def visible(self, box: Box, looks: Sequence[Look]) -> bool:
+        """Whether a face in `box` should have been found by one of `looks`."""
+        for look in looks:
+            if look.region is None:
+                if box.size * min(1.0, look.long_side / self._long_side) >= SMALLEST_SEEN:
+                    return True
+            elif look.region.overlap(box) > 0.9 * box.area:
+                return True
+        return False

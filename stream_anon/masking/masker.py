@@ -1,0 +1,251 @@
+"""From raw frames to masked frames: looks, tracks, and a decision that sees both ways in time."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stream_anon.errors import ParserError
+from stream_anon.frame import MaskedFrame, Unknown
+from stream_anon.masking.association import associate, without_doubles
+from stream_anon.masking.keyframes import KeyframePolicy, Seen
+from stream_anon.masking.motion import Flow, Thumbnail, brightness, is_cut, largest_change, thumbnail
+from stream_anon.masking.tracks import Sighting, Track, group_people, parts_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from stream_anon.config import Settings
+    from stream_anon.frame import Box, Frame, StreamInfo
+    from stream_anon.parsing.base import Look, Parser, Part
+
+NEW_FACE = 0.2
+"""Weaker sightings than this only confirm a face that is followed, they do not start one."""
+CLOSE_LOOKS = 4
+"""Lost faces that are searched for closely, in one frame."""
+MAX_HELD = 240
+"""Frames held for the lookahead, whatever their rate."""
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A frame that waits for what comes after it."""
+
+    frame: Frame
+    thumbnail: Thumbnail
+    flow: Flow | None
+    """From the frame before; None where a shot begins."""
+    still: bool = False
+    looked: bool = False
+
+
+class Masker:
+    """Works out the masks of one stream. Used by one thread; `masks` is called once."""
+
+    def __init__(
+        self, parser: Parser, hidden: frozenset[str], settings: Settings, info: StreamInfo
+    ) -> None:
+        """Args: hidden: labels to hide, from `resolve_scope`."""
+        self._parser = parser
+        self._hidden = hidden
+        self._keyframes = settings.keyframes
+        self._masking = settings.masking
+        room = int(settings.masking.memory * 2**20 / (info.width * info.height * 1.5))
+        self._max_held = max(2, min(MAX_HELD, room))
+        self._policy = KeyframePolicy(
+            settings.keyframes, settings.parsing, info, longest_gap=self._max_held - 1
+        )
+        self._held: deque[_Held] = deque()
+        self._tracks: list[Track] = []
+        self._alive: list[Track] = []
+        self._looked_at: Thumbnail | None = None
+        self._looked_deeply_at: Thumbnail | None = None
+        self._next_number = 0
+
+    def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
+        """Every frame with its mask, in order, `lookahead` seconds behind the input.
+
+        Raises:
+            ParserError: the parser failed or answered with nonsense.
+        """
+        for frame in frames:
+            self._take(frame)
+            while self._is_decided():
+                yield self._release()
+        while self._held:
+            yield self._release()
+
+    def _is_decided(self) -> bool:
+        span = self._held[-1].frame.time - self._held[0].frame.time
+        return span >= self._masking.lookahead or len(self._held) >= self._max_held
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def _take(self, frame: Frame) -> None:
+        held = self._observe(frame)
+        self._held.append(held)
+        if frame.corrupt:
+            self._alive = []
+            return
+        if held.flow is None:
+            self._alive = []
+            self._look(held, self._policy.first(frame.index, frame.time))
+        elif held.still:
+            for track in self._alive:
+                track.repeat(frame.index, frame.time)
+            changed = self._has_changed(self._looked_deeply_at, held.thumbnail)
+            self._look(held, self._policy.still(frame.index, frame.time, changed))
+        else:
+            for track in self._alive:
+                anchor = held.flow.forward(track.forward[frame.index - 1])
+                track.carry(frame.index, frame.time, anchor)
+            self._look(held, self._policy.moving(frame.index, frame.time, self._followed(frame)))
+        self._drop_lost(frame)
+
+    def _observe(self, frame: Frame) -> _Held:
+        small = thumbnail(frame)
+        last = self._held[-1] if self._held else None
+        if last is None or frame.corrupt or last.frame.corrupt or frame.discontinuity:
+            return _Held(frame, small, None)
+        flow = Flow(last.thumbnail, small)
+        if not self._has_changed(self._looked_at, small):
+            return _Held(frame, small, flow, still=True)
+        return _Held(frame, small, None if is_cut(flow, self._keyframes.cut) else flow)
+
+    def _has_changed(self, before: Thumbnail | None, now: Thumbnail) -> bool:
+        if before is None:
+            return True
+        return largest_change(before, now) > self._keyframes.still * brightness(now)
+
+    def _followed(self, frame: Frame) -> list[Seen]:
+        faces: list[Seen] = []
+        for track in self._alive:
+            now, before = track.forward[frame.index], track.forward[frame.index - 1]
+            speed = math.dist(now.center, before.center)
+            faces.append(Seen(now, speed))
+        return faces
+
+    def _look(self, held: _Held, looks: Sequence[Look]) -> None:
+        if not looks:
+            return
+        held.looked = True
+        self._looked_at = held.thumbnail
+        if self._policy.deep in looks:
+            self._looked_deeply_at = held.thumbnail
+        index, time = held.frame.index, held.frame.time
+        pairs, new = associate(self._alive, self._parse(held.frame, looks), index)
+        found = {track.number for track, _ in pairs}
+        lost = [
+            track
+            for track in self._alive
+            if track.number not in found and self._policy.visible(track.forward[index], looks)
+        ]
+        doubtful = [s for s in new if NEW_FACE <= s.score < self._masking.confirm_score]
+        self._follow(pairs, index, time)
+        born = [self._begin(s, index, time) for s in new if s.score >= NEW_FACE]
+        places = [track.forward[index] for track in lost] + [s.anchor for s in doubtful]
+        if closer := [self._policy.closely(place) for place in places[:CLOSE_LOOKS]]:
+            uncertain = [*lost, *(t for t in born if t.evidence < self._masking.confirm_score)]
+            again, _ = associate(uncertain, self._parse(held.frame, closer), index)
+            self._follow(again, index, time)
+
+    def _parse(self, frame: Frame, looks: Sequence[Look]) -> list[Sighting]:
+        sightings: list[Sighting] = []
+        for look in looks:
+            try:
+                parts = self._parser.parse(frame, look)
+            except (ValueError, ArithmeticError, TypeError, LookupError) as error:
+                raise ParserError(f"{self._parser.name} failed on {frame}: {error}") from error
+            sightings += group_people(parts)
+        strong = [s for s in sightings if s.score >= self._masking.track_score]
+        return without_doubles(strong) if len(looks) > 1 else strong
+
+    # -- following ----------------------------------------------------------------------------
+
+    def _follow(self, pairs: Sequence[tuple[Track, Sighting]], index: int, time: float) -> None:
+        for track, sighting in pairs:
+            before = track.last_seen
+            track.see(index, time, sighting)
+            self._trace_back(track, index, sighting.anchor, stop=before)
+
+    def _begin(self, sighting: Sighting, index: int, time: float) -> Track:
+        track = Track(self._next_number)
+        self._next_number += 1
+        track.see(index, time, sighting)
+        self._tracks.append(track)
+        self._alive.append(track)
+        reach = max(self._masking.linger, self._trace_time(sighting.anchor))
+        self._trace_back(track, index, sighting.anchor, stop=-1, reach=reach)
+        return track
+
+    def _trace_time(self, anchor: Box) -> float:
+        """Small faces are found by deep looks only, so they may have been there for longer."""
+        found_lightly = self._policy.visible(anchor, [self._policy.light])
+        return 0.0 if found_lightly else self._keyframes.deep_interval
+
+    def _trace_back(
+        self, track: Track, index: int, anchor: Box, *, stop: int, reach: float = math.inf
+    ) -> None:
+        """Follow the motion back from frame `index` to frame `stop`, both left out."""
+        offset = self._held[0].frame.index
+        now = self._held[index - offset].frame.time
+        while index - 1 > max(stop, offset - 1):
+            flow = self._held[index - offset].flow
+            earlier = self._held[index - 1 - offset]
+            if flow is None or now - earlier.frame.time > reach + 1e-6:
+                return
+            anchor = anchor if self._held[index - offset].still else flow.backward(anchor)
+            index -= 1
+            track.trace(index, earlier.frame.time, anchor)
+
+    def _drop_lost(self, frame: Frame) -> None:
+        """A gap longer than the lookahead could not be bridged any more."""
+        patience = max(self._masking.lookahead, self._masking.linger)
+        self._alive = [
+            track
+            for track in self._alive
+            if frame.time - track.times[track.last_seen] <= patience
+            and self._in_view(track.forward[frame.index], frame)
+        ]
+
+    @staticmethod
+    def _in_view(box: Box, frame: Frame) -> bool:
+        return (
+            box.x + box.width > 0
+            and box.y + box.height > 0
+            and box.x < frame.width
+            and box.y < frame.height
+        )
+
+    # -- deciding -----------------------------------------------------------------------------
+
+    def _release(self) -> MaskedFrame:
+        held = self._held.popleft()
+        frame = held.frame
+        if frame.corrupt:
+            return MaskedFrame(frame, Unknown.CORRUPT)
+        parts: list[Part] = []
+        age = 0
+        for track in self._tracks:
+            if track.evidence < self._masking.confirm_score:
+                continue
+            for place in track.places(frame.index, self._masking.linger):
+                age = max(age, place.age)
+                moved = parts_at(place, track.number, self._masking.margin, self._masking.growth)
+                parts += [part for part in moved if self._is_hidden(part)]
+        self._forget(frame.index)
+        return MaskedFrame(frame, tuple(parts), looked=held.looked, age=age)
+
+    def _is_hidden(self, part: Part) -> bool:
+        return part.label in self._hidden and part.box.area >= self._masking.min_area
+
+    def _forget(self, index: int) -> None:
+        alive = {track.number for track in self._alive}
+        kept: list[Track] = []
+        for track in self._tracks:
+            track.forget(index)
+            if track.number in alive or max(track.times, default=-1) > index:
+                kept.append(track)
+        self._tracks = kept

@@ -1,0 +1,135 @@
+"""How the picture moves: small pictures, what changed between them, and where it went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from stream_anon.frame import Box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stream_anon.frame import Frame
+
+THUMBNAIL_SIDE = 320
+"""Longer side of the small picture on which motion is measured, in pixels."""
+BLOCK = 4
+"""Thumbnail pixels on each side of a block in which change is measured."""
+ORDINARY_LUMA = 64.0
+"""Mean level from which a picture does not count as dark."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Thumbnail:
+    """A small luma picture and its block means."""
+
+    luma: NDArray[np.uint8]
+    blocks: NDArray[np.float32]
+    scale: float
+    """Frame pixels per thumbnail pixel."""
+
+
+def thumbnail(frame: Frame) -> Thumbnail:
+    """Scale the luma plane down to `THUMBNAIL_SIDE`."""
+    luma = frame.planes[0]
+    scale = max(1.0, max(luma.shape) / THUMBNAIL_SIDE)
+    columns, rows = max(8, round(luma.shape[1] / scale)), max(8, round(luma.shape[0] / scale))
+    small = cv2.resize(luma, (columns, rows), interpolation=cv2.INTER_AREA)
+    block_size = (max(1, columns // BLOCK), max(1, rows // BLOCK))
+    blocks = cv2.resize(small.astype(np.float32), block_size, interpolation=cv2.INTER_AREA)
+    return Thumbnail(np.asarray(small, np.uint8), np.asarray(blocks, np.float32), scale)
+
+
+def brightness(picture: Thumbnail) -> float:
+    """Share of an ordinary picture's brightness, 0.2..1."""
+    return float(np.clip(picture.blocks.mean() / ORDINARY_LUMA, 0.2, 1.0))
+
+
+def largest_change(before: Thumbnail, after: Thumbnail) -> float:
+    """Change of the block that changed most, in grey levels."""
+    return float(np.abs(after.blocks - before.blocks).max())
+
+
+class Flow:
+    """Where each spot of one thumbnail went in the next one; worked out when first asked for.
+
+    Dense inverse search (Kroeger et al., ECCV 2016) as OpenCV has it.
+    """
+
+    def __init__(self, before: Thumbnail, after: Thumbnail) -> None:
+        self._before = before
+        self._after = after
+        self._field: NDArray[np.float32] | None = None
+
+    @property
+    def field(self) -> NDArray[np.float32]:
+        """(rows, columns, 2): x and y steps from `before` to `after`, in thumbnail pixels."""
+        if self._field is None:
+            search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+            empty = np.zeros((*self._before.luma.shape, 2), np.float32)
+            self._field = np.asarray(
+                search.calc(self._before.luma, self._after.luma, empty), np.float32
+            )
+        return self._field
+
+    def forward(self, box: Box) -> Box:
+        """Where the content of `box` in the earlier frame lies in the later one."""
+        return box.moved(*self._step(box))
+
+    def backward(self, box: Box) -> Box:
+        """Where the content of `box` in the later frame lay in the earlier one."""
+        earlier = box
+        for _ in range(3):  # the step is known at its start only, which is what we look for
+            step = self._step(earlier)
+            earlier = box.moved(-step[0], -step[1])
+        return earlier
+
+    def _step(self, box: Box) -> tuple[float, float]:
+        """Median motion over the middle of the box, in frame pixels."""
+        rows, columns = self.field.shape[:2]
+        scale = self._before.scale
+        left = int(np.clip((box.x + 0.2 * box.width) / scale, 0, columns - 1))
+        top = int(np.clip((box.y + 0.2 * box.height) / scale, 0, rows - 1))
+        right = int(np.clip((box.x + 0.8 * box.width) / scale + 1, left + 1, columns))
+        bottom = int(np.clip((box.y + 0.8 * box.height) / scale + 1, top + 1, rows))
+        step = np.median(self.field[top:bottom, left:right].reshape(-1, 2), axis=0) * scale
+        return float(step[0]), float(step[1])
+
+    def unexplained(self) -> float:
+        """Mean change that motion does not account for, in grey levels."""
+        field = self.field
+        rows, columns = field.shape[:2]
+        grid_x, grid_y = np.meshgrid(
+            np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)
+        )
+        found = cv2.remap(
+            self._after.luma,
+            grid_x + field[..., 0],
+            grid_y + field[..., 1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return float(cv2.absdiff(found, self._before.luma).mean())
+
+    def brightness(self) -> float:
+        """Share of an ordinary picture's brightness, 0.2..1; changes shrink with it."""
+        return brightness(self._after)
+
+    def change(self) -> float:
+        """Mean change, motion included, in grey levels."""
+        return float(cv2.absdiff(self._after.luma, self._before.luma).mean())
+
+
+def is_cut(flow: Flow, threshold: float) -> bool:
+    """Another shot begins: motion does not explain how much has changed.
+
+    Args:
+        flow: between the two pictures.
+        threshold: grey levels, for a picture of ordinary brightness; dark ones change by less.
+    """
+    threshold *= flow.brightness()
+    return flow.change() >= threshold and flow.unexplained() >= threshold

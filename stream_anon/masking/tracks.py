@@ -1,0 +1,198 @@
+"""One person through time: where they were seen, and where they must have been in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from stream_anon.frame import Box
+from stream_anon.parsing.base import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_GROWTH = 0.5
+"""A mask never grows by more than this share of the face's size for its age alone."""
+SPEED_GROWTH = 0.3
+"""Share of the last step that a carried mask grows by, in that step's direction."""
+AGREE = 0.3
+"""Two guesses of a place that lie this close, as a share of the face's size, are one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """What a parser saw of one person in one frame."""
+
+    anchor: Box
+    """The face, or everything that was seen where there is no face."""
+    parts: tuple[Part, ...]
+    score: float
+
+    @classmethod
+    def of(cls, parts: Sequence[Part]) -> Sighting:
+        """Group the parts of one person."""
+        faces = [part.box for part in parts if part.label == "face"]
+        anchor = faces[0] if faces else parts[0].box
+        for part in () if faces else parts[1:]:
+            anchor = anchor.union(part.box)
+        return cls(anchor, tuple(parts), max(part.score for part in parts))
+
+
+def group_people(parts: Sequence[Part]) -> list[Sighting]:
+    """One sighting for each person in a parser's answer, best first."""
+    people: dict[int, list[Part]] = {}
+    for part in parts:
+        people.setdefault(part.person, []).append(part)
+    return sorted(map(Sighting.of, people.values()), key=lambda s: -s.score)
+
+
+class Place(NamedTuple):
+    """Where a person is in one frame, as far as is known."""
+
+    sighting: Sighting
+    """What was seen, in this frame or in the nearest one where they were seen."""
+    anchor: Box
+    """Where its anchor is now."""
+    age: int
+    """Frames between the two."""
+    slack_x: float = 0.0
+    """Pixels of doubt on each side, besides what age brings."""
+    slack_y: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """All sightings of one person within one shot, and the places carried between them."""
+
+    number: int
+    sightings: dict[int, Sighting] = field(default_factory=dict)
+    """By frame index, in order."""
+    evidence: float = 0.0
+    """Sum of the scores of all sightings."""
+    forward: dict[int, Box] = field(default_factory=dict)
+    """Anchor carried on from the sighting before, by frame index."""
+    backward: dict[int, Box] = field(default_factory=dict)
+    """Anchor traced back from the sighting after, by frame index."""
+    times: dict[int, float] = field(default_factory=dict)
+    """Time in seconds of each frame index above."""
+    last_seen: int = -1
+    still_frames: int = 0
+    """Frames since the last sighting in which nothing moved."""
+
+    def see(self, index: int, time: float, sighting: Sighting) -> None:
+        self.sightings[index] = sighting
+        self.forward[index] = sighting.anchor
+        self.times[index] = time
+        self.evidence += sighting.score
+        self.last_seen = index
+
+    def repeat(self, index: int, time: float) -> None:
+        """Nothing moved since the frame before: what was seen there is here too."""
+        if self.last_seen == index - 1:
+            self.sightings[index] = self.sightings[self.last_seen]
+            self.last_seen = index
+        self.carry(index, time, self.forward[index - 1])
+
+    def carry(self, index: int, time: float, anchor: Box) -> None:
+        self.forward[index] = anchor
+        self.times[index] = time
+
+    def trace(self, index: int, time: float, anchor: Box) -> None:
+        self.backward[index] = anchor
+        self.times[index] = time
+
+    def forget(self, index: int) -> None:
+        """Frames before `index` have been written; the last sighting before it stays known."""
+        for known in (self.forward, self.backward, self.times):
+            for old in [k for k in known if k < index]:
+                if old != self.last_seen:
+                    del known[old]
+        older = [k for k in self.sightings if k < index]
+        for old in older[:-1]:
+            del self.sightings[old]
+
+    def places(self, index: int, linger: float) -> list[Place]:
+        """Where this person may be in frame `index`; empty where they are not.
+
+        Args:
+            index: the frame.
+            linger: seconds that a track lives on before its first and after its last sighting.
+        """
+        if seen := self.sightings.get(index):
+            return [Place(seen, seen.anchor, 0)]
+        if index not in self.times:
+            return []
+        before = max((k for k in self.sightings if k < index), default=None)
+        after = min((k for k in self.sightings if k > index), default=None)
+        if before is not None and after is not None:
+            return self._between(before, index, after)
+        if before is not None:
+            if self.times[index] - self.times[before] > linger + 1e-6:
+                return []
+            return [self._carried(before, index)]
+        return [self._traced(index, after)] if after is not None else []
+
+    def _carried(self, before: int, index: int) -> Place:
+        anchor = self.forward[index]
+        step = _step(self.forward.get(index - 1, anchor), anchor)
+        return Place(self.sightings[before], anchor, index - before, *step)
+
+    def _traced(self, index: int, after: int) -> Place:
+        anchor = self.backward[index]
+        step = _step(anchor, self.backward.get(index + 1, self.sightings[after].anchor))
+        return Place(self.sightings[after], anchor, after - index, *step)
+
+    def _between(self, before: int, index: int, after: int) -> list[Place]:
+        """The gap is bridged from both sides; where the sides disagree, both are hidden."""
+        carried = self._carried(before, index)
+        if index not in self.backward:
+            return [carried]
+        traced = self._traced(index, after)
+        a, b = carried.anchor, traced.anchor
+        gap_x, gap_y = b.center[0] - a.center[0], b.center[1] - a.center[1]
+        if max(abs(gap_x), abs(gap_y)) > AGREE * max(a.size, b.size):
+            return [carried, traced]
+        share = (index - before) / (after - before)
+        width, height = max(a.width, b.width), max(a.height, b.height)
+        x = a.center[0] + share * gap_x - width / 2
+        y = a.center[1] + share * gap_y - height / 2
+        nearest = carried if share <= 0.5 else traced
+        return [
+            Place(
+                nearest.sighting,
+                Box(x, y, width, height),
+                nearest.age,
+                min(carried.slack_x, traced.slack_x) / 2 + abs(gap_x) / 2,
+                min(carried.slack_y, traced.slack_y) / 2 + abs(gap_y) / 2,
+            )
+        ]
+
+
+def _step(a: Box, b: Box) -> tuple[float, float]:
+    (ax, ay), (bx, by) = a.center, b.center
+    return SPEED_GROWTH * abs(bx - ax), SPEED_GROWTH * abs(by - ay)
+
+
+def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Part]:
+    """The parts of a sighting, moved to where they are now and grown for margin, age and doubt.
+
+    Args:
+        place: from `Track.places`.
+        person: number for the parts.
+        margin: share of the anchor's size added on each side.
+        growth: share of it added for each frame of age.
+    """
+    then, now = place.sighting.anchor, place.anchor
+    scale_x, scale_y = now.width / then.width, now.height / then.height
+    pad = now.size * (margin + min(MAX_GROWTH, growth * place.age))
+    parts: list[Part] = []
+    for part in place.sighting.parts:
+        moved = Box(
+            now.x + (part.box.x - then.x) * scale_x,
+            now.y + (part.box.y - then.y) * scale_y,
+            part.box.width * scale_x,
+            part.box.height * scale_y,
+        )
+        grown = moved.grown(pad + place.slack_x, pad + place.slack_y)
+        parts.append(Part(part.label, grown, part.mask, part.score, person))
+    return parts

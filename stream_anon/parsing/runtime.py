@@ -1,0 +1,85 @@
+"""Running a network on the CPU with OpenVINO, and nothing but that."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stream_anon.errors import ModelError, ParserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+COMPILED_SIZES = 8
+"""Input sizes kept compiled at a time; a run uses two or three."""
+
+
+def _import_openvino() -> Any:
+    # OpenVINO's tools report usage unless told not to, and importing them is enough to set it up.
+    os.environ["OPENVINO_TELEMETRY_DISABLED"] = "1"
+    import openvino  # noqa: PLC0415 - half a second, paid only by those who run a network
+
+    return openvino
+
+
+class Network:
+    """One network, compiled for each input size it meets."""
+
+    def __init__(self, weights: bytes, *, threads: int = 0) -> None:
+        """Read the network.
+
+        Args:
+            weights: an ONNX file.
+            threads: processor threads; 0 leaves it to OpenVINO.
+
+        Raises:
+            ModelError: OpenVINO cannot read it.
+        """
+        self._openvino = _import_openvino()
+        self._core = self._openvino.Core()
+        self._weights = weights
+        self._settings: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            # Always full precision, so that the same input gives the same masks everywhere.
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        if threads:
+            self._settings["INFERENCE_NUM_THREADS"] = threads
+        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        try:
+            self._core.read_model(weights)
+        except RuntimeError as error:
+            raise ModelError("OpenVINO cannot read the network's weights") from error
+
+    def run(self, picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """All outputs for one input of any size.
+
+        Raises:
+            ParserError: OpenVINO failed.
+        """
+        try:
+            request = self._request(picture.shape)
+            answer = request.infer([picture], share_inputs=True)
+        except RuntimeError as error:
+            raise ParserError(f"OpenVINO failed on an input of {picture.shape}") from error
+        return [np.asarray(answer[port]) for port in request.model_outputs]
+
+    def _request(self, shape: tuple[int, ...]) -> Any:
+        if shape in self._compiled:
+            self._compiled.move_to_end(shape)
+            return self._compiled[shape]
+        model = self._core.read_model(self._weights)
+        model.reshape(list(shape))
+        request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+        self._compiled[shape] = request
+        if len(self._compiled) > COMPILED_SIZES:
+            self._compiled.popitem(last=False)
+        return request
+
+    def close(self) -> None:
+        """Free the compiled networks."""
+        self._compiled.clear()

@@ -1,0 +1,1 @@
+"""Hiding parts of a frame."""

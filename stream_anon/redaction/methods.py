@@ -1,0 +1,58 @@
+"""Ways to make a rectangle of one plane unrecognisable. Pure functions of their input."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from stream_anon.frame import ColorTags, Plane
+
+LEVELS = 16
+"""Grey levels that a cell can have. Coarse on purpose: fine steps survive averaging over time."""
+
+
+def cell_means(plane: Plane, cell_width: float, cell_height: float) -> Plane:
+    """Average `plane` to cells of about the given size in pixels and quantise them.
+
+    Returns:
+        uint8 of ceil(height / cell_height) rows and ceil(width / cell_width) columns, or fewer
+        where the plane itself is smaller.
+    """
+    height, width = plane.shape
+    columns = max(1, min(width, math.ceil(width / cell_width - 0.25)))
+    rows = max(1, min(height, math.ceil(height / cell_height - 0.25)))
+    means = cv2.resize(plane, (columns, rows), interpolation=cv2.INTER_AREA)
+    step = 256 // LEVELS
+    return np.asarray(means, np.uint8) // step * step + step // 2
+
+
+def blurred(plane: Plane, cell_width: float, cell_height: float) -> Plane:
+    """Cells drawn smooth: looks like a blur, carries no more than the cells do."""
+    return _enlarged(plane, cell_means(plane, cell_width, cell_height), cv2.INTER_CUBIC)
+
+
+def pixelated(plane: Plane, cell_width: float, cell_height: float) -> Plane:
+    """Cells drawn as flat rectangles."""
+    return _enlarged(plane, cell_means(plane, cell_width, cell_height), cv2.INTER_NEAREST)
+
+
+def _enlarged(plane: Plane, cells: Plane, how: int) -> Plane:
+    size = (plane.shape[1], plane.shape[0])
+    return np.asarray(cv2.resize(cells, size, interpolation=how), np.uint8)
+
+
+_LUMA_WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
+
+
+def color_levels(color: str, tags: ColorTags) -> tuple[int, int, int]:
+    """Y, U and V of a colour written #RRGGBB (ITU-T H.273, section 8.3)."""
+    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    kr, kb = _LUMA_WEIGHTS.get(tags.matrix, (0.299, 0.114))
+    luma = kr * red + (1 - kr - kb) * green + kb * blue
+    black, span_y, span_c = (0, 255, 255) if tags.full_range else (16, 219, 224)
+    u, v = (blue - luma) / (2 * (1 - kb)), (red - luma) / (2 * (1 - kr))
+    return round(black + span_y * luma), round(128 + span_c * u), round(128 + span_c * v)

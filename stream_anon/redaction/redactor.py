@@ -1,0 +1,62 @@
+"""The one place where raw pictures become pictures that may be shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from stream_anon.frame import _REDACTOR_KEY, RedactedFrame, Unknown
+from stream_anon.redaction.methods import blurred, color_levels, pixelated
+from stream_anon.redaction.regions import on_plane, soft_region
+
+if TYPE_CHECKING:
+    from stream_anon.config import Redaction
+    from stream_anon.frame import ColorTags, MaskedFrame, Plane
+    from stream_anon.parsing.base import Part
+
+WHOLE_CELLS = 4
+"""Cells across the shorter side of a frame that is hidden whole: a face may fill all of it."""
+
+
+class Redactor:
+    """Hides the parts of a masked frame in its own planes; the rest is copied bit by bit."""
+
+    def __init__(self, settings: Redaction, color: ColorTags) -> None:
+        self._method = settings.method
+        self._cells = settings.cells
+        self._edge = settings.edge
+        self._fill = color_levels(settings.color, color)
+
+    def redact(self, masked: MaskedFrame) -> RedactedFrame:
+        """Make the frame safe to show; a frame without a mask is hidden whole."""
+        y, u, v = masked.frame.planes
+        if isinstance(masked.parts, Unknown):
+            cell = min(y.shape) / WHOLE_CELLS
+            planes = (blurred(y, cell, cell), blurred(u, cell / 2, cell / 2), blurred(v, cell / 2, cell / 2))
+            return RedactedFrame(_REDACTOR_KEY, planes=planes, masked=masked, parts_hidden=0)
+        planes = (y.copy(), u.copy(), v.copy())
+        for part in masked.parts:
+            self._hide(planes, part)
+        return RedactedFrame(
+            _REDACTOR_KEY, planes=planes, masked=masked, parts_hidden=len(masked.parts)
+        )
+
+    def _hide(self, planes: tuple[Plane, Plane, Plane], part: Part) -> None:
+        region = soft_region(part, self._edge)
+        cell = max(part.box.width, part.box.height) / self._cells
+        for number, (plane, scale) in enumerate(zip(planes, (1.0, 0.5, 0.5), strict=True)):
+            placed = on_plane(region, (plane.shape[0], plane.shape[1]), scale)
+            if placed is None:
+                continue
+            rows, columns, opacity = placed
+            shown = plane[rows, columns]
+            cover = self._cover(shown, cell * scale, number)
+            plane[rows, columns] = cv2.blendLinear(cover, shown, opacity, 1 - opacity)
+
+    def _cover(self, plane: Plane, cell: float, number: int) -> Plane:
+        if self._method == "fill":
+            return np.full_like(plane, self._fill[number])
+        draw = blurred if self._method == "blur" else pixelated
+        return draw(plane, cell, cell)

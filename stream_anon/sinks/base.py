@@ -1,0 +1,42 @@
+"""What a sink of redacted frames is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from stream_anon.frame import RedactedFrame
+
+
+class Sink(Protocol):
+    """Takes redacted frames in order. Used by one thread."""
+
+    def send(self, frame: RedactedFrame) -> None:
+        """Take one frame; nothing but a `RedactedFrame` is accepted.
+
+        Raises:
+            TypeError: anything else.
+            SinkError: it cannot be written.
+        """
+
+    def finish(self) -> None:
+        """All frames have been sent: complete the output and make it visible.
+
+        Raises:
+            SinkError: the output is not complete.
+        """
+
+    def close(self) -> None:
+        """Free everything. Called once, with nothing after it; what is not finished is discarded."""
+
+
+def check_redacted(frame: object) -> None:
+    """Refuse anything that has not been through the redactor.
+
+    Raises:
+        TypeError: `frame` is not a `RedactedFrame`.
+    """
+    from stream_anon.frame import RedactedFrame  # noqa: PLC0415 - keeps the type import above lazy
+
+    if type(frame) is not RedactedFrame:
+        raise TypeError(f"a sink takes RedactedFrame only, not {type(frame).__name__}")

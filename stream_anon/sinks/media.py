@@ -1,0 +1,272 @@
+"""Video files and picture files, through PyAV. Nothing appears under its name until complete."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import suppress
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+import av
+import av.error
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from stream_anon.errors import DiskFullError, OutputExistsError, SinkError
+from stream_anon.sinks.base import check_redacted
+from stream_anon.sinks.encoders import (
+    ODD_SIZES,
+    container_for,
+    encoder_for,
+    options_for,
+    pixel_format_for,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
+
+    from stream_anon.audio.tracks import SideTracks
+    from stream_anon.config import Output
+    from stream_anon.frame import RedactedFrame, StreamInfo
+
+RATE_WHERE_UNKNOWN = Fraction(25)
+
+
+class MediaSink:
+    """Writes one file: same frames, same pts, same colour tags, and no metadata.
+
+    Frames go to `NAME.part`, which gets its own name in `finish()` once the file has been read back
+    and holds as many frames as were sent. `close()` before that removes it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        info: StreamInfo,
+        settings: Output,
+        side_tracks: Callable[[OutputContainer], SideTracks] | None = None,
+    ) -> None:
+        """Open `NAME.part` and the encoder.
+
+        Args:
+            path: final name; its ending chooses the container.
+            info: of the frames to come.
+            settings: encoder, preset, quality and whether a file may be replaced.
+            side_tracks: makes the sound and subtitles that go along, given the container.
+
+        Raises:
+            SinkError: the folder, the container or the encoder does not work.
+            OutputExistsError: the file is there and may not be replaced.
+        """
+        self._path = path
+        self._part = path.with_name(path.name + ".part")
+        self._info = info
+        self._overwrite = settings.overwrite
+        self._sent = 0
+        self._durations: dict[int, int] = {}
+        self._finished = False
+        codec = encoder_for(path, settings.encoder)
+        container = container_for(path)
+        self._check_place()
+        self._container = self._open(container)
+        try:
+            self._stream = self._add_stream(codec, settings)
+            self._side = side_tracks(self._container) if side_tracks else None
+            with self._errors():
+                self._container.start_encoding()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def notes(self) -> list[str]:
+        """What differs from what was asked for, for people."""
+        notes = list(self._side.notes) if self._side else []
+        if self._padded != (self._info.width, self._info.height):
+            was = f"{self._info.width}x{self._info.height}"
+            notes.append(f"{was} has an odd side: padded to {self._padded[0]}x{self._padded[1]}")
+        return notes
+
+    # -- opening ------------------------------------------------------------------------------
+
+    def _check_place(self) -> None:
+        folder = self._path.parent
+        if not folder.is_dir():
+            raise SinkError(f"the folder {folder} does not exist: create it first")
+        if self._path.is_dir():
+            raise SinkError(f"{self._path} is a folder: name a file")
+        self._check_free()
+
+    def _check_free(self) -> None:
+        if not self._overwrite and self._path.exists():
+            raise OutputExistsError(f"{self._path} exists already: use --overwrite to replace it")
+
+    def _open(self, container: str) -> OutputContainer:
+        options = {"update": "1"} if container == "image2" else {}
+        with self._errors():
+            return av.open(str(self._part), "w", format=container, options=options)
+
+    def _add_stream(self, codec: av.Codec, settings: Output) -> VideoStream:
+        info, name = self._info, codec.name
+        self._pixel_format = pixel_format_for(codec)
+        odd = name in ODD_SIZES
+        self._padded = (
+            info.width if odd else info.width + info.width % 2,
+            info.height if odd else info.height + info.height % 2,
+        )
+        options = options_for(name, settings.preset, settings.quality)
+        with self._errors():
+            stream = cast(
+                "VideoStream",
+                self._container.add_stream(
+                    name, rate=info.rate or RATE_WHERE_UNKNOWN, options=options
+                ),
+            )
+            stream.width, stream.height = self._padded
+            stream.pix_fmt = self._pixel_format
+            context = stream.codec_context
+            context.time_base = info.time_base
+            stream.time_base = info.time_base
+            context.sample_aspect_ratio = info.pixel_aspect
+            context.color_range = 2 if self._is_full_range() else 1
+            context.colorspace = 0 if self._is_rgb() else info.color.matrix
+            context.color_primaries = info.color.primaries
+            context.color_trc = info.color.transfer
+        self._reformatter = VideoReformatter()
+        return stream
+
+    def _is_rgb(self) -> bool:
+        return self._pixel_format.startswith(("rgb", "bgr"))
+
+    def _is_full_range(self) -> bool:
+        return self._info.color.full_range or self._is_rgb() or "yuvj" in self._pixel_format
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def send(self, frame: RedactedFrame) -> None:
+        check_redacted(frame)
+        if (frame.width, frame.height) != (self._info.width, self._info.height):
+            raise SinkError(f"{frame!r} is not {self._info.width}x{self._info.height}")
+        picture = self._picture(frame)
+        if frame.duration:
+            self._durations[frame.pts] = frame.duration
+        self._sent += 1
+        self._encode(picture)
+        if self._side:
+            with self._errors():
+                self._side.feed(float(frame.pts * frame.time_base))
+
+    def _picture(self, frame: RedactedFrame) -> av.VideoFrame:
+        """A new picture with nothing of the decoder's in it: no side data, no tags, no thumbnails."""
+        picture = av.VideoFrame(*self._padded, "yuv420p")
+        for target, plane in zip(picture.planes, frame.planes, strict=True):
+            rows = np.frombuffer(target, np.uint8).reshape(-1, target.line_size)  # type: ignore[call-overload]
+            room = rows[: target.height, : target.width]
+            if room.shape == plane.shape:
+                room[:] = plane
+            else:
+                more = [(0, have - had) for have, had in zip(room.shape, plane.shape, strict=True)]
+                room[:] = np.pad(plane, more, mode="edge")
+        color = self._info.color
+        picture.color_range = 2 if color.full_range else 1
+        picture.colorspace = color.matrix
+        if self._pixel_format != "yuv420p":
+            picture = self._converted(picture)
+        picture.color_primaries = color.primaries
+        picture.color_trc = color.transfer
+        picture.pts, picture.time_base = frame.pts, frame.time_base
+        picture.duration = frame.duration or 0
+        return picture
+
+    def _converted(self, picture: av.VideoFrame) -> av.VideoFrame:
+        matrix = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}.get(self._info.color.matrix, 5)
+        return self._reformatter.reformat(
+            picture,
+            format=self._pixel_format,
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
+            src_color_range=2 if self._info.color.full_range else 1,
+            dst_color_range=2 if self._is_full_range() else 1,
+        )
+
+    def _encode(self, picture: av.VideoFrame | None) -> None:
+        with self._errors():
+            for packet in self._stream.encode(picture):
+                if packet.pts is not None and packet.pts in self._durations:
+                    packet.duration = self._durations.pop(packet.pts)
+                self._container.mux(packet)
+
+    # -- completing ---------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        if not self._sent:
+            raise SinkError(f"no frame was written to {self._path.name}")
+        self._encode(None)
+        with self._errors():
+            if self._side:
+                self._side.finish()
+            self._container.close()
+        written = self._count()
+        if written != self._sent:
+            raise SinkError(
+                f"{self._path.name} holds {written} frames but {self._sent} were sent: "
+                "the output was discarded"
+            )
+        self._check_free()
+        with self._errors():
+            self._part.replace(self._path)
+        self._finished = True
+
+    def _count(self) -> int:
+        if self._container.format.name == "image2":
+            return self._sent if self._part.stat().st_size else 0
+        with self._errors(), av.open(str(self._part), format=_reader(self._container)) as written:
+            stream = written.streams.video[0]
+            return sum(1 for packet in written.demux(stream) if packet.size)
+
+    def close(self) -> None:
+        with suppress(av.error.FFmpegError, OSError):
+            if self._side_tracks_open():
+                self._side.close()  # type: ignore[union-attr]
+        with suppress(av.error.FFmpegError, OSError):
+            self._container.close()
+        if not self._finished:
+            self._part.unlink(missing_ok=True)
+
+    def _side_tracks_open(self) -> bool:
+        return getattr(self, "_side", None) is not None
+
+    def _errors(self) -> _SinkErrors:
+        return _SinkErrors(self._path)
+
+
+def _reader(container: OutputContainer) -> str | None:
+    """The demuxer for what a muxer wrote; the name's ending is `.part`, so it must be told."""
+    return {"matroska": "matroska", "webm": "matroska"}.get(container.format.name)
+
+
+class _SinkErrors:
+    """Turns FFmpeg's and the system's errors into ours."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, (av.error.FFmpegError, OSError, ValueError)):
+            return
+        number = getattr(error, "errno", None)
+        if number == errno.ENOSPC:
+            raise DiskFullError(
+                f"no space left while writing {self._path}: free some, or write elsewhere"
+            ) from error
+        if number in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise SinkError(f"{self._path.parent} cannot be written to") from error
+        said = str(getattr(error, "strerror", None) or error or type(error).__name__)
+        raise SinkError(f"cannot write {self._path}: {said.lower()}") from error

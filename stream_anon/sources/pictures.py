@@ -1,0 +1,136 @@
+"""From decoded pictures of any format to upright 8-bit 4:2:0 planes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from stream_anon.frame import ColorTags, plane_shapes
+
+if TYPE_CHECKING:
+    import av
+
+    from stream_anon.frame import Plane, Planes
+
+NATIVE = {"yuv420p", "yuvj420p"}
+UNSPECIFIED = 2
+BT601, BT709 = 6, 1
+HD_ROWS = 720
+"""Pictures made from RGB are coded as BT.709 from this height on and as BT.601 below."""
+RGB_MATRIX = 0
+MPEG_RANGE, JPEG_RANGE = 1, 2
+_SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+"""libswscale's number for a matrix code point of H.273."""
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
+
+def output_color(picture: av.VideoFrame) -> ColorTags:
+    """Colour tags of the planes that `PictureReader` makes out of pictures like this one."""
+    name = picture.format.name
+    primaries, transfer = int(picture.color_primaries), int(picture.color_trc)
+    if _is_rgb(picture):
+        matrix = BT709 if picture.height >= HD_ROWS else BT601
+        return ColorTags(matrix=matrix, primaries=primaries, transfer=transfer)
+    return ColorTags(
+        full_range=_is_full_range(picture, name),
+        matrix=int(picture.colorspace),
+        primaries=primaries,
+        transfer=transfer,
+    )
+
+
+def _is_rgb(picture: av.VideoFrame) -> bool:
+    name = picture.format.name
+    return picture.format.is_rgb or name == "pal8" or int(picture.colorspace) == RGB_MATRIX
+
+
+def _is_full_range(picture: av.VideoFrame, name: str) -> bool:
+    tagged = int(picture.color_range)
+    if tagged in (MPEG_RANGE, JPEG_RANGE):
+        return tagged == JPEG_RANGE
+    # Formats that are full range by definition: JPEG's own, and gray as pictures store it.
+    return name.startswith(("yuvj", "gray", "ya", "mono"))
+
+
+class PictureReader:
+    """Turns decoded pictures into planes of one size, rotated as a player would.
+
+    8-bit 4:2:0 is taken as it is, without a copy. Everything else is converted to it by libswscale,
+    range and matrix kept; RGB becomes MPEG range. A picture of another size than the first is
+    fitted into the first one's size, with black bars.
+    """
+
+    def __init__(self, rotation: int) -> None:
+        """Args: rotation: degrees counter-clockwise, as FFmpeg tells; whole quarters only."""
+        self._turn = _TURNS.get(rotation % 360)
+        self._reformatter = VideoReformatter()
+        self._size: tuple[int, int] | None = None
+
+    def read(self, picture: av.VideoFrame) -> tuple[Planes, bool]:
+        """Planes of `picture`, and whether they had to be fitted into another size."""
+        color = output_color(picture)
+        planes = _views(picture if picture.format.name in NATIVE else self._converted(picture, color))
+        if self._turn is not None:
+            planes = _each(planes, lambda plane: np.asarray(cv2.rotate(plane, self._turn), np.uint8))
+        rows, columns = planes[0].shape
+        self._size = self._size or (columns, rows)
+        if (columns, rows) == self._size:
+            return planes, False
+        return _fitted(planes, self._size, color.full_range), True
+
+    def _converted(self, picture: av.VideoFrame, color: ColorTags) -> av.VideoFrame:
+        range_out = JPEG_RANGE if color.full_range else MPEG_RANGE
+        range_in = JPEG_RANGE if _is_rgb(picture) else range_out
+        matrix = _SWS_MATRIX.get(color.matrix, _SWS_MATRIX[BT601])
+        return self._reformatter.reformat(
+            picture,
+            format="yuv420p",
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
+            src_color_range=range_in,
+            dst_color_range=range_out,
+            interpolation="AREA",
+        )
+
+
+def _each(planes: Planes, change: object) -> Planes:
+    y, u, v = (change(plane) for plane in planes)  # type: ignore[operator]
+    return y, u, v
+
+
+def _views(picture: av.VideoFrame) -> Planes:
+    """Read-only views of the decoder's own memory, which live as long as they are used."""
+
+    def view(number: int) -> Plane:
+        plane = picture.planes[number]
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows.setflags(write=False)
+        return rows[: plane.height, : plane.width]
+
+    return view(0), view(1), view(2)
+
+
+def _fitted(planes: Planes, size: tuple[int, int], full_range: bool) -> Planes:
+    """The picture scaled into `size`, centred, with black around it."""
+    rows, columns = planes[0].shape
+    width, height = size
+    scale = min(width / columns, height / rows)
+    inner = max(2, round(columns * scale) & ~1), max(2, round(rows * scale) & ~1)
+    left, top = (width - inner[0]) // 2 & ~1, (height - inner[1]) // 2 & ~1
+    blacks = (0 if full_range else 16, 128, 128)
+    fitted: list[Plane] = []
+    for plane, shape, black in zip(planes, plane_shapes(width, height), blacks, strict=True):
+        part = 1 if shape == (height, width) else 2
+        whole = np.full(shape, black, np.uint8)
+        small = cv2.resize(
+            plane, (inner[0] // part, inner[1] // part), interpolation=cv2.INTER_AREA
+        )
+        at = np.s_[top // part :, left // part :]
+        room = whole[at][: small.shape[0], : small.shape[1]]
+        room[:] = small[: room.shape[0], : room.shape[1]]
+        fitted.append(whole)
+    y, u, v = fitted
+    return y, u, v
