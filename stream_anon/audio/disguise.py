@@ -1,10 +1,10 @@
 """A voice disguise: moves pitch and formants of everything it hears, each by its own factor.
 
-What it gives: the voice is hard to recognise for somebody who listens. What it does not give: it
-does not defeat forensic or automatic speaker recognition, and words, accent, rhythm and manner of
-speaking remain. Somebody who must not be found needs the sound removed. The two factors are secret
-and wander, so no constant inverse restores the voice; but they are not a key, and who manages to
-follow them can undo much of the change.
+What it is for: somebody who listens should find the voice hard to recognise. What it does not do:
+it does not defeat forensic or automatic speaker recognition, and words, accent, rhythm and manner
+of speaking remain. Somebody who must not be found needs the sound removed. The two factors are
+secret and wander, so no constant inverse restores the voice; but they are not a key, and who
+manages to follow them can undo much of the change. No listeners have been asked so far.
 
 How it works, frame by frame (Hann window, 46 ms, 75 % overlap):
 

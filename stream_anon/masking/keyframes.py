@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 SMALLEST_SEEN = 13.0
 """Pixels at working size below which a face is easily missed."""
-FAST = 0.3
-"""A face that moves by this share of its size between two looks is looked at in every frame."""
+STRIDE = 0.6
+"""Faces are looked at again before they have moved by this share of their size."""
 STEPS = (512, 640, 960, 1280, 1600)
 """Working sizes between light and deep; few, because each is compiled once."""
 REGION_GROWTH = 1.0
@@ -79,9 +79,9 @@ class KeyframePolicy:
         since = time - self._last_deep_time
         if since >= self._settings.deep_interval or index - self._last_deep >= self._longest_gap:
             return self.first(index, time)
-        interval = self._settings.interval
-        if any(face.speed * interval > FAST * face.box.size for face in faces):
-            interval = 1
+        interval: float = self._settings.interval
+        for face in faces:
+            interval = min(interval, STRIDE * face.box.size / max(face.speed, 1e-6))
         if index - self._last_look < interval:
             return []
         self._last_look = index

@@ -140,7 +140,9 @@ class Masker:
         lost = [
             track
             for track in self._alive
-            if track.number not in found and self._policy.visible(track.forward[index], looks)
+            if track.number not in found
+            and self._policy.visible(track.forward[index], looks)
+            and track.miss()
         ]
         doubtful = [s for s in new if NEW_FACE <= s.score < self._masking.confirm_score]
         self._follow(pairs, index, time)

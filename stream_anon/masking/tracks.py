@@ -76,8 +76,8 @@ class Track:
     times: dict[int, float] = field(default_factory=dict)
     """Time in seconds of each frame index above."""
     last_seen: int = -1
-    still_frames: int = 0
-    """Frames since the last sighting in which nothing moved."""
+    missed: int = 0
+    """Looks since the last sighting that should have found them."""
 
     def see(self, index: int, time: float, sighting: Sighting) -> None:
         self.sightings[index] = sighting
@@ -85,6 +85,12 @@ class Track:
         self.times[index] = time
         self.evidence += sighting.score
         self.last_seen = index
+        self.missed = 0
+
+    def miss(self) -> bool:
+        """Count a look that found nobody; True if it is worth a closer one: the 1st, 2nd, 4th, 8th."""
+        self.missed += 1
+        return self.missed & (self.missed - 1) == 0
 
     def repeat(self, index: int, time: float) -> None:
         """Nothing moved since the frame before: what was seen there is here too."""

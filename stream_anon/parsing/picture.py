@@ -49,13 +49,13 @@ def working_picture(
     """Cut out, scale down and convert what `look` asks for.
 
     Pixels come out square whatever `pixel_aspect` is, dark pictures come out bright, and nothing
-    is enlarged.
+    is enlarged to more than the picture has when shown.
     """
     left, top, right, bottom = _region(frame, look.region)
     width, height = right - left, bottom - top
-    scale = min(1.0, look.long_side / max(width * pixel_aspect, height))
-    columns = max(1, round(width * min(1.0, pixel_aspect * scale)))
-    rows = max(1, round(height * columns / (width * pixel_aspect)))
+    shown_width = width * pixel_aspect
+    scale = min(1.0, look.long_side / max(shown_width, height))
+    columns, rows = max(1, round(shown_width * scale)), max(1, round(height * scale))
     luma, blue, red = frame.planes
     half = np.s_[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
     size = (columns, rows)
@@ -68,7 +68,9 @@ def working_picture(
     )
     small = cv2.transform(yuv.astype(np.float32), _to_rgb(color, _gain(yuv[:, :, 0])))
     np.clip(small, 0, 255, out=small)
-    rgb = np.zeros((1, 3, padded(rows), padded(columns)), np.float32)
+    # Close looks come in every form; one square for all of them means one compiled network.
+    canvas = (look.long_side, look.long_side) if look.region else (rows, columns)
+    rgb = np.zeros((1, 3, padded(canvas[0]), padded(canvas[1])), np.float32)
     rgb[0, :, :rows, :columns] = small.transpose(2, 0, 1)
     return WorkingPicture(rgb, left, top, width / columns, height / rows)
 

@@ -9,9 +9,11 @@ import numpy as np
 
 from stream_anon.frame import _REDACTOR_KEY, RedactedFrame, Unknown
 from stream_anon.redaction.methods import blurred, color_levels, pixelated
-from stream_anon.redaction.regions import on_plane, soft_region
+from stream_anon.redaction.regions import Region, on_plane, soft_region
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stream_anon.config import Redaction
     from stream_anon.frame import ColorTags, MaskedFrame, Plane
     from stream_anon.parsing.base import Part
@@ -46,17 +48,32 @@ class Redactor:
     def _hide(self, planes: tuple[Plane, Plane, Plane], part: Part) -> None:
         region = soft_region(part, self._edge)
         cell = max(part.box.width, part.box.height) / self._cells
-        for number, (plane, scale) in enumerate(zip(planes, (1.0, 0.5, 0.5), strict=True)):
-            placed = on_plane(region, (plane.shape[0], plane.shape[1]), scale)
-            if placed is None:
-                continue
-            rows, columns, opacity = placed
-            shown = plane[rows, columns]
-            cover = self._cover(shown, cell * scale, number)
-            plane[rows, columns] = cv2.blendLinear(cover, shown, opacity, 1 - opacity)
+        luma, *chroma = planes
+        self._hide_on([luma], region, 1.0, cell, self._fill[:1])
+        self._hide_on(chroma, region, 0.5, cell / 2, self._fill[1:])
 
-    def _cover(self, plane: Plane, cell: float, number: int) -> Plane:
+    def _hide_on(
+        self,
+        planes: Sequence[Plane],
+        region: Region,
+        scale: float,
+        cell: float,
+        fill: Sequence[int],
+    ) -> None:
+        """Hide the region on planes of one size; `scale` is plane pixels per frame pixel."""
+        placed = on_plane(region, (planes[0].shape[0], planes[0].shape[1]), scale)
+        if placed is None:
+            return
+        rows, columns, opacity = placed
+        rest = 1 - opacity
+        for plane, level in zip(planes, fill, strict=True):
+            shown = plane[rows, columns]
+            plane[rows, columns] = cv2.blendLinear(
+                self._cover(shown, cell, level), shown, opacity, rest
+            )
+
+    def _cover(self, plane: Plane, cell: float, level: int) -> Plane:
         if self._method == "fill":
-            return np.full_like(plane, self._fill[number])
+            return np.full_like(plane, level)
         draw = blurred if self._method == "blur" else pixelated
         return draw(plane, cell, cell)
