@@ -1,7 +1,7 @@
 """stream_anon hides faces in video, on an ordinary CPU, and fails closed.
 
-    import stream_anon
-    stream_anon.redact("in.mp4", "out.mp4", scope="head")
+import stream_anon
+stream_anon.redact("in.mp4", "out.mp4", scope="head")
 """
 
 from __future__ import annotations

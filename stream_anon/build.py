@@ -79,14 +79,14 @@ def redact_file(
                 masks: pipeline.Masks = TracksMasker(loaded, source.info)
                 engine, model_hash = TRACKS_ENGINE, ""
             else:
-                scope = resolve_scope(
-                    settings.redaction.scope, CenterFace.labels, CenterFace.name
-                )
+                scope = resolve_scope(settings.redaction.scope, CenterFace.labels, CenterFace.name)
                 parser = build_parser(settings, source.info)
                 owned.callback(parser.close)
                 masks = Masker(parser, scope, settings, source.info)
                 engine, model_hash = parser.name, parser.model_hash
-            sink = MediaSink(output_path, source.info, settings.output, _side(source_path, settings))
+            sink = MediaSink(
+                output_path, source.info, settings.output, _side(source_path, settings)
+            )
             owned.callback(sink.close)
             summary = Summary(expected_frames=source.info.frames)
             recorder = TracksRecorder() if export_tracks else None

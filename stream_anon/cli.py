@@ -231,7 +231,9 @@ def _print_summary(output: Path, summary: Summary) -> None:
         err.print(f"note: {count} frames are hidden whole: {reason}", markup=False)
     if summary.lost_frames or summary.lost_packets:
         lost = f"about {summary.lost_frames} frames" if summary.lost_frames else "some data"
-        err.print(f"note: {lost} of the input could not be read ({summary.lost_reason})", markup=False)
+        err.print(
+            f"note: {lost} of the input could not be read ({summary.lost_reason})", markup=False
+        )
     for note in summary.notes:
         err.print(f"note: {note}", markup=False)
 
@@ -268,7 +270,9 @@ def run(arguments: list[str] | None = None) -> int:
 def _usage_or_bug(error: Exception) -> int:
     """Wrong arguments, which typer reports as errors of its own, or a fault of ours."""
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        return _fail(f"{error.format_message()} See: stream-anon redact --help", int(error.exit_code))
+        return _fail(
+            f"{error.format_message()} See: stream-anon redact --help", int(error.exit_code)
+        )
     what = type(error).__name__
     return _fail(
         f"unexpected {what}: this is a fault of stream-anon; {DEBUG}=1 shows where", EXIT_UNEXPECTED

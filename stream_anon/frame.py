@@ -111,7 +111,9 @@ class StreamInfo:
         return self.width * float(self.pixel_aspect) / self.height
 
 
-def plane_shapes(width: int, height: int) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+def plane_shapes(
+    width: int, height: int
+) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
     """Shapes (rows, columns) of the Y, U and V planes of a 4:2:0 picture; odd sizes round up."""
     chroma = ((height + 1) // 2, (width + 1) // 2)
     return (height, width), chroma, chroma
@@ -180,7 +182,7 @@ class MaskedFrame:
 
     frame: Frame
     parts: tuple[Part, ...] | Unknown
-    """Parts to hide, in frame pixels, motion and growth applied; `Unknown` hides the frame whole."""
+    """Parts to hide, in frame pixels, motion and growth applied; `Unknown` hides it whole."""
     looked: bool = False
     """The parser looked at this very frame (a keyframe)."""
     age: int = 0

@@ -55,7 +55,9 @@ class _Heart:
 class _Stage(threading.Thread):
     """Moves items from an iterator into a channel."""
 
-    def __init__(self, name: str, items: Callable[[], Iterator[object]], out: Channel[object]) -> None:
+    def __init__(
+        self, name: str, items: Callable[[], Iterator[object]], out: Channel[object]
+    ) -> None:
         super().__init__(name=f"stream_anon {name}", daemon=True)
         self._items = items
         self._out = out
@@ -117,9 +119,7 @@ def run(
     sink.finish()
 
 
-def _watched(
-    masked: Channel[MaskedFrame], heart: _Heart, limit: float
-) -> Iterator[MaskedFrame]:
+def _watched(masked: Channel[MaskedFrame], heart: _Heart, limit: float) -> Iterator[MaskedFrame]:
     while True:
         try:
             item = masked.get(timeout=min(PATIENCE, limit))

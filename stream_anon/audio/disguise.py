@@ -38,11 +38,12 @@ FRAME_SECONDS = 0.046
 HOPS_PER_FRAME = 4
 
 PITCH_RANGES = ((0.72, 0.84), (1.2, 1.4))
-FORMANT_RANGES = ((0.82, 0.9), (1.12, 1.22))
+FORMANT_RANGES = ((0.84, 0.9), (1.12, 1.2))
 WANDER_SECONDS = (0.5, 2.0)
 
-# In seconds. Less blurs the formants; more takes the pitch of voices below 400 Hz for a formant.
-ENVELOPE_QUEFRENCY = 0.0033
+# In seconds: kept whole up to the first, nothing from the second on. Shorter ones blur formants, so
+# that some stay where they were; longer ones take the harmonics of high voices for formants.
+ENVELOPE_QUEFRENCIES = (0.002, 0.0034)
 ENVELOPE_ITERATIONS = 3
 ENVELOPE_DEPTH = np.log(1e4)  # 80 dB: deeper valleys are inaudible and make the lifter ring
 
@@ -71,7 +72,9 @@ class VoiceDisguise:
         self._hop = round(sample_rate * FRAME_SECONDS / HOPS_PER_FRAME)
         self._frame = self._hop * HOPS_PER_FRAME
         self._window = np.hanning(self._frame + 1)[:-1]
-        self._lifter = _lifter(self._frame, round(sample_rate * ENVELOPE_QUEFRENCY))
+        samples = np.arange(self._frame)
+        quefrencies = np.minimum(samples, self._frame - samples) / sample_rate
+        self._lifter = np.interp(quefrencies, ENVELOPE_QUEFRENCIES, (1, 0))
 
         # One generator for each factor, lest the order of draws depend on the block size.
         secret = np.random.default_rng(secrets.randbits(128) if seed is None else seed)
@@ -196,13 +199,6 @@ class _Wander:
             self._planned = np.concatenate([self._planned, glide])
         taken, self._planned = np.split(self._planned, [frames])
         return taken
-
-
-def _lifter(frame: int, longest: int) -> Real:
-    """Weights of the `frame` cepstral coefficients that leave the `longest` first, tapered."""
-    quefrency = np.minimum(np.arange(frame), frame - np.arange(frame))
-    taper = 0.5 + 0.5 * np.cos(np.pi * quefrency / (longest + 1))
-    return np.where(quefrency <= longest, taper, 0.0)
 
 
 def _log_envelope(spectra: Complex, lifter: Real) -> Real:

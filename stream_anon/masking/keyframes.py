@@ -68,7 +68,7 @@ class KeyframePolicy:
         return [self.deep]
 
     def still(self, index: int, time: float, changed: bool) -> list[Look]:
-        """Nothing has moved since the last look; `changed` tells whether it has since a deep one."""
+        """Nothing has moved since the last look; `changed`: but it has since a deep one."""
         wait = self._settings.deep_interval if changed else self._settings.quiet_interval
         if time - self._last_deep_time >= wait:
             return self.first(index, time)
@@ -88,7 +88,7 @@ class KeyframePolicy:
         return self._light_looks(faces)
 
     def _light_looks(self, faces: Sequence[Seen]) -> list[Look]:
-        """Enough to see everybody who is followed: a larger picture, or close looks at the small."""
+        """Enough to see everybody who is followed: a larger picture, or close looks."""
         side = self._light
         small = [face for face in faces if face.box.size * side / self._long_side < SMALLEST_SEEN]
         if not small:

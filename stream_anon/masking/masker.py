@@ -11,7 +11,14 @@ from stream_anon.errors import ParserError
 from stream_anon.frame import MaskedFrame, Unknown
 from stream_anon.masking.association import associate, without_doubles
 from stream_anon.masking.keyframes import KeyframePolicy, Seen
-from stream_anon.masking.motion import Flow, Thumbnail, brightness, is_cut, largest_change, thumbnail
+from stream_anon.masking.motion import (
+    Flow,
+    Thumbnail,
+    brightness,
+    is_cut,
+    largest_change,
+    thumbnail,
+)
 from stream_anon.masking.tracks import Sighting, Track, group_people, parts_at
 
 if TYPE_CHECKING:

@@ -88,7 +88,7 @@ class Track:
         self.missed = 0
 
     def miss(self) -> bool:
-        """Count a look that found nobody; True if it is worth a closer one: the 1st, 2nd, 4th, 8th."""
+        """Count a look that found nobody; True for the 1st, 2nd, 4th, 8th: look closer."""
         self.missed += 1
         return self.missed & (self.missed - 1) == 0
 

@@ -130,9 +130,7 @@ class TracksMasker:
         self._parts: dict[int, list[Part]] = {}
         for track in tracks.tracks:
             for index, x, y, width, height in track.boxes if track.hide else ():
-                self._parts.setdefault(index, []).append(
-                    _part(track, Box(x, y, width, height))
-                )
+                self._parts.setdefault(index, []).append(_part(track, Box(x, y, width, height)))
 
     def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
         """Every frame with its mask, in order."""

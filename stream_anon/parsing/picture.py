@@ -59,14 +59,9 @@ def working_picture(
     luma, blue, red = frame.planes
     half = np.s_[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
     size = (columns, rows)
-    yuv = cv2.merge(
-        [
-            _resized(luma[top:bottom, left:right], size),
-            _resized(blue[half], size),
-            _resized(red[half], size),
-        ]
-    )
-    small = cv2.transform(yuv.astype(np.float32), _to_rgb(color, _gain(yuv[:, :, 0])))
+    small_luma = _resized(luma[top:bottom, left:right], size)
+    yuv = cv2.merge([small_luma, _resized(blue[half], size), _resized(red[half], size)])
+    small = cv2.transform(yuv.astype(np.float32), _to_rgb(color, _gain(small_luma)))
     np.clip(small, 0, 255, out=small)
     # Close looks come in every form; one square for all of them means one compiled network.
     canvas = (look.long_side, look.long_side) if look.region else (rows, columns)

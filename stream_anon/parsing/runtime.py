@@ -44,6 +44,8 @@ class Network:
         self._settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
+            # Pinned threads would fight the encoder's for the same core while others idle.
+            "ENABLE_CPU_PINNING": False,
             # Always full precision, so that the same input gives the same masks everywhere.
             "INFERENCE_PRECISION_HINT": "f32",
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import cv2
@@ -22,12 +21,12 @@ def cell_means(plane: Plane, cell_width: float, cell_height: float) -> Plane:
     """Average `plane` to cells of about the given size in pixels and quantise them.
 
     Returns:
-        uint8 of ceil(height / cell_height) rows and ceil(width / cell_width) columns, or fewer
-        where the plane itself is smaller.
+        uint8 of height // cell_height rows and width // cell_width columns, at least one of each:
+        cells come out larger than asked for, never smaller.
     """
     height, width = plane.shape
-    columns = max(1, min(width, math.ceil(width / cell_width - 0.25)))
-    rows = max(1, min(height, math.ceil(height / cell_height - 0.25)))
+    columns = max(1, min(width, int(width / cell_width)))
+    rows = max(1, min(height, int(height / cell_height)))
     stride_x = max(1, width // columns // SAMPLES)
     stride_y = max(1, height // rows // SAMPLES)
     sampled = np.ascontiguousarray(plane[::stride_y, ::stride_x])

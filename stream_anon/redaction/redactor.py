@@ -36,7 +36,11 @@ class Redactor:
         y, u, v = masked.frame.planes
         if isinstance(masked.parts, Unknown):
             cell = min(y.shape) / WHOLE_CELLS
-            planes = (blurred(y, cell, cell), blurred(u, cell / 2, cell / 2), blurred(v, cell / 2, cell / 2))
+            planes = (
+                blurred(y, cell, cell),
+                blurred(u, cell / 2, cell / 2),
+                blurred(v, cell / 2, cell / 2),
+            )
             return RedactedFrame(_REDACTOR_KEY, planes=planes, masked=masked, parts_hidden=0)
         planes = (y.copy(), u.copy(), v.copy())
         for part in masked.parts:

@@ -240,7 +240,9 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise SourceError(f"{path} holds no video (only sound, or a cover picture)")
-    best = max(streams, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
+    best = max(
+        streams, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height)
+    )
     if best.codec_context is None:
         raise SourceError(f"{path} uses a video codec that this FFmpeg cannot decode")
     return best

@@ -72,9 +72,13 @@ class PictureReader:
     def read(self, picture: av.VideoFrame) -> tuple[Planes, bool]:
         """Planes of `picture`, and whether they had to be fitted into another size."""
         color = output_color(picture)
-        planes = _views(picture if picture.format.name in NATIVE else self._converted(picture, color))
+        planes = _views(
+            picture if picture.format.name in NATIVE else self._converted(picture, color)
+        )
         if self._turn is not None:
-            planes = _each(planes, lambda plane: np.asarray(cv2.rotate(plane, self._turn), np.uint8))
+            planes = _each(
+                planes, lambda plane: np.asarray(cv2.rotate(plane, self._turn), np.uint8)
+            )
         rows, columns = planes[0].shape
         self._size = self._size or (columns, rows)
         if (columns, rows) == self._size:

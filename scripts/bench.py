@@ -1,0 +1,187 @@
+"""Speed, memory and leaks, side by side in one run on this machine.
+
+Contenders, each in a process of its own, in turn:
+  a            decode and encode through PyAV with our encoder settings: the floor
+  b            stream-anon redact at its defaults
+  deface       deface at its defaults (ONNX Runtime), on fewer frames because it is slow
+  deface-640   deface --scale 640x360
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench_footage import PLAIN, SHARED, STRESS, looped, plain_source, quiet, stress_folder, write
+
+from stream_anon.audit.measure import audit
+
+HERE = Path(__file__).resolve().parent
+SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
+PEER_FRAMES = 90
+
+
+def run_one(contender: str, source: Path, output: Path) -> dict[str, float]:
+    """One contender once: frames, seconds and peak memory in MB."""
+    done = subprocess.run(
+        [sys.executable, str(HERE / "bench_contender.py"), contender, str(source), str(output)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def make_cases(folder: Path, seconds: float) -> dict[str, tuple[Path, Path]]:
+    """Each case's video, and a shorter one for the slow peer."""
+    cases: dict[str, tuple[Path, Path]] = {}
+    source, stress = plain_source(folder), stress_folder(folder)
+    count = round(seconds * 30)
+    for label, size in SIZES.items():
+        kinds: dict[str, Any] = {"plain": (looped, source), "quiet": (quiet, source)}
+        if stress is not None:
+            kinds["stress"] = (looped, stress / "roll.mp4")
+        for kind, (make, clip) in kinds.items():
+            long, short = (folder / f"{kind}-{label}-{n}.mp4" for n in (count, PEER_FRAMES))
+            cases[f"{kind} {label}"] = (
+                write(long, make(clip, count, size)),
+                write(short, make(clip, PEER_FRAMES, size)),
+            )
+    return cases
+
+
+def measure_speed(folder: Path, seconds: float, rounds: int) -> list[dict[str, Any]]:
+    """Every contender on every case, in turn, `rounds` times."""
+    rows: list[dict[str, Any]] = []
+    for case, (long, short) in make_cases(folder, seconds).items():
+        runs: dict[str, list[dict[str, float]]] = {}
+        for number in range(rounds):
+            for contender in ("a", "b"):
+                runs.setdefault(contender, []).append(
+                    run_one(contender, long, folder / f"out-{contender}.mp4")
+                )
+            for contender in ("deface", "deface-640") if number == 0 else ():
+                runs.setdefault(contender, []).append(
+                    run_one(contender, short, folder / f"out-{contender}.mp4")
+                )
+        rows.append(_row(case, runs))
+        print(_line(rows[-1]), flush=True)
+    return rows
+
+
+def _row(case: str, runs: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    fps = {name: median(r["frames"] / r["seconds"] for r in done) for name, done in runs.items()}
+    pairs = zip(runs["a"], runs["b"], strict=True)
+    return {
+        "case": case,
+        "fps": {name: round(value, 1) for name, value in fps.items()},
+        "b_over_a": round(median(a["seconds"] / b["seconds"] for a, b in pairs), 2),
+        "b_over_deface": round(fps["b"] / fps["deface"], 1),
+        "b_over_deface_640": round(fps["b"] / fps["deface-640"], 1),
+        "peak_mb": {name: round(max(r["peak_mb"] for r in done)) for name, done in runs.items()},
+    }
+
+
+HEADER = (
+    f"{'case':14}{'a fps':>8}{'b fps':>8}{'deface':>8}{'d-640':>8}"
+    f"{'b/a':>7}{'b/deface':>10}{'b/d-640':>9}{'a MB':>7}{'b MB':>7}{'deface MB':>11}"
+)
+
+
+def _line(row: dict[str, Any]) -> str:
+    fps, peak = row["fps"], row["peak_mb"]
+    return (
+        f"{row['case']:14}{fps['a']:8.1f}{fps['b']:8.1f}{fps['deface']:8.1f}{fps['deface-640']:8.1f}"
+        f"{row['b_over_a']:7.2f}{row['b_over_deface']:10.1f}{row['b_over_deface_640']:9.1f}"
+        f"{peak['a']:7}{peak['b']:7}{peak['deface']:11}"
+    )
+
+
+def measure_leaks(folder: Path, with_peer: bool) -> list[dict[str, Any]]:
+    """What can still be seen on the real and the stress clips, where those are at hand."""
+    stress = stress_folder(folder)
+    if stress is None:
+        print("leaks: not measured, the real clips are not here")
+        return []
+    clips = {name: (SHARED / "clips" / file, SHARED / "clips") for name, file in PLAIN.items()}
+    clips |= {name: (stress / f"{name}.mp4", stress) for name in STRESS}
+    rows: list[dict[str, Any]] = []
+    contenders = ("b", "deface") if with_peer else ("b",)
+    print(f"\n{'clip':40}{'who':>8}{'faces':>7}{'leaked':>8}{'longest':>9}{'collateral':>12}")
+    for name, (path, truth_folder) in clips.items():
+        truth = json.loads((truth_folder / "truth.json").read_text())[name]
+        for contender in contenders:
+            output = folder / f"leak-{contender}.mp4"
+            run_one(contender, path, output)
+            found = audit(path, output, faces_of(truth))
+            rows.append({"clip": name, "contender": contender, **found.to_dict()})
+            print(
+                f"{name:40}{contender:>8}{found.faces:7}{found.leaked:8}"
+                f"{found.longest_exposure:9}{found.collateral or 0:12.4f}",
+                flush=True,
+            )
+    return rows
+
+
+def faces_of(truth: dict[str, Any]) -> list[dict[int, tuple[float, float, float, float]]]:
+    """The faces of each frame, by person."""
+    faces: list[dict[int, tuple[float, float, float, float]]] = [
+        {} for _ in range(truth["frames"])
+    ]
+    for person, track in enumerate(truth["tracks"]):
+        for index, x1, y1, x2, y2 in track:
+            if index < len(faces):
+                faces[index][person] = (x1, y1, x2, y2)
+    return faces
+
+
+def measure_long(folder: Path) -> dict[str, Any]:
+    """Peak memory on ten minutes of 1080p, against one minute of it."""
+    source = plain_source(folder)
+    figures: dict[str, Any] = {}
+    for minutes in (1, 10):
+        path = folder / f"long-{minutes}min.mp4"
+        write(path, looped(source, minutes * 60 * 30, SIZES["1080p"]))
+        done = run_one("b", path, folder / "out-long.mp4")
+        figures[f"{minutes} min"] = {k: round(v, 1) for k, v in done.items()}
+        print(f"1080p, {minutes} min: peak {done['peak_mb']:.0f} MB, {done['seconds']:.0f} s")
+    return figures
+
+
+def main() -> None:
+    """Parse the options, measure, print and write bench.json."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, default=Path("bench"), help="for videos and figures")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each video")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of a and b on each video")
+    parser.add_argument("--leaks", action="store_true", help="leaks as well, ours and the peer's")
+    parser.add_argument("--long", action="store_true", help="memory on ten minutes of 1080p as well")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+    print(HEADER)
+    result: dict[str, Any] = {
+        "cores": os.cpu_count(),
+        "versions": {name: version(name) for name in ("av", "openvino", "onnxruntime", "deface")},
+        "speed": measure_speed(options.folder, options.seconds, options.rounds),
+    }
+    if options.leaks:
+        result["leaks"] = measure_leaks(options.folder, with_peer=True)
+    if options.long:
+        result["long"] = measure_long(options.folder)
+    target = options.folder / "bench.json"
+    target.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\nwritten to {target}")
+
+
+if __name__ == "__main__":
+    main()

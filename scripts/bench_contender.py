@@ -1,0 +1,80 @@
+"""One contender of the bench, alone in its process; prints its figures as one line of JSON."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import av
+
+
+def copy(source: Path, output: Path) -> None:
+    """Decode and encode with stream_anon's encoder settings, and nothing in between."""
+    with av.open(str(source)) as reader, av.open(str(output), "w") as writer:
+        video = reader.streams.video[0]
+        video.thread_type = "AUTO"
+        options = {"preset": "veryfast", "crf": "20"}
+        stream = writer.add_stream("libx264", rate=video.average_rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
+        stream.codec_context.time_base = video.time_base
+        for frame in reader.decode(video):
+            frame.pict_type = 0
+            if frame.format.name not in ("yuv420p", "yuvj420p"):
+                pts = frame.pts
+                frame = frame.reformat(format="yuv420p")  # noqa: PLW2901
+                frame.pts = pts
+            writer.mux(stream.encode(frame))
+        writer.mux(stream.encode(None))
+
+
+def ours(source: Path, output: Path) -> None:
+    """stream-anon redact at its defaults."""
+    import stream_anon  # noqa: PLC0415 - only this contender may pay for it
+
+    stream_anon.redact(source, output, overwrite=True)
+
+
+def deface(source: Path, output: Path, *more: str) -> None:
+    """The peer, by its own command line."""
+    from deface.deface import main  # noqa: PLC0415
+
+    sys.argv = ["deface", str(source), "-o", str(output), *more]
+    main()
+
+
+def deface_small(source: Path, output: Path) -> None:
+    """The peer at reduced size."""
+    deface(source, output, "--scale", "640x360")
+
+
+CONTENDERS: dict[str, Callable[[Path, Path], None]] = {
+    "a": copy,
+    "b": ours,
+    "deface": deface,
+    "deface-640": deface_small,
+}
+
+
+def main() -> None:
+    """Run one contender and print frames, seconds and peak memory in MB, children included."""
+    contender, source, output = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    with av.open(str(source)) as container:
+        frames = sum(1 for packet in container.demux(video=0) if packet.size)
+    began = perf_counter()
+    with contextlib.redirect_stdout(sys.stderr):
+        CONTENDERS[contender](source, output)
+    seconds = perf_counter() - began
+    own, children = (
+        resource.getrusage(who).ru_maxrss
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    print(json.dumps({"frames": frames, "seconds": seconds, "peak_mb": (own + children) / 1024}))
+
+
+if __name__ == "__main__":
+    main()

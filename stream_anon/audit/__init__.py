@@ -1,0 +1,1 @@
+"""What a redacted video still shows."""

@@ -1,0 +1,198 @@
+"""Stand-ins that need no video file and no network: frames, a parser, a source and a sink."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from stream_anon.frame import Box, Frame, RedactedFrame, StreamInfo, plane_shapes
+from stream_anon.parsing.base import Look, Part
+from stream_anon.parsing.labels import CENTERFACE_LABELS
+from stream_anon.parsing.shapes import ellipse
+from stream_anon.sinks.base import check_redacted
+from stream_anon.sources.base import Losses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from stream_anon.frame import Plane
+
+Pattern = Literal["flat", "noise", "texture", "gradient"]
+RATE = 25
+TIME_BASE = Fraction(1, RATE)
+
+
+def make_plane(
+    height: int, width: int, *, value: int = 110, pattern: Pattern = "flat", seed: int = 0
+) -> Plane:
+    """One plane: `flat`, `noise` (every pixel), `texture` (smooth blobs) or `gradient`."""
+    if pattern == "flat":
+        return np.full((height, width), value, np.uint8)
+    rng = np.random.default_rng(seed)
+    if pattern == "noise":
+        return rng.integers(0, 256, (height, width), dtype=np.uint8)
+    if pattern == "gradient":
+        ramp = np.linspace(20, 235, width)[None, :] + np.linspace(-20, 20, height)[:, None]
+        return np.clip(ramp, 0, 255).astype(np.uint8)
+    return _texture(rng, height, width, value)
+
+
+def _texture(rng: np.random.Generator, height: int, width: int, value: int) -> Plane:
+    """Waves of many directions and lengths: has something to follow everywhere."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    total: NDArray[np.float32] = np.zeros((height, width), np.float32)
+    for _ in range(12):
+        angle, length, phase = rng.uniform(0, np.pi), rng.uniform(18, 70), rng.uniform(0, 6.3)
+        wave = np.cos(angle) * x + np.sin(angle) * y
+        total += np.sin(wave * np.float32(2 * np.pi / length) + np.float32(phase))
+    picture: Plane = np.clip(value + 14 * total, 0, 255).astype(np.uint8)
+    return picture
+
+
+def make_frame(
+    width: int = 128,
+    height: int = 96,
+    index: int = 0,
+    *,
+    value: int = 110,
+    pattern: Pattern = "flat",
+    seed: int = 0,
+    luma: Plane | None = None,
+    chroma: tuple[int, int] = (128, 128),
+    pts: int | None = None,
+    time_base: Fraction = TIME_BASE,
+    corrupt: bool = False,
+    discontinuity: bool = False,
+) -> Frame:
+    """One frame with read-only planes; one unit of `pts` per frame at 25 frames per second.
+
+    `luma` replaces the pattern. Chroma is flat unless the pattern is `noise`.
+    """
+    shapes = plane_shapes(width, height)
+    y = make_plane(*shapes[0], value=value, pattern=pattern, seed=seed) if luma is None else luma
+    if pattern == "noise" and luma is None:
+        u, v = (make_plane(*shapes[1], pattern="noise", seed=seed + n) for n in (1, 2))
+    else:
+        u, v = (np.full(shapes[1], level, np.uint8) for level in chroma)
+    for plane in (y, u, v):
+        plane.setflags(write=False)
+    return Frame(
+        (y, u, v),
+        index,
+        index if pts is None else pts,
+        time_base,
+        duration=1,
+        corrupt=corrupt,
+        discontinuity=discontinuity,
+    )
+
+
+def make_info(width: int = 128, height: int = 96, frames: int | None = None) -> StreamInfo:
+    """What goes with `make_frame`."""
+    return StreamInfo("stub", width, height, TIME_BASE, rate=Fraction(RATE), frames=frames)
+
+
+def face(box: Box, *, score: float = 0.9, person: int = 0, label: str = "face") -> Part:
+    """A part as an elliptic detector answers it."""
+    return Part(label, box, ellipse(), score, person)
+
+
+class StubParser:
+    """Answers what it is told to, and remembers what it was asked."""
+
+    name = "stub"
+    labels = CENTERFACE_LABELS
+    model_hash = "0" * 64
+
+    def __init__(self, answers: Callable[[Frame, Look], list[Part]]) -> None:
+        self._answers = answers
+        self.asked: list[tuple[int, Look]] = []
+        """Frame index and look of every call, in order."""
+        self.closed = 0
+
+    def parse(self, frame: Frame, look: Look) -> list[Part]:
+        self.asked.append((frame.index, look))
+        return self._answers(frame, look)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    @property
+    def frames_asked(self) -> list[int]:
+        """Indices of the frames that were looked at, each once."""
+        return sorted({index for index, _ in self.asked})
+
+
+class StubSource:
+    """Hands out frames that exist already; `fail` is raised after them."""
+
+    def __init__(
+        self, frames: Sequence[Frame], info: StreamInfo, fail: BaseException | None = None
+    ) -> None:
+        self._frames = frames
+        self._fail = fail
+        self.info = info
+        self.losses = Losses()
+        self.closed = 0
+
+    def frames(self) -> Iterator[Frame]:
+        yield from self._frames
+        if self._fail is not None:
+            raise self._fail
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class CollectingSink:
+    """Keeps every redacted frame."""
+
+    def __init__(self) -> None:
+        self.frames: list[RedactedFrame] = []
+        self.finished = 0
+        self.closed = 0
+
+    def send(self, frame: RedactedFrame) -> None:
+        check_redacted(frame)
+        self.frames.append(frame)
+
+    def finish(self) -> None:
+        self.finished += 1
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def shifted_frames(
+    count: int, step: tuple[int, int], *, width: int = 320, height: int = 192, seed: int = 0
+) -> list[Frame]:
+    """A textured picture that moves by `step` pixels (x, y) from each frame to the next."""
+    span_x, span_y = abs(step[0]) * (count - 1), abs(step[1]) * (count - 1)
+    large = make_plane(height + span_y, width + span_x, pattern="texture", seed=seed)
+    frames: list[Frame] = []
+    for index in range(count):
+        left = -step[0] * index + (span_x if step[0] > 0 else 0)
+        top = -step[1] * index + (span_y if step[1] > 0 else 0)
+        luma = np.ascontiguousarray(large[top : top + height, left : left + width])
+        frames.append(make_frame(width, height, index, luma=luma))
+    return frames
+
+
+def still_frames(count: int, *, width: int = 320, height: int = 192) -> list[Frame]:
+    """The same textured picture again and again."""
+    return [make_frame(width, height, index, pattern="texture") for index in range(count)]
+
+
+def flickering_frames(count: int, *, width: int = 320, height: int = 192) -> list[Frame]:
+    """A picture that stays in place but in which a corner always changes: never quiet, no cut."""
+    base = make_plane(height, width, pattern="texture")
+    frames: list[Frame] = []
+    for index in range(count):
+        luma = base.copy()
+        luma[: height // 6, : width // 6] = 60 + 90 * (index % 2)
+        frames.append(make_frame(width, height, index, luma=luma))
+    return frames
