@@ -40,7 +40,7 @@ def sample_frames(path: Path, indices: Iterable[int]) -> dict[int, Picture]:
     with av.open(str(path)) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index in wanted:
-                found[index] = frame.to_ndarray(format="bgr24")
+                found[index] = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
             if len(found) == len(wanted):
                 break
     return found

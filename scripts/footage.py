@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import av
 import numpy as np
-
 from footage_person import Corners, Picture, Pose, Puppet, make_puppet
 from footage_room import ROWS, Room, living_room, reception
 from footage_sound import SOUND_RATE, speech_like
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.video.stream import VideoStream
+    from numpy.typing import NDArray
 
 VISIBLE_SHARE = 0.6
 """Faces count as in the picture when at least this share of their box is."""
@@ -84,12 +84,14 @@ def make_footage(
 
     Args:
         path: where to; the ending (.mp4, .mkv, ...) chooses the container.
-        width, height: pixels; landscape formats look best.
+        width: pixels across; meant for landscape, in narrow pictures people cover each other.
+        height: pixels down.
         seconds: length, over which the whole story is spread.
         rate: frames per second.
         seed: sorts the books on the shelf and chooses the melody of the speech.
         sound: add a mono AAC track of 48 kHz.
-        codec, pix_fmt: FFmpeg's names of a video encoder and of a pixel format that it takes.
+        codec: FFmpeg's name of a video encoder.
+        pix_fmt: FFmpeg's name of a pixel format that the encoder takes.
 
     Raises:
         av.error.FFmpegError: FFmpeg cannot write this combination.
@@ -224,7 +226,11 @@ def _encode_picture(
 
 
 def _encode_sound(
-    container: OutputContainer, stream: AudioStream, speech: np.ndarray, index: int, rate: int
+    container: OutputContainer,
+    stream: AudioStream,
+    speech: NDArray[np.int16],
+    index: int,
+    rate: int,
 ) -> None:
     """The samples that are heard while frame `index` is shown."""
     start, end = (round(i * SOUND_RATE / rate) for i in (index, index + 1))

@@ -1,4 +1,4 @@
-"""A walking, turning, nodding person, cut out of scikit-image's public-domain photo of an astronaut.
+"""A walking, turning, nodding person, cut out of the public-domain photo in scikit-image.
 
 The cut-out is a puppet of two parts, body and head, so that the head can tilt on its own. Both are
 moved by homographies, which makes the place of the face in every frame exact.
@@ -108,6 +108,12 @@ class Puppet(NamedTuple):
         return body, body @ leaning
 
 
+def photo() -> Picture:
+    """Eileen Collins by NASA: BGR, uint8 (512, 512, 3)."""
+    rgb: Picture = data.astronaut()  # type: ignore[no-untyped-call]
+    return np.ascontiguousarray(rgb[:, :, ::-1])
+
+
 @lru_cache(maxsize=8)
 def make_puppet(detail: float, *, mirrored: bool = False, other_colors: bool = False) -> Puppet:
     """Cut the person out of the photo.
@@ -117,21 +123,23 @@ def make_puppet(detail: float, *, mirrored: bool = False, other_colors: bool = F
         mirrored: swap left and right.
         other_colors: give the person a blue suit and darker hair.
     """
-    photo = np.ascontiguousarray(data.astronaut()[:, :, ::-1])
-    torso = photo.copy()
+    face = photo()
+    torso = face.copy()
     cv2.fillPoly(torso, [np.array(_BEHIND_THE_NECK)], (5, 6, 7), cv2.LINE_AA)
     cv2.polylines(torso, [np.array(_RIM)], False, (112, 98, 104), 8, cv2.LINE_AA)
     if other_colors:
         torso = np.ascontiguousarray(torso[:, :, ::-1])
-        photo = np.asarray(photo * np.array([0.72, 0.8, 0.9]), np.uint8)
+        face = np.asarray(face * np.array([0.72, 0.8, 0.9]), np.uint8)
     side = min(PHOTO_SIDE, math.ceil(PHOTO_SIDE * min(1.0, detail)))
-    parts = [_cut_out(torso, _BODY), _cut_out(photo, _HEAD)]
-    body, head = (np.asarray(cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
-                  for p in parts)
+    parts = [_cut_out(torso, _BODY), _cut_out(face, _HEAD)]
+    body, head = (
+        np.asarray(cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+        for p in parts
+    )
     return Puppet(body, head, side / PHOTO_SIDE, mirrored)
 
 
-def _cut_out(photo: Picture, outline: list[tuple[int, int]]) -> Picture:
+def _cut_out(picture: Picture, outline: list[tuple[int, int]]) -> Picture:
     """What lies inside the outline, its edge softened inwards."""
     fine = 8
     mask = np.zeros((PHOTO_SIDE * 2, PHOTO_SIDE * 2), np.uint8)
@@ -140,7 +148,8 @@ def _cut_out(photo: Picture, outline: list[tuple[int, int]]) -> Picture:
     mask = np.asarray(cv2.resize(mask, (PHOTO_SIDE, PHOTO_SIDE), interpolation=cv2.INTER_AREA))
     soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), 1.6)
     alpha = np.clip(soft * 2 - 1, 0, 1)[..., None]
-    return np.concatenate([photo * alpha, 255 * alpha], axis=2).round().astype(np.uint8)
+    cut: NDArray[np.float64] = np.concatenate([picture * alpha, 255 * alpha], axis=2)
+    return cut.round().astype(np.uint8)
 
 
 def _paint(canvas: Picture, part: Picture, matrix: Matrix) -> None:
@@ -190,4 +199,5 @@ def _turned(degrees: float) -> Matrix:
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     hip = PHOTO_SIDE - FACE_CENTER[1]
     seen = np.array([[c, 0.0, 0.0], [0.0, 1.0, 0.0], [s / CAMERA_DISTANCE, 0.0, 1.0]])
-    return _shift(0.0, hip) @ seen @ _shift(0.0, -hip)
+    turned: Matrix = _shift(0.0, hip) @ seen @ _shift(0.0, -hip)
+    return turned

@@ -1,4 +1,4 @@
-"""Two painted rooms for the demo video: calm surfaces with soft light, a few things on the walls."""
+"""Two painted rooms for the demo video: soft light and a few things on calm walls."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _wall(columns: int, bright: Color, dark: Color, light_at: float) -> Picture:
     y, x = np.mgrid[0:ROWS, 0:columns].astype(np.float32)
     distance = np.hypot((x - light_at * columns) / columns, (y - 0.25 * ROWS) / ROWS)
     share = np.exp(-2.5 * distance**2)[..., None]
-    return (share * np.array(bright) + (1 - share) * np.array(dark)).astype(np.uint8)
+    return np.asarray(share * np.array(bright) + (1 - share) * np.array(dark), np.uint8)
 
 
 def _floor(canvas: Picture) -> None:

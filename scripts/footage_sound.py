@@ -1,4 +1,4 @@
-"""The sound of the demo video: something like speech, and a click each second to check timing by."""
+"""The sound of the demo video: something like speech, and clicks to check the timing by."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from stream_anon import pipeline
 from stream_anon.audio.tracks import SideTracks
-from stream_anon.errors import ConfigError, SinkError, StalledError
+from stream_anon.errors import ConfigError, OutputExistsError, SinkError
 from stream_anon.masking.masker import Masker
 from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_tracks, to_json
 from stream_anon.parsing.centerface import CenterFace
 from stream_anon.parsing.labels import resolve_scope
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.report import Summary, file_hash, write_json, write_report
+from stream_anon.report import JsonFile, Summary, file_hash, report_record
 from stream_anon.sinks.media import MediaSink
 from stream_anon.sources.media import MediaSource
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.frame import MaskedFrame, RedactedFrame, StreamInfo
     from stream_anon.parsing.base import Parser
+
+log = logging.getLogger(__name__)
 
 TRACKS_ENGINE = "tracks file"
 
@@ -68,52 +71,143 @@ def redact_file(
     Raises:
         StreamAnonError: with no output under its name.
     """
-    _check_paths(source_path, output_path, report, tracks, export_tracks)
-    loaded = load_tracks(tracks) if tracks else None
-    with ExitStack() as owned:
-        try:
-            source = MediaSource(source_path)
-            owned.callback(source.close)
-            if loaded is not None:
-                _check_input(loaded.input_sha256, source_path)
-                masks: pipeline.Masks = TracksMasker(loaded, source.info)
-                engine, model_hash = TRACKS_ENGINE, ""
-            else:
-                scope = resolve_scope(settings.redaction.scope, CenterFace.labels, CenterFace.name)
-                parser = build_parser(settings, source.info)
-                owned.callback(parser.close)
-                masks = Masker(parser, scope, settings, source.info)
-                engine, model_hash = parser.name, parser.model_hash
-            sink = MediaSink(
-                output_path, source.info, settings.output, _side(source_path, settings)
+    _check_paths(source_path, output_path, tracks, report, export_tracks)
+    _check_free(settings, report, export_tracks)
+    with ExitStack() as stack:
+        run = _Run(stack, source_path, output_path, settings, tracks)
+        record = _Record(run, report, export_tracks, on_progress)
+        stack.callback(record.discard)
+        pipeline.run(
+            run.source,
+            run.masks,
+            Redactor(settings.redaction, run.source.info.color),
+            run.sink,
+            settings.pipeline,
+            on_frame=record.count,
+            before_finish=record.prepare,
+            on_stuck=run.in_use.pop_all,  # closing them under a running thread would crash
+        )
+        record.publish()
+    return record.summary
+
+
+class _Run:
+    """All that one run needs, opened; closed with `stack`."""
+
+    def __init__(
+        self, stack: ExitStack, source: Path, output: Path, settings: Settings, tracks: Path | None
+    ) -> None:
+        self.in_use = stack.enter_context(ExitStack())
+        """Closes what the threads use."""
+        self.source_path, self.settings, self.tracks = source, settings, tracks
+        loaded = load_tracks(tracks) if tracks else None
+        self.source = MediaSource(source)
+        self.in_use.callback(self.source.close)
+        _log_input(self.source.info)
+        self.masks: pipeline.Masks
+        if loaded is not None:
+            _check_input(loaded.input_sha256, source)
+            self.masks = TracksMasker(loaded, self.source.info)
+            self.engine, self.model_hash = TRACKS_ENGINE, ""
+        else:
+            scope = resolve_scope(settings.redaction.scope, CenterFace.labels, CenterFace.name)
+            parser = build_parser(settings, self.source.info)
+            self.in_use.callback(parser.close)
+            self.masks = Masker(parser, scope, settings, self.source.info)
+            self.engine, self.model_hash = parser.name, parser.model_hash
+            log.info("hiding %s", ", ".join(sorted(scope)))
+        log.info("engine %s %s", self.engine, self.model_hash[:16])
+        self.sink = MediaSink(output, self.source.info, settings.output, _side(source, settings))
+        stack.callback(self.sink.close)
+
+    def notes(self) -> list[str]:
+        """What differs from what was asked for."""
+        notes = list(self.sink.notes)
+        if converted := self.source.info.converted_from:
+            notes.append(f"pictures were converted from {converted} to 8-bit 4:2:0")
+        if self.tracks and "scope" in self.settings.redaction.model_fields_set:
+            notes.append(f"the scope had no effect: {self.tracks.name} tells what to hide")
+        return notes
+
+
+class _Record:
+    """Counts while the run goes on, and writes what was asked for before its output appears."""
+
+    def __init__(
+        self,
+        run: _Run,
+        report: Path | None,
+        export_tracks: Path | None,
+        on_progress: Callable[[Summary], None] | None,
+    ) -> None:
+        self._run = run
+        self._report = JsonFile(report) if report else None
+        self._tracks = JsonFile(export_tracks) if export_tracks else None
+        self._recorder = TracksRecorder() if export_tracks else None
+        self._on_progress = on_progress
+        self._began = monotonic()
+        self.summary = Summary(expected_frames=run.source.info.frames)
+
+    def count(self, masked: MaskedFrame, redacted: RedactedFrame) -> None:
+        self.summary.count(masked, redacted)
+        self.summary.seconds = monotonic() - self._began
+        if self._recorder is not None:
+            self._recorder.count(masked)
+        if self._on_progress is not None:
+            self._on_progress(self.summary)
+
+    def prepare(self) -> None:
+        """Everything has been written and nothing has been completed yet."""
+        run, summary = self._run, self.summary
+        losses = run.source.losses
+        summary.lost_frames, summary.lost_packets = losses.frames, losses.packets
+        summary.lost_reason = losses.reason
+        summary.notes = run.notes()
+        if self._tracks is not None and self._recorder is not None:
+            recorded = self._recorder.file(run.source.info, file_hash(run.source_path))
+            self._tracks.prepare(to_json(recorded))
+        if self._report is not None:
+            self._report.prepare(
+                report_record(
+                    summary,
+                    run.settings,
+                    run.source_path,
+                    engine=run.engine,
+                    model_hash=run.model_hash,
+                    tracks=run.tracks,
+                )
             )
-            owned.callback(sink.close)
-            summary = Summary(expected_frames=source.info.frames)
-            recorder = TracksRecorder() if export_tracks else None
-            began = monotonic()
 
-            def on_frame(masked: MaskedFrame, redacted: RedactedFrame) -> None:
-                summary.count(masked, redacted)
-                summary.seconds = monotonic() - began
-                if recorder is not None:
-                    recorder.count(masked)
-                if on_progress is not None:
-                    on_progress(summary)
+    def publish(self) -> None:
+        """The output is complete: so is the record."""
+        for file in self._files():
+            file.publish()
+        summary = self.summary
+        summary.seconds = monotonic() - self._began
+        log.info(
+            "%d frames in %.1f s, looked at %d of them, %d hidden whole",
+            *(summary.frames, summary.seconds, summary.keyframes, summary.hidden_whole.total()),
+        )
 
-            redactor = Redactor(settings.redaction, source.info.color)
-            pipeline.run(source, masks, redactor, sink, settings.pipeline, on_frame)
-        except StalledError:
-            owned.pop_all()  # a thread still uses them: closing them under it would crash
-            raise
-        summary.seconds = monotonic() - began
-        summary.lost_frames, summary.lost_packets = source.losses.frames, source.losses.packets
-        summary.lost_reason = source.losses.reason
-        summary.notes = _notes(source.info, sink)
-    if recorder is not None and export_tracks is not None:
-        write_json(export_tracks, to_json(recorder.file(source.info, file_hash(source_path))))
-    if report is not None:
-        write_report(report, summary, settings, source_path, engine, model_hash)
-    return summary
+    def discard(self) -> None:
+        for file in self._files():
+            file.discard()
+
+    def _files(self) -> list[JsonFile]:
+        return [file for file in (self._tracks, self._report) if file is not None]
+
+
+def _log_input(info: StreamInfo) -> None:
+    rate = f"{float(info.rate):.3g} frames/s" if info.rate else "unknown rate"
+    log.info(
+        "input %s: %dx%d, %s, about %s frames",
+        info.label,
+        info.width,
+        info.height,
+        rate,
+        info.frames,
+    )
+    log.debug("%s, pixel aspect %s, %s", info.color, info.pixel_aspect, info.time_base)
 
 
 def _side(source: Path, settings: Settings) -> partial[SideTracks] | None:
@@ -127,28 +221,33 @@ def _open_side(source: Path, audio: str, subtitles: bool, output: object) -> Sid
     return SideTracks(source, output, audio=audio, subtitles=subtitles)  # type: ignore[arg-type]
 
 
-def _notes(info: StreamInfo, sink: MediaSink) -> list[str]:
-    notes = list(sink.notes)
-    if info.converted_from:
-        notes.append(f"pictures were converted from {info.converted_from} to 8-bit 4:2:0")
-    return notes
-
-
 def _check_paths(source: Path, output: Path, *others: Path | None) -> None:
-    paths = [source, output, *(path for path in others if path is not None)]
-    seen: dict[Path, Path] = {}
-    for path in paths:
-        real = path.resolve()
-        if real in seen or (path is not source and path.exists() and _same(path, source)):
-            raise ConfigError(f"{path} is named twice: input and outputs must be different files")
-        seen[real] = path
-    for path in others:
-        if path is not None and not path.parent.is_dir():
+    """No file of the run may be another one of its files, nor another one's `.part`."""
+    written = [output, *(path for path in others[1:] if path is not None)]
+    seen: set[Path] = set()
+    for path in [source, *(path for path in others[:1] if path is not None), *written]:
+        for name in (path, path.with_name(path.name + ".part")) if path in written else (path,):
+            real = name.resolve()
+            if real in seen or (path is not source and _same(name, source)):
+                raise ConfigError(
+                    f"{name} is needed twice: input and outputs must be different files"
+                )
+            seen.add(real)
+    for path in written[1:]:
+        if not path.parent.is_dir():
             raise SinkError(f"the folder {path.parent} does not exist: create it first")
+        if path.is_dir():
+            raise SinkError(f"{path} is a folder: name a file")
 
 
 def _same(path: Path, other: Path) -> bool:
-    return other.exists() and path.samefile(other)
+    return path.exists() and other.exists() and path.samefile(other)
+
+
+def _check_free(settings: Settings, *paths: Path | None) -> None:
+    for path in paths:
+        if path is not None and path.exists() and not settings.output.overwrite:
+            raise OutputExistsError(f"{path} exists already: use --overwrite to replace it")
 
 
 def _check_input(expected: str | None, source: Path) -> None:

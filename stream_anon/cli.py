@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
+import threading
 from enum import StrEnum
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream_anon import __version__
 from stream_anon.config import load_settings
+from stream_anon.console import ProgressLine, err, flush, log_to_console, out, say
 from stream_anon.errors import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_UNEXPECTED,
+    ConfigError,
     StreamAnonError,
 )
 
@@ -31,25 +30,31 @@ if TYPE_CHECKING:
     from stream_anon.report import Summary
 
 DEBUG = "STREAM_ANON_DEBUG"
-REDRAW = 0.1
-"""Seconds between two updates of the progress line."""
+STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-EPILOG = """
-Exit codes: 0 done; 2 wrong arguments or settings; 3 the input cannot be read; 4 the output cannot
-be written; 5 the parser failed; 6 done, but part of the input could not be decoded; 130 interrupted;
-1 anything else. Without code 0 or 6 there is no output.
-"""
+EPILOG = """Exit codes
+  0    done
+  2    wrong arguments or settings
+  3    the input cannot be read
+  4    the output cannot be written
+  5    the parser failed
+  6    done, but part of the input could not be decoded
+  130  interrupted
+  1    anything else
+There is an output only with 0 or 6."""
+
+WHAT, OUTPUT, RECORD = "What to hide, and how", "Output", "Record and control"
 
 app = typer.Typer(
     name="stream-anon",
-    help="Hide the faces in video, on an ordinary CPU. What cannot be known is hidden.",
-    no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+EXIT_USAGE = ConfigError.exit_code
 
 
 class Method(StrEnum):
@@ -79,75 +84,89 @@ class LogLevel(StrEnum):
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        out.print(f"stream-anon {__version__}")
+        say(out, f"stream-anon {__version__}")
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _main(
-    version: Annotated[
+    context: typer.Context,
+    _version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Hide the faces in video, on an ordinary CPU. What cannot be known is hidden."""
+    if context.invoked_subcommand is None:
+        out.print(context.get_help(), markup=False)
+        raise typer.Exit(EXIT_USAGE)
+
+
+def _option(text: str, panel: str, *names: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, metavar=metavar)
+
+
+def _file(text: str, kind: str = "json") -> Any:
+    return _option(text, RECORD, metavar=f"FILE.{kind}")
 
 
 @app.command(epilog=EPILOG)
-def redact(  # noqa: PLR0917 - one parameter for each option is how typer works
+def redact(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video or picture to redact.")],
     output: Annotated[
         Path, typer.Argument(metavar="OUTPUT", help="Redacted video; its ending tells the format.")
     ],
     scope: Annotated[
-        str | None, typer.Option(help="face, head, or labels joined by commas. (default: face)")
+        str | None, _option("face, head, or labels joined by commas (face).", WHAT, metavar="WHAT")
     ] = None,
-    method: Annotated[Method | None, typer.Option(help="How to hide. (default: blur)")] = None,
+    method: Annotated[Method | None, _option("How to hide (blur).", WHAT)] = None,
     cells: Annotated[
-        int | None, typer.Option(help="Cells across a face, 1 to 4. (default: 4)")
+        int | None, _option("Cells across a face, 1 to 4 (4).", WHAT, metavar="COUNT")
     ] = None,
     color: Annotated[
-        str | None, typer.Option(metavar="#RRGGBB", help="Colour of fill. (default: #202020)")
+        str | None, _option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")
     ] = None,
-    audio: Annotated[Audio | None, typer.Option(help="The sound. (default: drop)")] = None,
-    keep_subtitles: Annotated[
-        bool, typer.Option("--keep-subtitles", help="Copy text subtitles.")
-    ] = False,
-    encoder: Annotated[
-        str | None, typer.Option(help="FFmpeg's name of the video encoder. (default: libx264)")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="The encoder's preset. (default: veryfast)")
-    ] = None,
-    quality: Annotated[
-        int | None, typer.Option(help="crf; lower is better and larger. (default: 20)")
-    ] = None,
-    engine: Annotated[str | None, typer.Option(help="Which parser. (default: auto)")] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing output.")
-    ] = False,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Settings; options here win over it.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Write the record of the run.")
-    ] = None,
-    export_tracks: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Write what was hidden, to edit.")
-    ] = None,
+    engine: Annotated[str | None, _option("Which parser (auto).", WHAT, metavar="NAME")] = None,
     tracks: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.json", help="Hide what this file says; detect nothing."),
+        _option("Hide what this file says; detect nothing.", WHAT, metavar="FILE.json"),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
-    log_level: Annotated[LogLevel, typer.Option(help="What to log.")] = LogLevel.warning,
+    audio: Annotated[Audio | None, _option("What to do with the sound (drop).", OUTPUT)] = None,
+    keep_subtitles: Annotated[
+        bool, _option("Copy text subtitles.", OUTPUT, "--keep-subtitles")
+    ] = False,
+    encoder: Annotated[
+        str | None, _option("FFmpeg's name of a video encoder (auto).", OUTPUT, metavar="NAME")
+    ] = None,
+    preset: Annotated[
+        str | None, _option("The encoder's preset (veryfast).", OUTPUT, metavar="NAME")
+    ] = None,
+    quality: Annotated[
+        int | None, _option("crf: lower is better and larger (20).", OUTPUT, metavar="0..63")
+    ] = None,
+    overwrite: Annotated[bool, _option("Replace existing outputs.", OUTPUT, "--overwrite")] = False,
+    config: Annotated[
+        Path | None, _file("Settings; options given here win over it.", "toml")
+    ] = None,
+    report: Annotated[Path | None, _file("Write the record of the run; no pictures.")] = None,
+    export_tracks: Annotated[Path | None, _file("Write what was hidden, to edit.")] = None,
+    quiet: Annotated[bool, _option("Print errors only.", RECORD, "--quiet", "-q")] = False,
+    log_level: Annotated[
+        LogLevel,
+        typer.Option(
+            help="debug, info, warning or error (warning).",
+            rich_help_panel=RECORD,
+            metavar="LEVEL",
+            show_default=False,
+        ),
+    ] = LogLevel.warning,
 ) -> None:
     """Hide the faces in a recorded video: INPUT goes in, OUTPUT comes out.
 
-    The sound is dropped unless asked for, tags never come along, and OUTPUT appears under its name
-    only when it is complete.
+    The sound is dropped unless asked for, and tags never come along. OUTPUT
+    appears under its name only when it is complete. Defaults are in brackets.
     """
-    logging.basicConfig(level=log_level.value.upper(), format="%(levelname)s %(message)s")
+    log_to_console("error" if quiet else log_level.value)
     settings = load_settings(
         config,
         {
@@ -166,7 +185,7 @@ def redact(  # noqa: PLR0917 - one parameter for each option is how typer works
     )
     from stream_anon.build import redact_file  # noqa: PLC0415 - settings are checked before it loads
 
-    with _Line(source.name, shown=not quiet and err.is_terminal) as line:
+    with ProgressLine(source.name, shown=not quiet) as line:
         summary = redact_file(
             source,
             output,
@@ -182,68 +201,26 @@ def redact(  # noqa: PLR0917 - one parameter for each option is how typer works
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-class _Line:
-    """The progress line; silent where nobody watches."""
-
-    def __init__(self, name: str, *, shown: bool) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[counts]}"),
-            TimeRemainingColumn(compact=True),
-            console=err,
-            transient=True,
-            disable=not shown,
-        )
-        self._task = self._progress.add_task(name, total=None, counts="starting")
-        self._drawn = 0.0
-
-    def __enter__(self) -> _Line:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def update(self, summary: Summary) -> None:
-        now = monotonic()
-        if self._progress.disable or now - self._drawn < REDRAW:
-            return
-        self._drawn = now
-        of = f"/{summary.expected_frames}" if summary.expected_frames else ""
-        counts = (
-            f"{summary.frames}{of} frames, {summary.fps:.0f} fps, hidden now: {summary.hidden_now}"
-        )
-        self._progress.update(
-            self._task, completed=summary.frames, total=summary.expected_frames, counts=counts
-        )
-
-
 def _print_summary(output: Path, summary: Summary) -> None:
     most = max(summary.people, default=0)
     people = "nobody was seen" if most <= 0 else f"up to {most} hidden at a time"
-    out.print(
+    say(
+        out,
         f"{output}: {summary.frames} frames in {summary.seconds:.1f} s "
         f"({summary.fps:.0f} fps), {people}",
-        markup=False,
     )
     for reason, count in summary.hidden_whole.items():
-        err.print(f"note: {count} frames are hidden whole: {reason}", markup=False)
+        say(err, f"note: {count} frames are hidden whole: {reason}")
     if summary.lost_frames or summary.lost_packets:
         lost = f"about {summary.lost_frames} frames" if summary.lost_frames else "some data"
-        err.print(
-            f"note: {lost} of the input could not be read ({summary.lost_reason})", markup=False
-        )
+        why = f" ({summary.lost_reason})" if summary.lost_reason else ""
+        say(err, f"note: {lost} of the input could not be read{why}")
     for note in summary.notes:
-        err.print(f"note: {note}", markup=False)
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        say(err, f"note: {note}")
 
 
 def _fail(message: str, code: int) -> int:
-    err.print(f"stream-anon: {message}", markup=False)
+    say(err, f"stream-anon: {message}")
     return code
 
 
@@ -251,35 +228,46 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code. Raises nothing unless in debug mode."""
     debug = os.environ.get(DEBUG) == "1"
     try:
-        code: Any = app(args=arguments, standalone_mode=False)
+        code: Any = app(args=arguments, prog_name="stream-anon", standalone_mode=False)
     except StreamAnonError as error:
         if debug:
             raise
         return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort) as error:
+        if isinstance(error.__cause__, EOFError):  # typer takes it for Ctrl-D; PyAV has one too
+            return _fault(error.__cause__)
         return _fail("interrupted: no output was written", EXIT_INTERRUPTED)
-    except typer.Abort:
-        return _fail("interrupted: no output was written", EXIT_INTERRUPTED)
-    except Exception as error:  # noqa: BLE001 - users never meet a traceback
+    except Exception as error:
+        if hasattr(error, "format_message"):  # typer's own, for wrong arguments
+            said = error.format_message().replace("Value error, ", "").rstrip(".")
+            return _fail(f"{said}. See: stream-anon redact --help", EXIT_USAGE)
         if debug:
             raise
-        return _usage_or_bug(error)
+        return _fault(error)
     return code if isinstance(code, int) else EXIT_OK
 
 
-def _usage_or_bug(error: Exception) -> int:
-    """Wrong arguments, which typer reports as errors of its own, or a fault of ours."""
-    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
-        return _fail(
-            f"{error.format_message()} See: stream-anon redact --help", int(error.exit_code)
-        )
+def _fault(error: BaseException) -> int:
     what = type(error).__name__
     return _fail(
         f"unexpected {what}: this is a fault of stream-anon; {DEBUG}=1 shows where", EXIT_UNEXPECTED
     )
 
 
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    """End the run; the end is near, so further signals only disturb the cleaning up."""
+    for number in STOPPED_BY:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Entry point of the `stream-anon` command."""
-    signal.signal(signal.SIGTERM, _stop)
-    sys.exit(run())
+    for number in STOPPED_BY:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+    code = run()
+    flush()
+    if any(thread.name.startswith("stream_anon ") for thread in threading.enumerate()):
+        os._exit(code)  # a thread that hangs in native code would crash an orderly exit
+    sys.exit(code)

@@ -3,16 +3,17 @@
     capture thread ──Channel[Frame]──▶ inference thread ──Channel[MaskedFrame]──▶ caller's thread
         source                              masker                              redactor, sink
 
-A stage that fails closes its output with its error and cancels its input; the run then ends with
-that error. Threads have been joined when `run` returns or raises, except those that hang: then it
-raises `StalledError` and what they use must not be closed.
+A stage that fails closes its output with its error; the run then ends with that error, whatever
+goes wrong after it. Threads have been joined when `run` returns or raises, except those that hang:
+`on_stuck` has then been called, and what they use must not be closed.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from stream_anon.channel import Cancelled, Channel, Closed
 from stream_anon.errors import StalledError
@@ -26,8 +27,13 @@ if TYPE_CHECKING:
     from stream_anon.sinks.base import Sink
     from stream_anon.sources.base import Source
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
 JOIN = 10.0
 """Seconds that a cancelled stage has to come to its end: one deep look, one packet."""
+JOIN_INTERRUPTED = 1.0
+"""The same where a person waits for the end, or where the stage hangs anyway."""
 PATIENCE = 0.5
 """Seconds between two looks at the watchdog."""
 
@@ -52,12 +58,10 @@ class _Heart:
             self.last_beat = monotonic()
 
 
-class _Stage(threading.Thread):
+class _Stage(threading.Thread, Generic[T]):
     """Moves items from an iterator into a channel."""
 
-    def __init__(
-        self, name: str, items: Callable[[], Iterator[object]], out: Channel[object]
-    ) -> None:
+    def __init__(self, name: str, items: Callable[[], Iterator[T]], out: Channel[T]) -> None:
         super().__init__(name=f"stream_anon {name}", daemon=True)
         self._items = items
         self._out = out
@@ -80,7 +84,10 @@ def run(
     redactor: Redactor,
     sink: Sink,
     settings: Pipeline,
+    *,
     on_frame: Callable[[MaskedFrame, RedactedFrame], None] | None = None,
+    before_finish: Callable[[], None] | None = None,
+    on_stuck: Callable[[], object] | None = None,
 ) -> None:
     """Redact everything that `source` has into `sink`, and finish it.
 
@@ -91,31 +98,40 @@ def run(
         sink: used by the caller's thread; finished on success, still open afterwards.
         settings: queue length and watchdog.
         on_frame: called after each frame has been written.
+        before_finish: called once all frames have been written, before the output is completed.
+        on_stuck: called where a thread did not end: the source and what the masker uses are then
+            still in use and must not be closed.
 
     Raises:
-        StalledError: the inference stage hangs.
-        StreamAnonError: whatever a stage raised.
+        StalledError: the source or the masker hangs.
+        StreamAnonError: whatever failed first.
         KeyboardInterrupt: after the threads have ended.
     """
     frames: Channel[Frame] = Channel(settings.queue)
     masked: Channel[MaskedFrame] = Channel(settings.queue)
     heart = _Heart()
-    stages = [
-        _Stage("capture", source.frames, frames),  # type: ignore[arg-type]
-        _Stage("inference", lambda: masker.masks(heart.beating(frames)), masked),  # type: ignore[arg-type]
+    stages: list[threading.Thread] = [
+        _Stage("capture", source.frames, frames),
+        _Stage("inference", lambda: masker.masks(heart.beating(frames)), masked),
     ]
-    for stage in stages:
-        stage.start()
+    patience = JOIN
     try:
+        for stage in stages:
+            stage.start()
         for item in _watched(masked, heart, settings.stall):
             redacted = redactor.redact(item)
             sink.send(redacted)
             if on_frame is not None:
                 on_frame(item, redacted)
+    except (KeyboardInterrupt, StalledError):
+        patience = JOIN_INTERRUPTED
+        raise
     finally:
         frames.cancel()
         masked.cancel()
-        _join(stages)
+        _join(stages, patience, on_stuck)
+    if before_finish is not None:
+        before_finish()
     sink.finish()
 
 
@@ -136,9 +152,17 @@ def _watched(masked: Channel[MaskedFrame], heart: _Heart, limit: float) -> Itera
         yield item
 
 
-def _join(stages: list[_Stage]) -> None:
-    deadline = monotonic() + JOIN
-    for stage in stages:
-        stage.join(max(0.0, deadline - monotonic()))
-    if stuck := [stage.name for stage in stages if stage.is_alive()]:
-        raise StalledError(f"{' and '.join(stuck)} did not end when asked to")
+def _join(
+    stages: list[threading.Thread], patience: float, on_stuck: Callable[[], object] | None
+) -> None:
+    """Wait for the stages, and raise nothing: what ended the run is what its caller is to see."""
+    deadline = monotonic() + patience
+    try:
+        for stage in stages:
+            if stage.ident is not None:
+                stage.join(max(0.0, deadline - monotonic()))
+    finally:  # an impatient second Ctrl-C comes through here too
+        if stuck := [stage.name for stage in stages if stage.is_alive()]:
+            log.warning("%s did not end when asked to and is left behind", " and ".join(stuck))
+            if on_stuck is not None:
+                on_stuck()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from stream_anon.errors import SinkError
+from stream_anon.errors import DiskFullError, SinkError
+from stream_anon.frame import Unknown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +48,8 @@ class Summary:
     @property
     def complete(self) -> bool:
         """Everything in the input could be decoded."""
-        return not (self.lost_frames or self.lost_packets or self.hidden_whole)
+        damaged = self.hidden_whole[Unknown.CORRUPT.value]
+        return not (self.lost_frames or self.lost_packets or damaged)
 
     @property
     def hidden_now(self) -> int:
@@ -90,22 +95,83 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_report(
-    path: Path, summary: Summary, settings: Settings, source: Path, engine: str, model_hash: str
-) -> None:
-    """Write the record of a run as JSON.
+def report_record(
+    summary: Summary,
+    settings: Settings,
+    source: Path,
+    *,
+    engine: str,
+    model_hash: str,
+    tracks: Path | None = None,
+) -> dict[str, Any]:
+    """The record of a run.
 
-    Raises:
-        SinkError: it cannot be written.
+    Args:
+        summary: its counts.
+        settings: what it was asked to do.
+        source: the input, hashed here.
+        engine: what found the faces.
+        model_hash: SHA-256 of its weights; empty where it has none.
+        tracks: the file that told what to hide, where one did.
     """
-    record = {
+    return {
         "stream_anon_report": 1,
+        "version": _version(),
         "input": {"name": source.name, "sha256": file_hash(source)},
-        "engine": {"name": engine, "model_sha256": model_hash},
+        "engine": {"name": engine, "model_sha256": model_hash or None},
+        "tracks": {"name": tracks.name, "sha256": file_hash(tracks)} if tracks else None,
         "settings": settings.model_dump(mode="json"),
         **summary.to_dict(),
     }
-    write_json(path, record)
+
+
+def _version() -> str:
+    try:
+        return version("stream-anon")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+class JsonFile:
+    """A JSON file that is there whole or not at all: prepared first, published when all is well."""
+
+    def __init__(self, path: Path) -> None:
+        """Args: path: its name; nothing is written yet."""
+        self.path = path
+        self._part = path.with_name(path.name + ".part")
+
+    def prepare(self, record: dict[str, Any]) -> None:
+        """Write it under a name of its own.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        text = json.dumps(record, indent=1) + "\n"
+        try:
+            self._part.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def publish(self) -> None:
+        """Give it its name.
+
+        Raises:
+            SinkError: that is not possible.
+        """
+        try:
+            self._part.replace(self.path)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def discard(self) -> None:
+        """Remove what was prepared and not published."""
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+    def _failure(self, error: OSError) -> SinkError:
+        if error.errno == errno.ENOSPC:
+            return DiskFullError(f"no space left while writing {self.path}: free some")
+        return SinkError(f"cannot write {self.path}: {(error.strerror or 'failed').lower()}")
 
 
 def write_json(path: Path, record: dict[str, Any]) -> None:
@@ -114,9 +180,9 @@ def write_json(path: Path, record: dict[str, Any]) -> None:
     Raises:
         SinkError: it cannot be written.
     """
-    part = path.with_name(path.name + ".part")
+    file = JsonFile(path)
     try:
-        part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise SinkError(f"cannot write {path}: {(error.strerror or 'failed').lower()}") from error
+        file.prepare(record)
+        file.publish()
+    finally:
+        file.discard()

@@ -196,3 +196,50 @@ def flickering_frames(count: int, *, width: int = 320, height: int = 192) -> lis
         luma[: height // 6, : width // 6] = 60 + 90 * (index % 2)
         frames.append(make_frame(width, height, index, luma=luma))
     return frames
+
+
+FACE_OF_ASTRONAUT = Box(182, 67, 86, 113)
+"""Where the face is in `astronaut_frame(512, 512)`, found by looking at it."""
+
+
+def yuv_of(
+    rgb: NDArray[np.uint8], *, matrix: int = 6, full_range: bool = False
+) -> NDArray[np.float64]:
+    """Y, U, V (last axis) of R, G, B (last axis, 0..255) by the book, not rounded."""
+    kr, kb = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593)}.get(matrix, (0.299, 0.114))
+    red, green, blue = np.moveaxis(rgb.astype(np.float64) / 255, -1, 0)
+    luma = kr * red + (1 - kr - kb) * green + kb * blue
+    u, v = (blue - luma) / (2 - 2 * kb), (red - luma) / (2 - 2 * kr)
+    if full_range:
+        return np.stack([255 * luma, 128 + 255 * u, 128 + 255 * v], -1)
+    return np.stack([16 + 219 * luma, 128 + 224 * u, 128 + 224 * v], -1)
+
+
+def frame_of_rgb(rgb: NDArray[np.uint8], *, index: int = 0, matrix: int = 6) -> Frame:
+    """A limited-range frame of an RGB picture of any size."""
+    height, width = rgb.shape[:2]
+    yuv = np.clip(np.rint(yuv_of(rgb, matrix=matrix)), 0, 255).astype(np.uint8)
+    padded = np.pad(yuv, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    halves = padded.reshape(*(n for s in padded.shape[:2] for n in (s // 2, 2)), 3).mean((1, 3))
+    chroma = np.rint(halves[..., 1:]).astype(np.uint8)
+    planes = (yuv[..., 0].copy(), chroma[..., 0].copy(), chroma[..., 1].copy())
+    for plane in planes:
+        plane.setflags(write=False)
+    return Frame(planes, index, index, TIME_BASE, duration=1)
+
+
+def astronaut_frame(width: int = 512, height: int = 512, index: int = 0) -> Frame:
+    """scikit-image's public-domain portrait at any size: one face, the only one."""
+    import cv2
+    import skimage.data
+
+    picture = np.asarray(skimage.data.astronaut(), np.uint8)
+    if (width, height) != (512, 512):
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
+    return frame_of_rgb(picture, index=index)
+
+
+def face_of_astronaut(width: int = 512, height: int = 512) -> Box:
+    """Where the face is in `astronaut_frame(width, height)`."""
+    x, y, w, h = FACE_OF_ASTRONAUT
+    return Box(x * width / 512, y * height / 512, w * width / 512, h * height / 512)

@@ -8,9 +8,9 @@ of their contrast, over more than a quarter of the face.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import av.error
@@ -40,7 +40,7 @@ SAME_SHAPE = 0.6
 SAME_CONTRAST = 0.35
 """Share of the original contrast above which that can be seen."""
 FLAT = 0.8
-"""Cells whose detail has a smaller standard deviation, in grey levels, show nothing to begin with."""
+"""Cells whose detail has a smaller standard deviation, in grey levels, showed nothing before."""
 LEAK = 0.25
 """Share of readable cells above which a face leaks."""
 ROOM = 0.6
@@ -78,9 +78,7 @@ class AuditReport:
         return asdict(self)
 
 
-def audit(
-    original: Path, redacted: Path, faces: Sequence[Mapping[int, Corners]]
-) -> AuditReport:
+def audit(original: Path, redacted: Path, faces: Sequence[Mapping[int, Corners]]) -> AuditReport:
     """Compare a video with its redacted version.
 
     Args:
@@ -92,39 +90,55 @@ def audit(
     Raises:
         SourceError: a file cannot be read, or the two pictures differ in size.
     """
-    frames_in = frames_out = compared = leaked = longest = 0
-    exposed: dict[int, int] = {}
-    changes: list[float] = []
+    tally = _Tally()
     for index, (before, after) in enumerate(zip_longest(_lumas(original), _lumas(redacted))):
-        frames_in += before is not None
-        frames_out += after is not None
-        if before is None or after is None:
-            continue
-        before, after = _same_size(before, after)
-        known = faces[index] if index < len(faces) else {}
+        tally.frames_in += before is not None
+        tally.frames_out += after is not None
+        if before is not None and after is not None:
+            tally.compare(*_same_size(before, after), faces[index] if index < len(faces) else {})
+    return tally.report()
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Sums up an audit frame by frame."""
+
+    frames_in: int = 0
+    frames_out: int = 0
+    faces: int = 0
+    leaked: int = 0
+    longest_exposure: int = 0
+    exposed: dict[int, int] = field(default_factory=dict)
+    """For how many frames each person who leaks now has done so."""
+    collateral: list[float] = field(default_factory=list)
+
+    def compare(self, before: Luma, after: Luma, known: Mapping[int, Corners]) -> None:
         shares = {person: readable_share(before, after, box) for person, box in known.items()}
         leaking = [person for person, share in shares.items() if share is not None and share > LEAK]
-        exposed = {person: exposed.get(person, 0) + 1 for person in leaking}
-        compared += sum(share is not None for share in shares.values())
-        leaked += len(leaking)
-        longest = max(longest, *exposed.values(), 0)
-        changes.append(collateral_share(before, after, known.values()))
-    return AuditReport(
-        frames_in=frames_in,
-        frames_out=frames_out,
-        faces=compared,
-        leaked=leaked,
-        longest_exposure=longest,
-        coverage=1 - leaked / compared if compared else 1.0,
-        collateral=float(np.mean(changes)) if changes else 0.0,
-    )
+        self.exposed = {person: self.exposed.get(person, 0) + 1 for person in leaking}
+        self.faces += sum(share is not None for share in shares.values())
+        self.leaked += len(leaking)
+        self.longest_exposure = max(self.longest_exposure, *self.exposed.values(), 0)
+        self.collateral.append(collateral_share(before, after, known.values()))
+
+    def report(self) -> AuditReport:
+        return AuditReport(
+            frames_in=self.frames_in,
+            frames_out=self.frames_out,
+            faces=self.faces,
+            leaked=self.leaked,
+            longest_exposure=self.longest_exposure,
+            coverage=1 - self.leaked / self.faces if self.faces else 1.0,
+            collateral=float(np.mean(self.collateral)) if self.collateral else 0.0,
+        )
 
 
 def readable_share(original: Luma, redacted: Luma, box: Corners) -> float | None:
     """How much of one face can still be made out.
 
     Args:
-        original, redacted: luma, uint8 (height, width), of the same shape.
+        original: luma, uint8 (height, width).
+        redacted: luma of the same shape.
         box: x1, y1, x2, y2 around the face in pixels; may reach beyond the picture.
 
     Returns:
@@ -154,7 +168,8 @@ def collateral_share(original: Luma, redacted: Luma, boxes: Iterable[Corners]) -
     """Share of the pixels away from all faces, 0..1, that changed noticeably.
 
     Args:
-        original, redacted: luma, uint8 (height, width), of the same shape.
+        original: luma, uint8 (height, width).
+        redacted: luma of the same shape.
         boxes: x1, y1, x2, y2 around each face in pixels.
 
     Returns:
@@ -219,7 +234,8 @@ def _luma(frame: av.VideoFrame) -> Luma:
     if frame.format.name not in _LUMA_FIRST:
         frame = frame.reformat(format="yuv420p")
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    buffer = cast("bytes", plane)  # which PyAV's type stubs do not tell
+    rows = np.frombuffer(buffer, np.uint8).reshape(-1, plane.line_size)
     return np.rot90(rows[: plane.height, : plane.width], frame.rotation // 90)
 
 

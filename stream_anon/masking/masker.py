@@ -128,7 +128,7 @@ class Masker:
 
     def _followed(self, frame: Frame) -> list[Seen]:
         faces: list[Seen] = []
-        for track in self._alive:
+        for track in filter(self._is_confirmed, self._alive):
             now, before = track.forward[frame.index], track.forward[frame.index - 1]
             speed = math.dist(now.center, before.center)
             faces.append(Seen(now, speed))
@@ -156,7 +156,7 @@ class Masker:
         born = [self._begin(s, index, time) for s in new if s.score >= NEW_FACE]
         places = [track.forward[index] for track in lost] + [s.anchor for s in doubtful]
         if closer := [self._policy.closely(place) for place in places[:CLOSE_LOOKS]]:
-            uncertain = [*lost, *(t for t in born if t.evidence < self._masking.confirm_score)]
+            uncertain = [*lost, *(track for track in born if not self._is_confirmed(track))]
             again, _ = associate(uncertain, self._parse(held.frame, closer), index)
             self._follow(again, index, time)
 
@@ -209,6 +209,9 @@ class Masker:
             index -= 1
             track.trace(index, earlier.frame.time, anchor)
 
+    def _is_confirmed(self, track: Track) -> bool:
+        return track.evidence >= self._masking.confirm_score
+
     def _drop_lost(self, frame: Frame) -> None:
         """A gap longer than the lookahead could not be bridged any more."""
         patience = max(self._masking.lookahead, self._masking.linger)
@@ -238,7 +241,7 @@ class Masker:
         parts: list[Part] = []
         age = 0
         for track in self._tracks:
-            if track.evidence < self._masking.confirm_score:
+            if not self._is_confirmed(track):
                 continue
             for place in track.places(frame.index, self._masking.linger):
                 age = max(age, place.age)

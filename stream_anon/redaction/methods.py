@@ -10,15 +10,17 @@ import numpy as np
 if TYPE_CHECKING:
     from stream_anon.frame import ColorTags, Plane
 
-LEVELS = 16
-"""Grey levels that a cell can have. Coarse on purpose: fine steps survive averaging over time."""
+LUMA_STEP = 16
+"""Distance of the levels that a cell can have. Coarse on purpose: fine steps add up over time."""
+CHROMA_STEP = 8
+"""Finer than luma, which carries the face: coarser steps would tint skin green and purple."""
 
 SAMPLES = 8
 """Pixels along each side of a cell that are averaged; more would look the same and cost more."""
 
 
-def cell_means(plane: Plane, cell_width: float, cell_height: float) -> Plane:
-    """Average `plane` to cells of about the given size in pixels and quantise them.
+def cell_means(plane: Plane, cell_width: float, cell_height: float, step: int) -> Plane:
+    """Average `plane` to cells of about the given size in pixels and quantise them by `step`.
 
     Returns:
         uint8 of height // cell_height rows and width // cell_width columns, at least one of each:
@@ -31,18 +33,18 @@ def cell_means(plane: Plane, cell_width: float, cell_height: float) -> Plane:
     stride_y = max(1, height // rows // SAMPLES)
     sampled = np.ascontiguousarray(plane[::stride_y, ::stride_x])
     means = cv2.resize(sampled, (columns, rows), interpolation=cv2.INTER_AREA)
-    step = 256 // LEVELS
-    return np.asarray(means, np.uint8) // step * step + step // 2
+    levels = (means.astype(np.int16) + step // 2) // step * step  # 128, no colour, stays 128
+    return np.minimum(levels, 255).astype(np.uint8)
 
 
-def blurred(plane: Plane, cell_width: float, cell_height: float) -> Plane:
+def blurred(plane: Plane, cell_width: float, cell_height: float, step: int) -> Plane:
     """Cells drawn smooth: looks like a blur, carries no more than the cells do."""
-    return _enlarged(plane, cell_means(plane, cell_width, cell_height), cv2.INTER_CUBIC)
+    return _enlarged(plane, cell_means(plane, cell_width, cell_height, step), cv2.INTER_CUBIC)
 
 
-def pixelated(plane: Plane, cell_width: float, cell_height: float) -> Plane:
+def pixelated(plane: Plane, cell_width: float, cell_height: float, step: int) -> Plane:
     """Cells drawn as flat rectangles."""
-    return _enlarged(plane, cell_means(plane, cell_width, cell_height), cv2.INTER_NEAREST)
+    return _enlarged(plane, cell_means(plane, cell_width, cell_height, step), cv2.INTER_NEAREST)
 
 
 def _enlarged(plane: Plane, cells: Plane, how: int) -> Plane:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stream_anon.frame import _REDACTOR_KEY, RedactedFrame, Unknown
-from stream_anon.redaction.methods import blurred, color_levels, pixelated
+from stream_anon.redaction.methods import CHROMA_STEP, LUMA_STEP, blurred, color_levels, pixelated
 from stream_anon.redaction.regions import Region, on_plane, soft_region
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class Redactor:
         if isinstance(masked.parts, Unknown):
             cell = min(y.shape) / WHOLE_CELLS
             planes = (
-                blurred(y, cell, cell),
-                blurred(u, cell / 2, cell / 2),
-                blurred(v, cell / 2, cell / 2),
+                blurred(y, cell, cell, LUMA_STEP),
+                blurred(u, cell / 2, cell / 2, CHROMA_STEP),
+                blurred(v, cell / 2, cell / 2, CHROMA_STEP),
             )
             return RedactedFrame(_REDACTOR_KEY, planes=planes, masked=masked, parts_hidden=0)
         planes = (y.copy(), u.copy(), v.copy())
@@ -70,14 +70,15 @@ class Redactor:
             return
         rows, columns, opacity = placed
         rest = 1 - opacity
+        step = LUMA_STEP if scale == 1 else CHROMA_STEP
         for plane, level in zip(planes, fill, strict=True):
             shown = plane[rows, columns]
             plane[rows, columns] = cv2.blendLinear(
-                self._cover(shown, cell, level), shown, opacity, rest
+                self._cover(shown, cell, step, level), shown, opacity, rest
             )
 
-    def _cover(self, plane: Plane, cell: float, level: int) -> Plane:
+    def _cover(self, plane: Plane, cell: float, step: int, level: int) -> Plane:
         if self._method == "fill":
             return np.full_like(plane, level)
         draw = blurred if self._method == "blur" else pixelated
-        return draw(plane, cell, cell)
+        return draw(plane, cell, cell, step)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import av
 
     from stream_anon.frame import Plane, Planes
+    from stream_anon.sources.orientation import Orientation
 
 NATIVE = {"yuv420p", "yuvj420p"}
 UNSPECIFIED = 2
@@ -24,7 +25,6 @@ RGB_MATRIX = 0
 MPEG_RANGE, JPEG_RANGE = 1, 2
 _SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 """libswscale's number for a matrix code point of H.273."""
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 def output_color(picture: av.VideoFrame) -> ColorTags:
@@ -63,27 +63,22 @@ class PictureReader:
     fitted into the first one's size, with black bars.
     """
 
-    def __init__(self, rotation: int) -> None:
-        """Args: rotation: degrees counter-clockwise, as FFmpeg tells; whole quarters only."""
-        self._turn = _TURNS.get(rotation % 360)
+    def __init__(self, orientation: Orientation) -> None:
+        """Args: orientation: how every picture is to be turned."""
+        self._orientation = orientation
         self._reformatter = VideoReformatter()
         self._size: tuple[int, int] | None = None
 
     def read(self, picture: av.VideoFrame) -> tuple[Planes, bool]:
         """Planes of `picture`, and whether they had to be fitted into another size."""
         color = output_color(picture)
-        planes = _views(
-            picture if picture.format.name in NATIVE else self._converted(picture, color)
-        )
-        if self._turn is not None:
-            planes = _each(
-                planes, lambda plane: np.asarray(cv2.rotate(plane, self._turn), np.uint8)
-            )
-        rows, columns = planes[0].shape
+        native = picture if picture.format.name in NATIVE else self._converted(picture, color)
+        y, u, v = (self._orientation.upright(_view(native, number)) for number in range(3))
+        rows, columns = y.shape
         self._size = self._size or (columns, rows)
         if (columns, rows) == self._size:
-            return planes, False
-        return _fitted(planes, self._size, color.full_range), True
+            return (y, u, v), False
+        return _fitted((y, u, v), self._size, color.full_range), True
 
     def _converted(self, picture: av.VideoFrame, color: ColorTags) -> av.VideoFrame:
         range_out = JPEG_RANGE if color.full_range else MPEG_RANGE
@@ -100,21 +95,14 @@ class PictureReader:
         )
 
 
-def _each(planes: Planes, change: object) -> Planes:
-    y, u, v = (change(plane) for plane in planes)  # type: ignore[operator]
-    return y, u, v
-
-
-def _views(picture: av.VideoFrame) -> Planes:
-    """Read-only views of the decoder's own memory, which live as long as they are used."""
-
-    def view(number: int) -> Plane:
-        plane = picture.planes[number]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        rows.setflags(write=False)
-        return rows[: plane.height, : plane.width]
-
-    return view(0), view(1), view(2)
+def _view(picture: av.VideoFrame, number: int) -> Plane:
+    """A read-only view of the decoder's own memory, which lives as long as it is used."""
+    plane = picture.planes[number]
+    rows = np.frombuffer(cast("Any", plane), np.uint8).reshape(-1, abs(plane.line_size))
+    if plane.line_size < 0:  # pictures stored from the bottom up
+        rows = rows[::-1]
+    rows.setflags(write=False)
+    return rows[: plane.height, : plane.width]
 
 
 def _fitted(planes: Planes, size: tuple[int, int], full_range: bool) -> Planes:
@@ -135,6 +123,7 @@ def _fitted(planes: Planes, size: tuple[int, int], full_range: bool) -> Planes:
         at = np.s_[top // part :, left // part :]
         room = whole[at][: small.shape[0], : small.shape[1]]
         room[:] = small[: room.shape[0], : room.shape[1]]
+        whole.setflags(write=False)
         fitted.append(whole)
     y, u, v = fitted
     return y, u, v

@@ -1,0 +1,202 @@
+"""The small RGB picture that a network sees: right colours, right place, right shape."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream_anon.frame import Box, ColorTags, Frame
+from stream_anon.parsing.base import Look
+from stream_anon.parsing.picture import STRIDE, WorkingPicture, padded, working_picture
+from tests.stubs import frame_of_rgb, make_frame, yuv_of
+
+COLORS = [
+    (255, 255, 255),
+    (200, 200, 200),
+    (255, 0, 0),
+    (0, 255, 0),
+    (0, 0, 255),
+    (230, 180, 150),
+    (255, 255, 0),
+    (190, 30, 220),
+]
+WHITE_TAGS = ColorTags(matrix=6)
+
+
+def bright_patch(rgb: tuple[int, int, int], tags: ColorTags) -> Frame:
+    """`rgb` on the left; white on the right, so that nothing is taken for a dark picture."""
+    picture = np.full((64, 96, 3), 255, np.uint8)
+    picture[:, :48] = rgb
+    matrix = tags.matrix if tags.matrix in (1, 9) else 6
+    yuv = np.rint(yuv_of(picture, matrix=matrix, full_range=tags.full_range))
+    planes = np.clip(yuv, 0, 255).astype(np.uint8)
+    frame = make_frame(96, 64)
+    return Frame(
+        (planes[..., 0].copy(), planes[::2, ::2, 1].copy(), planes[::2, ::2, 2].copy()),
+        0,
+        0,
+        frame.time_base,
+    )
+
+
+def marked(width: int, height: int, x: int, y: int) -> Frame:
+    """Grey with one white square of 8x8 pixels at `x, y`."""
+    luma = np.full((height, width), 180, np.uint8)
+    luma[y : y + 8, x : x + 8] = 235
+    return make_frame(width, height, luma=luma)
+
+
+def mark_in_frame(picture: WorkingPicture) -> tuple[float, float]:
+    """Centre of the white square, found in the small picture and put back into the frame."""
+    green = picture.rgb[0, 1]
+    weight = np.clip(green - (180 - 16) * 255 / 219 - 5, 0, None)
+    rows, columns = np.mgrid[0 : green.shape[0], 0 : green.shape[1]] + 0.5
+    x = float((weight * columns).sum() / weight.sum())
+    y = float((weight * rows).sum() / weight.sum())
+    return picture.left + x * picture.scale_x, picture.top + y * picture.scale_y
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("matrix", [1, 2, 5, 6, 9])
+@pytest.mark.parametrize("rgb", COLORS)
+def test_known_colours_come_out_right(
+    rgb: tuple[int, int, int], matrix: int, full_range: bool
+) -> None:
+    tags = ColorTags(full_range=full_range, matrix=matrix)
+    picture = working_picture(bright_patch(rgb, tags), Look(96), tags, 1.0)
+    np.testing.assert_allclose(picture.rgb[0, :, 20, 20], rgb, atol=2)
+    np.testing.assert_allclose(picture.rgb[0, :, 20, 80], 255, atol=2)
+
+
+def test_the_matrix_and_the_range_matter() -> None:
+    frame = bright_patch((230, 60, 40), ColorTags(matrix=1))
+    right, matrix, wide = (
+        working_picture(frame, Look(96), tags, 1.0).rgb[0, :, 20, 20]
+        for tags in (ColorTags(matrix=1), ColorTags(matrix=6), ColorTags(True, matrix=1))
+    )
+    assert np.abs(right - matrix).max() > 8
+    assert np.abs(right - wide).max() > 8
+
+
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 1920])
+def test_padding_reaches_the_next_stride(length: int) -> None:
+    assert padded(length) % STRIDE == 0
+    assert 0 <= padded(length) - length < STRIDE
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    width=st.integers(1, 200),
+    height=st.integers(1, 200),
+    side=st.integers(32, 300),
+    aspect=st.sampled_from([0.5, 1.0, 16 / 15, 2.0]),
+)
+def test_any_size_fits_the_stride_and_is_never_enlarged(
+    width: int, height: int, side: int, aspect: float
+) -> None:
+    frame = make_frame(width, height, value=200)
+    picture = working_picture(frame, Look(side), WHITE_TAGS, aspect)
+    _, planes, rows, columns = picture.rgb.shape
+    assert planes == 3
+    assert picture.rgb.dtype == np.float32
+    assert rows % STRIDE == columns % STRIDE == 0
+    used_rows, used_columns = height / picture.scale_y, width / picture.scale_x
+    assert used_rows <= min(rows, side + 1, max(1, height))
+    assert used_columns <= min(columns, side + 1, max(1, round(width * aspect)))
+    inside = picture.rgb[0, :, : round(used_rows), : round(used_columns)]
+    assert (inside > 150).all()
+    assert not picture.rgb[0, :, round(used_rows) :].any()
+    assert not picture.rgb[0, :, :, round(used_columns) :].any()
+
+
+@pytest.mark.parametrize(("width", "height"), [(16, 16), (16, 17), (2, 2), (1, 1)])
+def test_tiny_frames(width: int, height: int) -> None:
+    frame = make_frame(width, height, value=235)
+    for look in (Look(384), Look(64, Box(3, 3, 5, 5)), Look(64, Box(-9, -9, 4, 4))):
+        picture = working_picture(frame, look, WHITE_TAGS, 1.0)
+        np.testing.assert_allclose(picture.rgb[0, :, 0, 0], 255, atol=2)
+        assert np.isfinite(picture.rgb).all()
+
+
+@pytest.mark.parametrize("aspect", [1.0, 0.5, 2.0, 64 / 45])
+def test_pixels_come_out_square(aspect: float) -> None:
+    picture = working_picture(make_frame(120, 100), Look(80), WHITE_TAGS, aspect)
+    shown = picture.scale_x * aspect / picture.scale_y
+    assert shown == pytest.approx(1, rel=0.02)
+    assert max(120 * aspect, 100) / (picture.scale_y) == pytest.approx(80, abs=1)
+
+
+@pytest.mark.parametrize("side", [60, 96, 400])
+@pytest.mark.parametrize("aspect", [1.0, 1.4])
+def test_the_way_back_leads_to_the_same_spot(side: int, aspect: float) -> None:
+    picture = working_picture(marked(201, 151, 120, 61), Look(side), WHITE_TAGS, aspect)
+    x, y = mark_in_frame(picture)
+    assert (x, y) == (pytest.approx(124, abs=0.7), pytest.approx(65, abs=0.7))
+
+
+@pytest.mark.parametrize("corner", [(97, 41), (98, 42), (100.5, 43.7), (60, 20)])
+@pytest.mark.parametrize("side", [24, 48, 160])
+def test_regions_at_any_offset_lead_back_too(corner: tuple[float, float], side: int) -> None:
+    region = Box(corner[0], corner[1], 81, 57)
+    picture = working_picture(marked(201, 151, 120, 61), Look(side, region), WHITE_TAGS, 1.0)
+    x, y = mark_in_frame(picture)
+    assert (x, y) == (pytest.approx(124, abs=0.8), pytest.approx(65, abs=0.8))
+
+
+@pytest.mark.parametrize("left", [30, 31, 32, 33])
+def test_chroma_stays_with_luma_in_a_region(left: int) -> None:
+    rgb = np.full((64, 96, 3), 255, np.uint8)
+    rgb[:, 40:48] = (255, 0, 0)
+    region = Box(left, 7, 40, 40)
+    picture = working_picture(frame_of_rgb(rgb), Look(64, region), WHITE_TAGS, 1.0)
+    middle = round(44 - picture.left)
+    np.testing.assert_allclose(picture.rgb[0, :, 20, middle], (255, 0, 0), atol=3)
+    np.testing.assert_allclose(picture.rgb[0, :, 20, middle - 8], 255, atol=3)
+    np.testing.assert_allclose(picture.rgb[0, :, 20, middle + 8], 255, atol=3)
+
+
+def test_all_regions_of_one_look_have_one_shape() -> None:
+    frame = make_frame(301, 203, value=180)
+    regions = [Box(5, 5, 50, 20), Box(-20, 190, 90, 90), Box(280, 100, 300, 7)]
+    shapes = {
+        working_picture(frame, Look(100, region), WHITE_TAGS, 1.0).rgb.shape for region in regions
+    }
+    assert len(shapes) == 1
+
+
+def test_a_region_that_lies_outside_does_no_harm() -> None:
+    frame = make_frame(64, 48)
+    for region in (Box(500, 500, 20, 20), Box(-500, -500, 20, 20), Box(10, 10, 1e6, 1e6)):
+        picture = working_picture(frame, Look(64, region), WHITE_TAGS, 1.0)
+        assert 0 <= picture.left < 64
+        assert 0 <= picture.top < 48
+        assert np.isfinite(picture.rgb).all()
+
+
+def test_dark_pictures_come_out_bright_and_ordinary_ones_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    dark = rng.integers(20, 45, (64, 64), dtype=np.uint8)
+    ordinary = rng.integers(40, 230, (64, 64), dtype=np.uint8)
+    night = working_picture(make_frame(64, 64, luma=dark), Look(64), WHITE_TAGS, 1.0).rgb
+    day = working_picture(make_frame(64, 64, luma=ordinary), Look(64), WHITE_TAGS, 1.0).rgb
+    plain = (dark.astype(float) - 16) * 255 / 219
+    assert night.mean() > 2 * plain.mean()
+    assert night.max() <= 255
+    np.testing.assert_allclose(day[0, 1], (ordinary.astype(float) - 16) * 255 / 219, atol=2)
+
+
+def test_black_is_not_blown_up_to_noise() -> None:
+    luma = np.full((64, 64), 16, np.uint8)
+    luma[::9, ::7] = 18
+    picture = working_picture(make_frame(64, 64, luma=luma), Look(64), WHITE_TAGS, 1.0)
+    assert picture.rgb.max() < 40
+
+
+def test_the_frame_is_left_alone() -> None:
+    frame = make_frame(80, 60, pattern="noise")
+    before = [plane.copy() for plane in frame.planes]
+    working_picture(frame, Look(80), WHITE_TAGS, 1.0)
+    for plane, old in zip(frame.planes, before, strict=True):
+        np.testing.assert_array_equal(plane, old)
