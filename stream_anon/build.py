@@ -44,6 +44,7 @@ def build_parser(settings: Settings, info: StreamInfo) -> Parser:
         pixel_aspect=float(info.pixel_aspect),
         min_score=settings.masking.track_score,
         threads=settings.parsing.threads,
+        precision=settings.parsing.precision,
     )
 
 

@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +29,7 @@ from stream_anon.errors import (
 if TYPE_CHECKING:
     from types import FrameType
 
+    from stream_anon.config import Settings
     from stream_anon.report import Summary
 
 DEBUG = "STREAM_ANON_DEBUG"
@@ -160,7 +163,7 @@ def redact(
             show_default=False,
         ),
     ] = LogLevel.warning,
-) -> None:
+) -> Callable[[], int]:
     """Hide the faces in a recorded video: INPUT goes in, OUTPUT comes out.
 
     The sound is dropped unless asked for, and tags never come along. OUTPUT
@@ -183,6 +186,18 @@ def redact(
             "parsing.engine": engine,
         },
     )
+    return partial(_redact, source, output, settings, report, tracks, export_tracks, quiet)
+
+
+def _redact(
+    source: Path,
+    output: Path,
+    settings: Settings,
+    report: Path | None,
+    tracks: Path | None,
+    export_tracks: Path | None,
+    quiet: bool,
+) -> int:
     from stream_anon.build import redact_file  # noqa: PLC0415 - settings are checked before it loads
 
     with ProgressLine(source.name, shown=not quiet) as line:
@@ -197,8 +212,7 @@ def redact(
         )
     if not quiet:
         _print_summary(output, summary)
-    if not summary.complete:
-        raise typer.Exit(EXIT_INCOMPLETE)
+    return EXIT_OK if summary.complete else EXIT_INCOMPLETE
 
 
 def _print_summary(output: Path, summary: Summary) -> None:
@@ -228,14 +242,14 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code. Raises nothing unless in debug mode."""
     debug = os.environ.get(DEBUG) == "1"
     try:
-        code: Any = app(args=arguments, prog_name="stream-anon", standalone_mode=False)
+        # Typer parses and no more: it has ideas of its own about Ctrl-C and ends of files.
+        job: Any = app(args=arguments, prog_name="stream-anon", standalone_mode=False)
+        code = job() if callable(job) else job
     except StreamAnonError as error:
         if debug:
             raise
         return _fail(str(error), error.exit_code)
-    except (KeyboardInterrupt, typer.Abort) as error:
-        if isinstance(error.__cause__, EOFError):  # typer takes it for Ctrl-D; PyAV has one too
-            return _fault(error.__cause__)
+    except KeyboardInterrupt:
         return _fail("interrupted: no output was written", EXIT_INTERRUPTED)
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own, for wrong arguments
@@ -243,15 +257,12 @@ def run(arguments: list[str] | None = None) -> int:
             return _fail(f"{said}. See: stream-anon redact --help", EXIT_USAGE)
         if debug:
             raise
-        return _fault(error)
+        what = type(error).__name__
+        return _fail(
+            f"unexpected {what}: this is a fault of stream-anon; {DEBUG}=1 shows where",
+            EXIT_UNEXPECTED,
+        )
     return code if isinstance(code, int) else EXIT_OK
-
-
-def _fault(error: BaseException) -> int:
-    what = type(error).__name__
-    return _fail(
-        f"unexpected {what}: this is a fault of stream-anon; {DEBUG}=1 shows where", EXIT_UNEXPECTED
-    )
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

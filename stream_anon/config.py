@@ -23,9 +23,10 @@ class Parsing(_Section):
 
     engine: Literal["auto", "centerface"] = "auto"
     light_side: Annotated[int, Field(ge=64, le=4096)] = 384
-    deep_side: Annotated[int, Field(ge=64, le=8192)] = 1920
+    deep_side: Annotated[int, Field(ge=64, le=8192)] = 3840
     region_side: Annotated[int, Field(ge=64, le=1024)] = 160
     threads: Annotated[int, Field(ge=0, le=256)] = 0
+    precision: Literal["auto", "f32"] = "auto"
 
 
 class Keyframes(_Section):
@@ -47,7 +48,7 @@ class Masking(_Section):
     linger: Annotated[float, Field(ge=0, le=10)] = 0.4
     margin: Annotated[float, Field(ge=0, le=2)] = 0.2
     growth: Annotated[float, Field(ge=0, le=1)] = 0.03
-    min_area: Annotated[float, Field(ge=0)] = 16.0
+    min_area: Annotated[float, Field(ge=0, le=10000)] = 16.0
     memory: Annotated[int, Field(ge=16, le=65536)] = 256
 
 
@@ -153,9 +154,8 @@ def _explain(error: ValidationError, path: Path | None) -> str:
     if first["type"] == "extra_forbidden":
         sections = list(Settings.model_fields)
         known = [*known_keys(), *sections]
-        near = get_close_matches(key, known, n=1, cutoff=0.5) or [
-            dotted for dotted in known if dotted.endswith(f".{key.rpartition('.')[2]}")
-        ]
+        elsewhere = [dotted for dotted in known if dotted.endswith(f".{key.rpartition('.')[2]}")]
+        near = elsewhere or get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"sections are {', '.join(sections)}"
         return f"unknown setting {key}{where}: {hint}"
     said = first["msg"].removeprefix("Value error, ")

@@ -114,6 +114,6 @@ class ProgressLine:
         total = summary.expected_frames and max(summary.expected_frames, summary.frames)
         of = f"/{total}" if total else ""
         counts = (
-            f"{summary.frames}{of}, {summary.fps:.0f} fps, faces hidden now: {summary.hidden_now},"
+            f"{summary.frames}{of} frames, {summary.fps:.0f} fps, hidden now: {summary.hidden_now},"
         )
         self._progress.update(self._task, completed=summary.frames, total=total, counts=counts)

@@ -87,7 +87,8 @@ def to_rgb(picture: av.VideoFrame) -> Rgb:
         return cast("Rgb", picture.to_ndarray(format="rgb24"))
     full = picture.color_range == FULL or name.startswith("yuvj")
     if name.startswith("gray"):
-        luma = _luma(_plane(picture, 0), full or picture.color_range != LIMITED)
+        shift = 2.0 ** (picture.format.components[0].bits - 8)
+        luma = _luma(_plane(picture, 0) / shift, full or picture.color_range != LIMITED)
         return np.clip(np.stack([luma] * 3, axis=-1) * 255 + 0.5, 0, 255).astype(np.uint8)
     depth = picture.format.components[0].bits
     planes = [_plane(picture, number) / 2.0 ** (depth - 8) for number in range(3)]
@@ -183,7 +184,7 @@ def write(path: Path, **what: Any) -> Path:
         output.metadata.update(video.metadata)
         stream = _add_video(output, video)
         sounds = [(_add_sound(output, tone), tone) for tone in video.tones]
-        text = output.add_stream(video.subtitles) if video.subtitles else None
+        text = _add_text(output, video.subtitles) if video.subtitles else None
         cover = _add_cover(output) if video.cover else None
         if video.chapters:
             chapter = {"id": 1, "start": 0, "end": 100, "time_base": Fraction(1, 1000)}
@@ -259,9 +260,7 @@ def _picture(video: Video, number: int) -> av.VideoFrame:
 
 
 def _add_sound(output: OutputContainer, tone: Tone) -> AudioStream:
-    stream = cast(
-        "AudioStream", output.add_stream(tone.codec, rate=tone.rate, layout=tone.layout)
-    )
+    stream = cast("AudioStream", output.add_stream(tone.codec, rate=tone.rate, layout=tone.layout))
     if tone.format:
         stream.format = tone.format  # type: ignore[assignment]
     return stream
@@ -301,6 +300,23 @@ def _mux_sound(output: OutputContainer, stream: AudioStream, tone: Tone) -> None
 
 
 TEXT = "Hello from home"
+ASS_HEADER = b"""[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold
+Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+
+
+def _add_text(output: OutputContainer, codec: str) -> Any:
+    stream: Any = output.add_stream(codec)
+    stream.codec_context.subtitle_header = ASS_HEADER
+    stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+    return stream
 
 
 def _mux_text(output: OutputContainer, stream: Any) -> None:

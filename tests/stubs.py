@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from stream_anon.frame import Box, Frame, RedactedFrame, StreamInfo, plane_shapes
+from stream_anon.config import load_settings
+from stream_anon.frame import (
+    Box,
+    Frame,
+    MaskedFrame,
+    RedactedFrame,
+    StreamInfo,
+    Unknown,
+    plane_shapes,
+)
+from stream_anon.masking.masker import Masker
 from stream_anon.parsing.base import Look, Part
 from stream_anon.parsing.labels import CENTERFACE_LABELS
 from stream_anon.parsing.shapes import ellipse
@@ -198,6 +208,64 @@ def flickering_frames(count: int, *, width: int = 320, height: int = 192) -> lis
     return frames
 
 
+STEP = (3, 0)
+START = Box(60, 50, 60, 72)
+
+
+def nobody(_frame: Frame, _look: Look) -> list[Part]:
+    return []
+
+
+def truth(frame: Frame) -> Box:
+    """Where the face is in the moving footage."""
+    return START.moved(STEP[0] * frame.index, STEP[1] * frame.index)
+
+
+def sees(
+    when: Callable[[int], bool] = lambda _index: True,
+    where: Callable[[Frame], Box] = truth,
+    score: float = 0.9,
+) -> StubParser:
+    """A parser that finds the one face in some frames."""
+    return StubParser(lambda f, _look: [face(where(f), score=score)] if when(f.index) else [])
+
+
+def masks_of(
+    parser: StubParser,
+    frames: Sequence[Frame],
+    *,
+    hidden: frozenset[str] = frozenset({"face"}),
+    **overrides: object,
+) -> list[MaskedFrame]:
+    values = {key.replace("__", "."): value for key, value in overrides.items()}
+    first = frames[0] if frames else make_frame(320, 192)
+    masker = Masker(
+        parser, hidden, load_settings(None, values), make_info(first.width, first.height)
+    )
+    return list(masker.masks(iter(frames)))
+
+
+def covers(masked: MaskedFrame, box: Box, share: float = 0.97) -> bool:
+    if isinstance(masked.parts, Unknown):
+        return True
+    return any(part.box.overlap(box) >= share * box.area for part in masked.parts)
+
+
+def hidden_in(masks: Sequence[MaskedFrame]) -> list[int]:
+    return [masked.frame.index for masked in masks if masked.parts]
+
+
+def regions_of(masks: Sequence[MaskedFrame]) -> list[object]:
+    return [
+        m.parts if isinstance(m.parts, Unknown) else [(p.label, p.box, p.person) for p in m.parts]
+        for m in masks
+    ]
+
+
+def moving(count: int = 40) -> list[Frame]:
+    return shifted_frames(count, STEP, width=320, height=192)
+
+
 FACE_OF_ASTRONAUT = Box(182, 67, 86, 113)
 """Where the face is in `astronaut_frame(512, 512)`, found by looking at it."""
 
@@ -233,7 +301,7 @@ def astronaut_frame(width: int = 512, height: int = 512, index: int = 0) -> Fram
     import cv2
     import skimage.data
 
-    picture = np.asarray(skimage.data.astronaut(), np.uint8)
+    picture = np.asarray(cast(Any, skimage.data.astronaut)(), np.uint8)
     if (width, height) != (512, 512):
         picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
     return frame_of_rgb(picture, index=index)

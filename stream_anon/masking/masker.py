@@ -7,7 +7,6 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stream_anon.errors import ParserError
 from stream_anon.frame import MaskedFrame, Unknown
 from stream_anon.masking.association import associate, without_doubles
 from stream_anon.masking.keyframes import KeyframePolicy, Seen
@@ -20,6 +19,7 @@ from stream_anon.masking.motion import (
     thumbnail,
 )
 from stream_anon.masking.tracks import Sighting, Track, group_people, parts_at
+from stream_anon.parsing.checking import checked_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -65,6 +65,7 @@ class Masker:
             settings.keyframes, settings.parsing, info, longest_gap=self._max_held - 1
         )
         self._held: deque[_Held] = deque()
+        self._last: _Held | None = None
         self._tracks: list[Track] = []
         self._alive: list[Track] = []
         self._looked_at: Thumbnail | None = None
@@ -79,7 +80,7 @@ class Masker:
         """
         for frame in frames:
             self._take(frame)
-            while self._is_decided():
+            while self._held and self._is_decided():
                 yield self._release()
         while self._held:
             yield self._release()
@@ -113,7 +114,11 @@ class Masker:
 
     def _observe(self, frame: Frame) -> _Held:
         small = thumbnail(frame)
-        last = self._held[-1] if self._held else None
+        self._last = self._compare(frame, small, self._last)
+        return self._last
+
+    def _compare(self, frame: Frame, small: Thumbnail, last: _Held | None) -> _Held:
+        """What has changed since the frame before."""
         if last is None or frame.corrupt or last.frame.corrupt or frame.discontinuity:
             return _Held(frame, small, None)
         flow = Flow(last.thumbnail, small)
@@ -163,11 +168,7 @@ class Masker:
     def _parse(self, frame: Frame, looks: Sequence[Look]) -> list[Sighting]:
         sightings: list[Sighting] = []
         for look in looks:
-            try:
-                parts = self._parser.parse(frame, look)
-            except (ValueError, ArithmeticError, TypeError, LookupError) as error:
-                raise ParserError(f"{self._parser.name} failed on {frame}: {error}") from error
-            sightings += group_people(parts)
+            sightings += group_people(checked_answer(self._parser, frame, look))
         strong = [s for s in sightings if s.score >= self._masking.track_score]
         return without_doubles(strong) if len(looks) > 1 else strong
 

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 THUMBNAIL_SIDE = 320
 """Longer side of the small picture on which motion is measured, in pixels."""
+SMALLEST_SIDE = 12
+"""Pixels that the optical flow needs."""
 BLOCK = 4
 """Thumbnail pixels on each side of a block in which change is measured."""
+PIXELS_PER_BLOCK_LEVEL = 8.0
+"""How much more a single thumbnail pixel must change than a block to mean the same."""
 ORDINARY_LUMA = 64.0
 """Mean level from which a picture does not count as dark."""
 
@@ -37,7 +41,8 @@ def thumbnail(frame: Frame) -> Thumbnail:
     """Scale the luma plane down to `THUMBNAIL_SIDE`."""
     luma = frame.planes[0]
     scale = max(1.0, max(luma.shape) / THUMBNAIL_SIDE)
-    columns, rows = max(8, round(luma.shape[1] / scale)), max(8, round(luma.shape[0] / scale))
+    columns = max(SMALLEST_SIDE, round(luma.shape[1] / scale))
+    rows = max(SMALLEST_SIDE, round(luma.shape[0] / scale))
     small = cv2.resize(luma, (columns, rows), interpolation=cv2.INTER_AREA)
     block_size = (max(1, columns // BLOCK), max(1, rows // BLOCK))
     blocks = cv2.resize(small.astype(np.float32), block_size, interpolation=cv2.INTER_AREA)
@@ -50,8 +55,14 @@ def brightness(picture: Thumbnail) -> float:
 
 
 def largest_change(before: Thumbnail, after: Thumbnail) -> float:
-    """Change of the block that changed most, in grey levels."""
-    return float(np.abs(after.blocks - before.blocks).max())
+    """Change of the block that changed most, in grey levels.
+
+    A single thumbnail pixel counts for an eighth: a far face is smaller than a block, and noise is
+    stronger in a pixel than in a block's mean.
+    """
+    block = float(np.abs(after.blocks - before.blocks).max())
+    pixel = float(cv2.absdiff(after.luma, before.luma).max())
+    return max(block, pixel / PIXELS_PER_BLOCK_LEVEL)
 
 
 class Flow:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -64,7 +64,13 @@ class CenterFace:
     model_hash = WEIGHTS_SHA256
 
     def __init__(
-        self, color: ColorTags, *, pixel_aspect: float = 1.0, min_score: float, threads: int
+        self,
+        color: ColorTags,
+        *,
+        pixel_aspect: float = 1.0,
+        min_score: float,
+        threads: int = 0,
+        precision: Literal["auto", "f32"] = "auto",
     ) -> None:
         """Load the network.
 
@@ -73,6 +79,7 @@ class CenterFace:
             pixel_aspect: width of a pixel over its height.
             min_score: answers below this are left out, 0..1.
             threads: processor threads; 0 leaves it to OpenVINO.
+            precision: `auto` computes in bfloat16 where the processor does so natively.
 
         Raises:
             ModelError: weights are missing or damaged.
@@ -80,7 +87,7 @@ class CenterFace:
         self._color = color
         self._pixel_aspect = pixel_aspect
         self._min_score = min_score
-        self._network = Network(find_weights(), threads=threads)
+        self._network = Network(find_weights(), threads=threads, precision=precision)
 
     def parse(self, frame: Frame, look: Look) -> list[Part]:
         picture = working_picture(frame, look, self._color, self._pixel_aspect)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,27 +13,40 @@ from stream_anon.errors import ModelError, ParserError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+TELEMETRY = "openvino_telemetry"
 COMPILED_SIZES = 8
 """Input sizes kept compiled at a time; a run uses two or three."""
 
 
 def _import_openvino() -> Any:
-    # OpenVINO's tools report usage unless told not to, and importing them is enough to set it up.
-    os.environ["OPENVINO_TELEMETRY_DISABLED"] = "1"
-    import openvino  # noqa: PLC0415 - half a second, paid only by those who run a network
+    """OpenVINO without its telemetry.
 
+    Importing it reports the import to a web service, in a thread of its own, and no setting turns
+    that off. It does without where the package that reports cannot be imported.
+    """
+    reports = sys.modules.get(TELEMETRY)
+    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # "not there", in Python's words
+    try:
+        import openvino  # noqa: PLC0415 - half a second, paid only by those who run a network
+    finally:
+        del sys.modules[TELEMETRY]
+        if reports is not None:
+            sys.modules[TELEMETRY] = reports
     return openvino
 
 
 class Network:
     """One network, compiled for each input size it meets."""
 
-    def __init__(self, weights: bytes, *, threads: int = 0) -> None:
+    def __init__(
+        self, weights: bytes, *, threads: int = 0, precision: Literal["auto", "f32"] = "auto"
+    ) -> None:
         """Read the network.
 
         Args:
             weights: an ONNX file.
             threads: processor threads; 0 leaves it to OpenVINO.
+            precision: `auto` computes in bfloat16 where the processor does so natively.
 
         Raises:
             ModelError: OpenVINO cannot read it.
@@ -46,9 +59,9 @@ class Network:
             "NUM_STREAMS": 1,
             # Pinned threads would fight the encoder's for the same core while others idle.
             "ENABLE_CPU_PINNING": False,
-            # Always full precision, so that the same input gives the same masks everywhere.
-            "INFERENCE_PRECISION_HINT": "f32",
         }
+        if precision != "auto":
+            self._settings["INFERENCE_PRECISION_HINT"] = precision
         if threads:
             self._settings["INFERENCE_NUM_THREADS"] = threads
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()

@@ -62,4 +62,6 @@ def color_levels(color: str, tags: ColorTags) -> tuple[int, int, int]:
     luma = kr * red + (1 - kr - kb) * green + kb * blue
     black, span_y, span_c = (0, 255, 255) if tags.full_range else (16, 219, 224)
     u, v = (blue - luma) / (2 * (1 - kb)), (red - luma) / (2 * (1 - kr))
-    return round(black + span_y * luma), round(128 + span_c * u), round(128 + span_c * v)
+    levels = (black + span_y * luma, 128 + span_c * u, 128 + span_c * v)
+    y, cb, cr = (min(255, round(level)) for level in levels)
+    return y, cb, cr

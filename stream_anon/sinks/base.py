@@ -27,7 +27,7 @@ class Sink(Protocol):
         """
 
     def close(self) -> None:
-        """Free everything. Called once, with nothing after it; what is not finished is discarded."""
+        """Free everything; what is not finished is discarded. Nothing is called after it."""
 
 
 def check_redacted(frame: object) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
 import av.codec.codec
 
-from stream_anon.errors import SinkError
+from stream_anon.errors import ConfigError, SinkError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from stream_anon.config import Output
 
 CONTAINERS = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
@@ -20,12 +24,25 @@ CONTAINERS = {
 """FFmpeg's name of the container, by the ending of the file name."""
 
 _ENCODERS = {
-    ".webm": "libvpx-vp9", ".gif": "gif", ".png": "png", ".jpg": "mjpeg", ".jpeg": "mjpeg",
-    ".bmp": "bmp", ".tiff": "tiff",
+    ".webm": "libvpx-vp9", ".avi": "mpeg4", ".gif": "gif", ".png": "png", ".jpg": "mjpeg",
+    ".jpeg": "mjpeg", ".bmp": "bmp", ".tiff": "tiff",
 }  # fmt: skip
 DEFAULT_ENCODER = "libx264"
 ODD_SIZES = {"libvpx-vp9", "libvpx", "gif", "png", "bmp", "tiff", "ffv1", "mjpeg", "rawvideo"}
 """Encoders that take odd widths and heights."""
+STILL = "image2"
+"""FFmpeg's name of the container of one picture."""
+NO_NEGATIVE_TIMES = {"avi", "mpegts"}
+"""Containers in which the delay that B-frames need would shift every frame."""
+PRESETS = (
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+    "placebo",
+)  # fmt: skip
+"""Of x264 and x265, fastest first."""
+_UNFIT = {("yuv420p", "mjpeg"), ("yuv420p", "tiff")}
+"""JPEG is full range only, and TIFF has no tag for the range."""
+_MPEG4_UNITS = 60_000
+"""In a second; its bitstream has 16 bits for them."""
 _PIXEL_FORMATS = ("yuv420p", "yuvj420p", "nv12", "rgb24", "bgr24", "rgb8", "yuv444p", "yuv422p")
 
 
@@ -73,25 +90,50 @@ def pixel_format_for(codec: av.codec.codec.Codec) -> str:
     if not offered:
         return "yuv420p"
     for name in _PIXEL_FORMATS:
-        if name in offered:
+        if name in offered and (name, codec.name) not in _UNFIT:
             return name
     raise SinkError(f"the encoder {codec.name} takes no pixel format that we can make")
 
 
-def options_for(encoder: str, preset: str, quality: int) -> dict[str, str]:
-    """FFmpeg options for one encoder."""
-    level = str(quality)
+def time_base_for(container: str, encoder: str, wanted: Fraction, rate: Fraction) -> Fraction:
+    """The unit of time that the output can have, as near to `wanted` as may be, in seconds."""
+    if container == "avi":
+        return 1 / rate  # it has no times, only a rate
+    if encoder == "mpeg4" and wanted.denominator > _MPEG4_UNITS:
+        return Fraction(1, _MPEG4_UNITS)
+    return wanted
+
+
+def options_for(encoder: str, container: str, settings: Output) -> dict[str, str]:
+    """FFmpeg options for one encoder.
+
+    Raises:
+        ConfigError: the encoder has no such preset.
+    """
+    preset, level = settings.preset, str(settings.quality)
     if encoder in {"libx264", "libx264rgb", "libx265"}:
-        quiet = {"x265-params": "log-level=error"} if encoder == "libx265" else {}
-        return {"preset": preset, "crf": level, **quiet}
+        _check_preset(encoder, preset)
+        options = {"preset": preset, "crf": level}
+        if container in NO_NEGATIVE_TIMES:
+            options["bf"] = "0"
+        return options | ({"x265-params": "log-level=error"} if encoder == "libx265" else {})
     if encoder in {"libvpx-vp9", "libvpx"}:
         return {"crf": level, "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}
     if encoder == "libsvtav1":
-        return {"crf": level, "preset": preset if preset.isdigit() else "10"}
+        os.environ.setdefault("SVT_LOG", "1")  # errors only; it has no other switch
+        return {"crf": level, "preset": preset if preset.isdigit() else "8"}
     if encoder.endswith("_nvenc"):
         return {"cq": level, "rc": "vbr", **({"preset": preset} if preset[:1] == "p" else {})}
     if encoder.endswith("_qsv"):
         return {"global_quality": level, "preset": preset}
     if encoder in {"mjpeg", "mpeg4"}:
-        return {"qmin": "2", "qmax": str(max(2, quality // 4))}
+        return {"qmin": "2", "qmax": str(max(2, settings.quality // 4))}
     return {}
+
+
+def _check_preset(encoder: str, preset: str) -> None:
+    # x264 itself would print to the terminal.
+    if preset not in PRESETS:
+        raise ConfigError(
+            f"the encoder {encoder} has no preset {preset!r}: use one of {' '.join(PRESETS)}"
+        )

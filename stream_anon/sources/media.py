@@ -8,25 +8,31 @@ from typing import TYPE_CHECKING
 
 import av
 import av.error
-from av.stream import Disposition
 
 from stream_anon.errors import SourceError
 from stream_anon.frame import Frame, StreamInfo
 from stream_anon.sources.base import Losses
+from stream_anon.sources.damage import Damage
+from stream_anon.sources.opening import choose_video, open_input, reason
+from stream_anon.sources.orientation import Orientation
 from stream_anon.sources.pictures import NATIVE, PictureReader, output_color
+from stream_anon.sources.timing import Clock, Gaps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from av.container import InputContainer
     from av.video.stream import VideoStream
 
 FALLBACK_RATE = Fraction(25)
-FRAME_THREADS = 8
-"""More frames than decoder threads can have in flight: damage may show that many frames early."""
 STILL_FORMATS = ("image2", "png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe")
+INDEXED_FORMATS = ("mov,mp4,m4a,3gp,3g2,mj2",)
+"""Containers whose index lists every packet, also those that are missing."""
+GAPPY_FORMATS = ("matroska,webm",)
+"""Containers that skip what they cannot read without a word: gaps in time tell."""
 MIN_SIDE = 16
+MAX_READ_ERRORS = 100
+"""Failed reads in a row after which the rest of the file is given up."""
 
 
 class MediaSource:
@@ -44,33 +50,41 @@ class MediaSource:
         """
         self.losses = Losses()
         self._path = path
-        self._container = _open(path)
+        self._damage = Damage()
+        self._packets_read = 0
+        self._packets_to_show = 0
+        self._skipped = 0
+        self._container = open_input(path)
         try:
-            self._stream = _video_stream(self._container, path)
-            self._stream.thread_type = "AUTO"
+            self._stream = choose_video(self._container, path)
             self._decoded = self._decode()
-            first = next(self._decoded, None)
-            if first is None:
-                raise SourceError(
-                    f"no frame of {path.name} can be decoded: "
-                    f"{self.losses.reason or 'the file holds no video data'}"
-                )
-            if min(first.width, first.height) < MIN_SIDE:
-                raise SourceError(
-                    f"the picture of {path.name} is {first.width}x{first.height} pixels: "
-                    f"at least {MIN_SIDE}x{MIN_SIDE} are needed"
-                )
-            self._first = first
-            self.info = self._describe(first)
+            self._first = self._first_picture()
+            self._orientation = Orientation.of(self._first[0])
+            self.info = self._describe(self._first[0])
         except BaseException:
             self._container.close()
             raise
 
+    def _first_picture(self) -> tuple[av.VideoFrame, bool]:
+        first = next(self._decoded, None)
+        if first is None:
+            raise SourceError(
+                f"no frame of {self._path.name} can be decoded: "
+                f"{self.losses.reason or 'the file holds no video data'}"
+            )
+        width, height = first[0].width, first[0].height
+        if min(width, height) < MIN_SIDE:
+            raise SourceError(
+                f"the picture of {self._path.name} is {width}x{height} pixels: "
+                f"at least {MIN_SIDE}x{MIN_SIDE} are needed"
+            )
+        return first
+
     def _describe(self, first: av.VideoFrame) -> StreamInfo:
         stream, name = self._stream, first.format.name
         rate = stream.average_rate or stream.guessed_rate
-        aspect = stream.sample_aspect_ratio or first_aspect(stream)
-        sideways = first.rotation % 180 == 90
+        aspect = _pixel_aspect(stream)
+        sideways = self._orientation.transposed
         width, height = first.width, first.height
         still = self._container.format.name in STILL_FORMATS
         return StreamInfo(
@@ -88,167 +102,146 @@ class MediaSource:
 
     def _expected_frames(self) -> int | None:
         """The container's own count, or an estimate from its duration."""
-        stream = self._stream
-        if stream.frames:
-            return stream.frames
-        if stream.duration and stream.time_base:
-            seconds = float(stream.duration * stream.time_base)
-        elif self._container.duration:
-            seconds = self._container.duration / av.time_base
-        else:
+        if self._is_indexed():
+            shown = sum(not entry.is_discard for entry in self._stream.index_entries)
+            return shown or None
+        if self._stream.frames:
+            return self._stream.frames
+        seconds = self._seconds()
+        if seconds is None:
             return None
-        return round(seconds * float(stream.average_rate or FALLBACK_RATE)) or None
+        rate = self._stream.average_rate or FALLBACK_RATE
+        return round(seconds * rate) or None
+
+    def _is_indexed(self) -> bool:
+        return self._container.format.name in INDEXED_FORMATS and self._stream.frames > 0
+
+    def _seconds(self) -> Fraction | None:
+        """How long the container says that the video is."""
+        stream = self._stream
+        if stream.duration and stream.time_base:
+            return stream.duration * stream.time_base
+        if tag := _tagged_seconds(stream.metadata.get("DURATION", "")):
+            return tag
+        if self._container.duration:
+            return Fraction(self._container.duration, av.time_base)
+        return None
+
+    # -- reading ------------------------------------------------------------------------------
 
     def frames(self) -> Iterator[Frame]:
-        reader = PictureReader(self._first.rotation)
-        clock = _Clock(self.info.time_base, self.info.rate or FALLBACK_RATE)
-        damage = _Damage(self.losses)
+        reader = PictureReader(self._orientation)
+        clock = Clock(self.info.time_base, self.info.rate or FALLBACK_RATE)
         was_fitted = False
         index = 0
-        for picture in self._all_pictures():
+        for picture, suspect in self._all_pictures():
             planes, fitted = reader.read(picture)
             pts, duration = clock.stamp(picture)
-            frame = Frame(
+            yield Frame(
                 planes=planes,
                 index=index,
                 pts=pts,
                 time_base=self.info.time_base,
                 duration=duration,
                 captured_at=monotonic(),
-                corrupt=damage.concerns(picture),
+                corrupt=suspect,
                 discontinuity=fitted != was_fitted,
             )
             was_fitted = fitted
             index += 1
-            yield frame
         self._count_missing(index, clock.end)
 
-    def _all_pictures(self) -> Iterator[av.VideoFrame]:
+    def _all_pictures(self) -> Iterator[tuple[av.VideoFrame, bool]]:
         yield self._first
         yield from self._decoded
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
-        """All pictures; what the decoder refuses is counted, not raised."""
+    def _decode(self) -> Iterator[tuple[av.VideoFrame, bool]]:
+        """All pictures and whether they are suspect; what cannot be decoded is counted."""
+        gaps = self._gaps()
         for packet in self._packets():
+            self._damage.pass_on(packet)
             if packet.is_corrupt:
                 self._lose("the container marks a packet as damaged")
             try:
-                yield from packet.decode()
+                pictures = packet.decode()
             except av.error.EOFError:
                 return
             except (av.error.FFmpegError, ValueError) as error:
-                self._lose(_reason(error))
+                self._damage.report(packet)
+                self._lose(reason(error))
+                continue
+            for picture in pictures:
+                if missing := gaps.before(picture):
+                    self._skipped += missing
+                    self._damage.report(None)
+                yield picture, self._damage.concerns(picture)
 
-    def _packets(self) -> Iterator[av.Packet]:
-        try:
-            yield from self._container.demux(self._stream)
-        except av.error.FFmpegError as error:
-            self._lose(_reason(error))
+    def _gaps(self) -> Gaps:
+        stream = self._stream
+        tells = self._container.format.name in GAPPY_FORMATS and stream.time_base is not None
+        return Gaps(stream.time_base or Fraction(1), stream.average_rate if tells else None)
 
-    def _lose(self, reason: str) -> None:
+    def _packets(self) -> Iterator[av.Packet[VideoStream]]:
+        """Every packet of the video, and one at the end that empties the decoder."""
+        failures = 0
+        while failures < MAX_READ_ERRORS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    self._packets_read += packet.size > 0
+                    self._packets_to_show += packet.size > 0 and not packet.is_discard
+                    yield packet
+            except av.error.FFmpegError as error:
+                if not failures:
+                    self._damage.report(None)
+                    self._lose(reason(error))
+                failures += 1
+            else:
+                return
+        last: av.Packet[VideoStream] = av.Packet()  # type: ignore[assignment]
+        last.stream = self._stream
+        yield last
+
+    def _lose(self, why: str) -> None:
         self.losses.packets += 1
-        self.losses.reason = reason
+        self.losses.reason = why
 
     def _count_missing(self, decoded: int, end: Fraction) -> None:
-        stream = self._stream
-        if stream.frames:
-            missing = stream.frames - decoded
-        elif self._container.duration and self.info.rate and not self.info.still:
-            start = Fraction(self._container.start_time or 0, av.time_base)
-            expected_end = start + Fraction(self._container.duration, av.time_base)
-            missing = int((expected_end - end) * self.info.rate)
-            # Durations are rounded, and sound may outlast the picture a little.
-            missing = missing if missing > max(2, self.info.rate / 2) else 0
-        else:
-            missing = 0
-        if missing > 0:
+        missing = max(self._unread(decoded, end), 0) + self._skipped
+        if self.losses.packets:
+            missing += max(self._packets_to_show - decoded, 0)
+        if missing:
             self.losses.frames = missing
-            self.losses.reason = self.losses.reason or "the file ends early"
+            self.losses.reason = self.losses.reason or "frames are missing from the file"
+
+    def _unread(self, decoded: int, end: Fraction) -> int:
+        """Frames that the container promised and that are not in the file."""
+        if self._is_indexed():
+            return len(self._stream.index_entries) - self._packets_read
+        if self._stream.frames and not self.info.still:
+            return self._stream.frames - decoded
+        seconds, rate = self._seconds(), self.info.rate
+        if seconds is None or rate is None or self.info.still:
+            return 0
+        start = Fraction(self._container.start_time or 0, av.time_base)
+        missing = int((start + seconds - end) * rate)
+        # Durations are rounded, and sound may outlast the picture a little.
+        return missing if missing > max(Fraction(2), rate / 2) else 0
 
     def close(self) -> None:
         self._container.close()
 
 
-def first_aspect(stream: VideoStream) -> Fraction:
+def _pixel_aspect(stream: VideoStream) -> Fraction:
     """Width of a pixel over its height; square where the file does not tell."""
-    aspect = stream.codec_context.sample_aspect_ratio
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     return Fraction(aspect) if aspect else Fraction(1)
 
 
-class _Damage:
-    """Decides which pictures are suspect: from any sign of damage to the next intact keyframe."""
-
-    def __init__(self, losses: Losses) -> None:
-        self._losses = losses
-        self._seen = 0
-        self._wait = 0
-        self._suspect = False
-
-    def concerns(self, picture: av.VideoFrame) -> bool:
-        refused = self._losses.packets > self._seen
-        self._seen = self._losses.packets
-        if picture.is_corrupt or refused:
-            # Refused packets are noticed up to FRAME_THREADS pictures before they matter.
-            self._suspect, self._wait = True, FRAME_THREADS if refused else 0
-        elif self._suspect and picture.key_frame and self._wait <= 0:
-            self._suspect = False
-        self._wait -= 1
-        return self._suspect
-
-
-class _Clock:
-    """Strictly increasing pts, whatever the file says; intact ones are kept as they are."""
-
-    def __init__(self, time_base: Fraction, rate: Fraction) -> None:
-        self._time_base = time_base
-        self._step = max(1, round(1 / (rate * time_base)))
-        self._last: int | None = None
-        self._duration = 0
-
-    def stamp(self, picture: av.VideoFrame) -> tuple[int, int | None]:
-        """Pts and duration of the next picture, in units of the time base."""
-        pts = picture.pts if picture.pts is not None else picture.dts
-        if pts is None:
-            pts = 0 if self._last is None else self._last + (self._duration or self._step)
-        elif self._last is not None and pts <= self._last:
-            pts = self._last + 1
-        self._last, self._duration = pts, picture.duration or 0
-        return pts, picture.duration or None
-
-    @property
-    def end(self) -> Fraction:
-        """When the last picture ends, in seconds."""
-        return ((self._last or 0) + (self._duration or self._step)) * self._time_base
-
-
-def _open(path: Path) -> InputContainer:
-    if not path.exists():
-        raise SourceError(f"{path} does not exist: check the name of the input")
-    if path.is_dir():
-        raise SourceError(f"{path} is a folder: name one video file")
-    if path.stat().st_size == 0:
-        raise SourceError(f"{path} is empty")
+def _tagged_seconds(tag: str) -> Fraction | None:
+    """Seconds that Matroska's `DURATION` tag tells, as in 00:01:02.250000000."""
     try:
-        return av.open(str(path), metadata_errors="replace")
-    except PermissionError as error:
-        raise SourceError(f"{path} may not be read: check its permissions") from error
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"{path} is not a video that can be read: {_reason(error)}") from error
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    if not streams:
-        raise SourceError(f"{path} holds no video (only sound, or a cover picture)")
-    best = max(
-        streams, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height)
-    )
-    if best.codec_context is None:
-        raise SourceError(f"{path} uses a video codec that this FFmpeg cannot decode")
-    return best
-
-
-def _reason(error: Exception) -> str:
-    """What FFmpeg says, without the address that PyAV adds to it."""
-    said = getattr(error, "strerror", None) or type(error).__name__
-    return str(said).lower()
+        hours, minutes, seconds = tag.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    except ValueError:
+        return None

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import av
+import av.filter
 import cv2
 import numpy as np
 from av.sidedata.sidedata import Type
 
 if TYPE_CHECKING:
-    import av
-
     from stream_anon.frame import Plane
+
+
+UNKNOWN_KINDS = 8
+"""Kinds of side data that FFmpeg may have and PyAV not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +37,10 @@ class Orientation:
         FFmpeg's matrix takes the point (p, q) of the coded picture, q downwards, to
         (a p + c q, b p + d q) on the screen; it is stored as a, b, u, c, d, v, x, y, w.
         """
-        try:
-            data = picture.side_data[Type.DISPLAYMATRIX]
-        except KeyError:
+        data = _display_matrix(picture)
+        if data is None:
             return cls()
-        a, b, _, c, d, *_ = (int(value) for value in np.frombuffer(bytes(data), np.int32))
+        a, b, _, c, d, *_ = (int(value) for value in np.frombuffer(data, np.int32))
         if abs(a) + abs(d) >= abs(b) + abs(c):
             return cls(mirrored_across=a < 0, mirrored_down=d < 0)
         return cls(transposed=True, mirrored_across=c < 0, mirrored_down=b < 0)
@@ -51,3 +54,32 @@ class Orientation:
             plane = cast("Plane", cv2.flip(plane, -1 if both else int(self.mirrored_across)))
         plane.setflags(write=False)
         return plane
+
+
+def _display_matrix(picture: av.VideoFrame) -> bytes | None:
+    try:
+        side_data: Any = picture.side_data
+    except ValueError:  # PyAV 18 refuses to list kinds that it does not know, such as EXIF
+        side_data = _known_kinds_only(picture).side_data
+    data = side_data.get(Type.DISPLAYMATRIX)
+    return None if data is None else bytes(data)
+
+
+def _known_kinds_only(picture: av.VideoFrame) -> av.VideoFrame:
+    graph = av.filter.Graph()
+    last = graph.add_buffer(
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+        time_base=picture.time_base,
+    )
+    newest = max(int(cast("Any", kind).value) for kind in Type)
+    for unknown in range(newest + 1, newest + 1 + UNKNOWN_KINDS):
+        delete = graph.add("sidedata", f"mode=delete:type={unknown}")
+        last.link_to(delete)
+        last = delete
+    end = graph.add("buffersink")
+    last.link_to(end)
+    graph.configure()
+    graph.push(picture)
+    return cast("av.VideoFrame", graph.pull())

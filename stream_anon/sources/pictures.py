@@ -68,31 +68,51 @@ class PictureReader:
         self._orientation = orientation
         self._reformatter = VideoReformatter()
         self._size: tuple[int, int] | None = None
+        self._color: ColorTags | None = None
 
     def read(self, picture: av.VideoFrame) -> tuple[Planes, bool]:
         """Planes of `picture`, and whether they had to be fitted into another size."""
         color = output_color(picture)
-        native = picture if picture.format.name in NATIVE else self._converted(picture, color)
-        y, u, v = (self._orientation.upright(_view(native, number)) for number in range(3))
+        self._color = self._color or color
+        is_native = picture.format.name in NATIVE and color.full_range == self._color.full_range
+        if _is_gray(picture):
+            planes = self._colored(picture)
+        else:
+            native = picture if is_native else self._converted(picture, color, self._color)
+            planes = _view(native, 0), _view(native, 1), _view(native, 2)
+        y, u, v = (self._orientation.upright(plane) for plane in planes)
         rows, columns = y.shape
         self._size = self._size or (columns, rows)
         if (columns, rows) == self._size:
             return (y, u, v), False
-        return _fitted((y, u, v), self._size, color.full_range), True
+        return _fitted((y, u, v), self._size, self._color.full_range), True
 
-    def _converted(self, picture: av.VideoFrame, color: ColorTags) -> av.VideoFrame:
-        range_out = JPEG_RANGE if color.full_range else MPEG_RANGE
-        range_in = JPEG_RANGE if _is_rgb(picture) else range_out
-        matrix = _SWS_MATRIX.get(color.matrix, _SWS_MATRIX[BT601])
+    def _colored(self, picture: av.VideoFrame) -> Planes:
+        """Gray as luma, bit by bit: libswscale takes gray for full range, whatever its tag says."""
+        if picture.format.name != "gray":
+            picture = self._reformatter.reformat(picture, format="gray")
+        luma = _view(picture, 0)
+        chroma = np.full(plane_shapes(luma.shape[1], luma.shape[0])[1], 128, np.uint8)
+        chroma.setflags(write=False)
+        return luma, chroma, chroma
+
+    def _converted(
+        self, picture: av.VideoFrame, color: ColorTags, wanted: ColorTags
+    ) -> av.VideoFrame:
+        is_full = color.full_range or _is_rgb(picture)
         return self._reformatter.reformat(
             picture,
             format="yuv420p",
-            src_colorspace=matrix,
-            dst_colorspace=matrix,
-            src_color_range=range_in,
-            dst_color_range=range_out,
+            src_colorspace=_SWS_MATRIX.get(color.matrix, _SWS_MATRIX[BT601]),
+            dst_colorspace=_SWS_MATRIX.get(wanted.matrix, _SWS_MATRIX[BT601]),
+            src_color_range=JPEG_RANGE if is_full else MPEG_RANGE,
+            dst_color_range=JPEG_RANGE if wanted.full_range else MPEG_RANGE,
             interpolation="AREA",
         )
+
+
+def _is_gray(picture: av.VideoFrame) -> bool:
+    return picture.format.name.startswith("gray")
 
 
 def _view(picture: av.VideoFrame, number: int) -> Plane:

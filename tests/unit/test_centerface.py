@@ -163,7 +163,8 @@ def people(parts: list[Part]) -> list[dict[str, Part]]:
 
 class TestARealFace:
     @pytest.mark.parametrize(
-        ("width", "height"), [(512, 512), (511, 509), (640, 360), (301, 517), (99, 101), (1200, 1201)]
+        ("width", "height"),
+        [(512, 512), (511, 509), (640, 360), (301, 517), (99, 101), (1200, 1201)],
     )
     @pytest.mark.parametrize("side", [96, 160, 301, 1920])
     def test_is_found_at_any_size(
@@ -178,12 +179,19 @@ class TestARealFace:
         assert best.box.iou(face_of_astronaut(width, height)) > 0.5
 
     def test_only_one_person_is_seen(self, parser: CenterFace) -> None:
-        sure = [p for p in people(parser.parse(astronaut_frame(), Look(384))) if p["face"].score > 0.3]
+        sure = [
+            p for p in people(parser.parse(astronaut_frame(), Look(384))) if p["face"].score > 0.3
+        ]
         assert len(sure) == 1
 
     @pytest.mark.parametrize(
         "region",
-        [Box(130, 20, 200, 200), Box(131, 21, 199, 211), Box(-60, -70, 400, 380), Box(101, 0, 900, 300)],
+        [
+            Box(130, 20, 200, 200),
+            Box(131, 21, 199, 211),
+            Box(-60, -70, 400, 380),
+            Box(101, 0, 900, 300),
+        ],
     )
     def test_is_found_by_a_look_at_a_region(self, parser: CenterFace, region: Box) -> None:
         best = people(parser.parse(astronaut_frame(), Look(160, region)))[0]["face"]
@@ -205,7 +213,9 @@ class TestARealFace:
         (_, eyes), (_, nose), (_, mouth) = (best[n].box.center for n in ("eyes", "nose", "mouth"))
         assert eyes < nose < mouth
         for spot in ((202, 101), (249, 102)):  # the two pupils
-            assert best["eyes"].box.overlap(Box(spot[0] - 3, spot[1] - 3, 6, 6)) == pytest.approx(36)
+            assert best["eyes"].box.overlap(Box(spot[0] - 3, spot[1] - 3, 6, 6)) == pytest.approx(
+                36
+            )
         assert best["mouth"].box.overlap(Box(205, 138, 38, 14)) == pytest.approx(38 * 14)
 
     def test_has_a_head_around_it(self, parser: CenterFace) -> None:

@@ -163,7 +163,7 @@ class TestRanges:
 
     def test_settings_cannot_be_changed_afterwards(self) -> None:
         with pytest.raises(ValueError, match="frozen"):
-            Settings().masking.margin = 1.0  # type: ignore[misc]
+            Settings().masking.margin = 1.0
 
 
 class TestFiles:
@@ -186,9 +186,9 @@ class TestFiles:
 
     def test_a_value_where_a_section_belongs(self, tmp_path: Path) -> None:
         path = written(tmp_path, "masking = 3")
-        with pytest.raises(ConfigError, match="setting masking in .* is 3"):
+        with pytest.raises(ConfigError, match=r"setting masking in .* is 3"):
             load_settings(path)
-        with pytest.raises(ConfigError, match="setting masking in .* is 3"):
+        with pytest.raises(ConfigError, match=r"setting masking in .* is 3"):
             load_settings(path, {"masking.margin": 0.5})
 
     def test_an_empty_file_leaves_the_defaults(self, tmp_path: Path) -> None:

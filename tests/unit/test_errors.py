@@ -17,10 +17,10 @@ from stream_anon.errors import StreamAnonError
 if TYPE_CHECKING:
     from pathlib import Path
 
-CLASSES = [
+CLASSES: list[type[StreamAnonError]] = [
     value
     for _, value in inspect.getmembers(errors, inspect.isclass)
-    if value.__module__ == errors.__name__
+    if issubclass(value, StreamAnonError) and value.__module__ == errors.__name__
 ]
 CODES = {name: value for name, value in vars(errors).items() if name.startswith("EXIT_")}
 
@@ -63,7 +63,7 @@ def tree() -> dict[str, str | None]:
 
 
 def documented_codes() -> set[int]:
-    codes = {int(code) for code in re.findall(r"(?:^|[:;.\n] ?)\s*(\d+) [a-z]", EPILOG)}
+    codes = {int(code) for code in re.findall(r"(?:^|[:;.\n] ?)\s*(\d+) +[a-z]", EPILOG)}
     assert codes, EPILOG
     return codes
 

@@ -132,7 +132,7 @@ class TestOwnership:
             )
 
     def test_nobody_can_derive_from_a_redacted_frame_and_pass_it_on(self) -> None:
-        fake = type("Fake", (RedactedFrame,), {})
+        fake: Any = type("Fake", (RedactedFrame,), {})
         with pytest.raises(TypeError):
             check_redacted(fake.__new__(fake))
 
@@ -148,7 +148,12 @@ class TestOwnership:
     def test_times_come_through_redaction(self) -> None:
         frame = make_frame(index=5, pts=1234, time_base=Fraction(1, 1000))
         safe = redacted(frame)
-        assert (safe.index, safe.pts, safe.time_base, safe.duration) == (5, 1234, Fraction(1, 1000), 1)
+        assert (safe.index, safe.pts, safe.time_base, safe.duration) == (
+            5,
+            1234,
+            Fraction(1, 1000),
+            1,
+        )
 
 
 class TestNothingShows:

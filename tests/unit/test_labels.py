@@ -61,7 +61,7 @@ def test_an_unknown_label_near_nothing_names_all() -> None:
 @pytest.mark.parametrize("scope", ["head", "face,head", ["mouth", "face"]])
 def test_what_the_engine_cannot_see_is_an_error(scope: str | list[str]) -> None:
     seen = frozenset({"face"})
-    with pytest.raises(ScopeError, match="engine stub cannot see (head|mouth)") as caught:
+    with pytest.raises(ScopeError, match=r"engine stub cannot see (head|mouth)") as caught:
         resolve(scope, seen)
     assert "it sees face" in str(caught.value)
 

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from stream_anon.parsing.runtime import COMPILED_SIZES, Network
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VARIABLE = "OPENVINO_TELEMETRY_DISABLED"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -33,56 +34,64 @@ def picture(rows: int, columns: int, seed: int = 0) -> Any:
     return rng.uniform(0, 255, (1, 3, rows, columns)).astype(np.float32)
 
 
-def test_telemetry_is_off_before_openvino_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, "0")
-    Network(find_weights(), threads=1).close()
-    assert os.environ[VARIABLE] == "1"
-
-
 def test_no_socket_is_made_while_loading_and_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbidden(*_args: object, **_kw: object) -> None:
-        raise AssertionError("a socket was made")
+    tried: list[object] = []
+
+    def forbidden(*args: object, **_kw: object) -> None:
+        tried.append(args)  # whoever catches the error is found out all the same
+        raise OSError("a socket was made")
 
     monkeypatch.setattr(socket, "socket", forbidden)
     monkeypatch.setattr(socket, "create_connection", forbidden)
     monkeypatch.setattr(socket, "getaddrinfo", forbidden)
-    with pytest.raises(AssertionError, match="a socket"):
-        socket.socket()
     network = Network(find_weights(), threads=1)
     assert len(network.run(picture(32, 64))) == 4
     network.close()
+    assert tried == []
 
 
-def test_a_fresh_process_opens_no_socket_and_starts_no_telemetry() -> None:
-    code = (
-        "import sys\n"
-        "def hook(event, args):\n"
-        "    if event.startswith('socket.') and event != 'socket.__new__':\n"
-        "        print(event, args); sys.stdout.flush(); import os; os._exit(3)\n"
-        "sys.addaudithook(hook)\n"
-        "import numpy as np\n"
-        "from stream_anon.frame import ColorTags\n"
-        "from stream_anon.parsing.base import Look\n"
-        "from stream_anon.parsing.centerface import CenterFace\n"
-        "from tests.stubs import make_frame\n"
-        "parser = CenterFace(ColorTags(), min_score=0.1, threads=1)\n"
-        "parser.parse(make_frame(64, 64), Look(64))\n"
-        "import os, threading\n"
-        f"assert os.environ[{VARIABLE!r}] == '1'\n"
-        "assert 'openvino' in sys.modules\n"
-        "assert threading.active_count() == 1, threading.enumerate()\n"
-        "print('ran')\n"
-    )
-    clean = {key: value for key, value in os.environ.items() if key != VARIABLE}
+FRESH = """
+import sys
+met = []
+def hook(event, args):
+    if event.startswith(("socket.connect", "socket.getaddrinfo", "socket.gethostby", "http.")):
+        met.append((event, args))
+sys.addaudithook(hook)
+import threading, time
+import numpy as np
+from stream_anon.frame import ColorTags
+from stream_anon.parsing.base import Look
+from stream_anon.parsing.centerface import CenterFace
+from tests.stubs import make_frame
+parser = CenterFace(ColorTags(), min_score=0.1, threads=1)
+parser.parse(make_frame(64, 64), Look(64))
+others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
+for thread in threading.enumerate():
+    if thread is not threading.main_thread():
+        thread.join(0.5)  # a sender gets the time to show what it is up to
+assert "openvino" in sys.modules
+print("met", met, "threads", others)
+"""
+
+
+def test_importing_and_running_calls_nobody_and_leaves_no_trace_in_a_fresh_process(
+    tmp_path: Path,
+) -> None:
+    """Not on a CI server, where OpenVINO's telemetry is silent by itself, and with no consent."""
+    silent = {"CI", "TF_BUILD", "JENKINS_URL"}
+    clean = {key: value for key, value in os.environ.items() if key not in silent}
+    path = os.pathsep.join([str(ROOT), *(p for p in sys.path if p)])
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**clean, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p) or "."},
+        [sys.executable, "-c", FRESH],
+        env={**clean, "PYTHONPATH": path, "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert (done.returncode, done.stdout.strip()) == (0, "ran"), done.stdout + done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "met [] threads []"
+    assert not (tmp_path / "intel").exists(), "OpenVINO's telemetry has made an identity"
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (64, 96), (224, 384)])

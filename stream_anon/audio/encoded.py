@@ -1,0 +1,136 @@
+"""Sound that is decoded, disguised if asked for, and encoded again at the same times."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, cast
+
+import av
+import av.error
+import numpy as np
+from av.codec.codec import Codec
+
+from stream_anon.audio.disguise import VoiceDisguise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.audio.stream import AudioStream
+    from av.container import OutputContainer
+    from numpy.typing import NDArray
+
+_ENCODERS = {"mp4": "aac", "mov": "aac", "matroska": "aac", "webm": "libopus", "avi": "aac",
+             "mpegts": "aac"}  # fmt: skip
+SLIP = 0.04
+"""Seconds by which sound may be off before silence is put in or samples are left out."""
+LONGEST_SILENCE = 600.0
+"""Seconds; times that jump further are taken for mistaken."""
+
+
+def encoder_for(container: str) -> str | None:
+    """The sound encoder for a container, by FFmpeg's names; None where it holds no sound."""
+    return _ENCODERS.get(container)
+
+
+class Encoded:
+    """One sound track; gaps in the input become silence, so that it stays with the picture."""
+
+    def __init__(
+        self,
+        output: OutputContainer,
+        stream: AudioStream,
+        encoder: str,
+        *,
+        disguise: bool,
+        seed: int | None,
+    ) -> None:
+        """Add a stream to `output`.
+
+        Raises:
+            av.error.FFmpegError: the sound cannot be decoded.
+        """
+        stream.codec_context.open(strict=False)
+        self._output = output
+        self._rate = _nearest_rate(encoder, stream.codec_context.sample_rate)
+        layout = stream.codec_context.layout.name
+        self._layout = layout if _works(encoder, self._rate, layout) else "stereo"
+        self.note = None if self._layout == layout else f"sound was mixed from {layout} to stereo"
+        """What differs from what was asked for, for people."""
+        self._stream = cast(
+            "AudioStream", output.add_stream(encoder, rate=self._rate, layout=self._layout)
+        )
+        self._to_float = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+        channels = av.AudioLayout(self._layout).nb_channels
+        self._voice = VoiceDisguise(self._rate, channels, seed=seed) if disguise else None
+        self._next_sample: int | None = None
+        self._written_at = 0
+
+    def take(self, packet: Any) -> None:
+        try:
+            frames = packet.decode()
+        except (av.error.FFmpegError, ValueError):
+            return  # a damaged packet becomes a gap, which `_aligned` fills
+        for frame in frames:
+            start = None if frame.pts is None else float(frame.pts * frame.time_base)
+            for even in self._to_float.resample(frame):
+                self._send(even, start)
+                start = None
+
+    def finish(self) -> None:
+        for even in self._to_float.resample(None):
+            self._send(even, None)
+        if self._voice is not None:
+            self._write(self._voice.flush())
+        self._output.mux(self._stream.encode(None))
+
+    def _send(self, even: av.AudioFrame, start: float | None) -> None:
+        sound = cast("NDArray[np.float32]", even.to_ndarray())
+        for block in self._aligned(sound, start):
+            self._write(self._voice.process(block) if self._voice is not None else block)
+
+    def _aligned(
+        self, sound: NDArray[np.float32], start: float | None
+    ) -> Iterator[NDArray[np.float32]]:
+        """The samples, after silence for those that are missing, without those that overlap."""
+        begin = None if start is None else round(start * self._rate)
+        if self._next_sample is None:
+            self._next_sample = self._written_at = begin or 0
+        gap = 0 if begin is None else begin - self._next_sample
+        if SLIP * self._rate < gap < LONGEST_SILENCE * self._rate:
+            self._next_sample += gap
+            for at in range(0, gap, self._rate):
+                yield np.zeros((sound.shape[0], min(self._rate, gap - at)), np.float32)
+        elif -sound.shape[1] < gap < -SLIP * self._rate:
+            sound = sound[:, -gap:]
+        self._next_sample += sound.shape[1]
+        yield sound
+
+    def _write(self, sound: NDArray[np.float32]) -> None:
+        if not sound.shape[1]:
+            return
+        samples = np.ascontiguousarray(sound, np.float32)
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)
+        frame.sample_rate = self._rate
+        frame.pts = self._written_at
+        frame.time_base = Fraction(1, self._rate)
+        self._written_at += sound.shape[1]
+        self._output.mux(self._stream.encode(frame))
+
+
+def _nearest_rate(encoder: str, rate: int) -> int:
+    """The lowest rate that the encoder takes and that loses nothing, or else its highest."""
+    offered = Codec(encoder, "w").audio_rates
+    if not offered:
+        return rate
+    return min((r for r in offered if r >= rate), default=max(offered))
+
+
+def _works(encoder: str, rate: int, layout: str) -> bool:
+    context = cast("Any", av.CodecContext.create(encoder, "w"))
+    try:
+        context.sample_rate, context.layout = rate, layout
+        context.format = context.codec.audio_formats[0]
+        context.open()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True

@@ -1,0 +1,87 @@
+"""Opening a file, choosing its video, and saying what is wrong with it."""
+
+from __future__ import annotations
+
+from os import cpu_count
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+from av.codec.context import Flags
+from av.stream import Disposition
+
+from stream_anon.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+MAX_THREADS = 8
+"""Pictures that are decoded at the same time: each takes memory and time to come out."""
+CHECKSUMMED = ("ffv1", "png", "apng")
+"""Decoders that know damage for certain, but show the picture all the same unless told not to.
+
+The others are not told so: they would also refuse healthy files that are a little out of line.
+"""
+
+
+def open_input(path: Path) -> InputContainer:
+    """Open a file for reading.
+
+    Raises:
+        SourceError: missing, a folder, empty, not allowed, or nothing that FFmpeg knows.
+    """
+    if not path.exists():
+        raise SourceError(f"{path} does not exist: check the name of the input")
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder: name one video file")
+    if path.is_file() and path.stat().st_size == 0:
+        raise SourceError(f"{path} is empty")
+    try:
+        return av.open(f"file:{path}", metadata_errors="replace")
+    except PermissionError as error:
+        raise SourceError(f"{path} may not be read: check its permissions") from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(f"{path} is not a video that can be read: {reason(error)}") from error
+
+
+def choose_video(container: InputContainer, path: Path) -> VideoStream:
+    """The video stream to redact, ready to decode. Cover pictures do not count.
+
+    Raises:
+        SourceError: there is none, or FFmpeg has no decoder for it.
+    """
+    streams = [s for s in container.streams.video if not is_cover(s.disposition)]
+    if not streams:
+        raise SourceError(f"{path} holds no video (only sound, or a cover picture)")
+    best = max(streams, key=lambda s: (is_default(s.disposition), s.width * s.height))
+    # The type stubs promise a context, but there is none for codecs that FFmpeg does not know.
+    context: object = best.codec_context
+    if context is None:
+        raise SourceError(f"{path} uses a video codec that this FFmpeg cannot decode")
+    # With threads inside one picture alone, the H.264 decoder does not look for damage at all.
+    best.thread_type = "AUTO"
+    best.thread_count = min(MAX_THREADS, cpu_count() or 1)
+    # What cannot be decoded whole comes out all the same, marked, and is hidden.
+    best.codec_context.flags |= Flags.output_corrupt
+    is_certain = best.codec_context.name in CHECKSUMMED
+    best.codec_context.options = {"err_detect": "crccheck+explode" if is_certain else "crccheck"}
+    return best
+
+
+def is_cover(disposition: int) -> bool:
+    """True for pictures that belong to the file and not to the video."""
+    return bool(disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def is_default(disposition: int) -> bool:
+    """True for the stream that players choose."""
+    return bool(disposition & Disposition.default)
+
+
+def reason(error: Exception) -> str:
+    """What FFmpeg says, without the address that PyAV adds to it."""
+    said = getattr(error, "strerror", None) or type(error).__name__
+    return str(said).lower()

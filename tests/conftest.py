@@ -1,0 +1,65 @@
+"""What all tests share: no thread stays behind, and the demo footage is made and redacted once."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+import pytest
+from footage import make_footage
+
+import stream_anon
+from tests.runs import SHARED, Redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from footage import Footage
+
+WIDTH, HEIGHT, SECONDS = 640, 360, 5.0
+GRACE = 2.0
+"""Seconds that a thread has to end after its test."""
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_stays_behind() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    deadline = monotonic() + GRACE
+    while (extra := set(threading.enumerate()) - before) and monotonic() < deadline:
+        sleep(0.01)
+    assert not extra, f"still running after the test: {sorted(t.name for t in extra)}"
+
+
+@pytest.fixture(scope="session")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    """A short video with known faces. Read-only."""
+    path = tmp_path_factory.mktemp("footage") / "demo.mp4"
+    return make_footage(path, width=WIDTH, height=HEIGHT, seconds=SECONDS)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of a face, for runs whose picture does not matter. Read-only."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return make_footage(path, width=320, height=180, seconds=1.0, rate=24, sound=False).path
+
+
+@pytest.fixture(scope="session")
+def redacted(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> Redacted:
+    """The footage redacted with the defaults, with everything that can be written. Read-only."""
+    folder = tmp_path_factory.mktemp("redacted")
+    path, tracks, report = (folder / name for name in ("out.mp4", "tracks.json", "report.json"))
+    summary = stream_anon.redact(footage.path, path, report=report, export_tracks=tracks)
+    return Redacted(footage, path, summary, tracks, report)
+
+
+@pytest.fixture(scope="session")
+def shared_clips() -> Path:
+    """The folder with real footage; the test is skipped where it is missing."""
+    folder = SHARED / "clips"
+    if not (folder / "truth.json").is_file():
+        pytest.skip(f"no real footage in {folder}")
+    return folder

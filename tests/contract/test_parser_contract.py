@@ -1,0 +1,178 @@
+"""What every parser must do, whatever is inside; each backend is put through all of it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from stream_anon.frame import Box, ColorTags, Frame
+from stream_anon.parsing.base import Look, Parser, Part
+from stream_anon.parsing.centerface import CenterFace
+from stream_anon.parsing.labels import LABELS
+from tests.stubs import StubParser, astronaut_frame, face, face_of_astronaut, make_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SIZES = [
+    (16, 16),
+    (17, 16),
+    (16, 333),
+    (333, 31),
+    (127, 95),
+    (640, 360),
+    (1081, 719),
+    (720, 1280),
+    (1920, 1080),
+]
+LOOKS = [Look(64), Look(161), Look(384)]
+
+
+def stub_parser() -> Parser:
+    """Finds the face of the portrait, where the look reaches it."""
+
+    def answer(frame: Frame, look: Look) -> list[Part]:
+        box = face_of_astronaut(frame.width, frame.height)
+        seen = look.region is None or look.region.overlap(box) > 0.9 * box.area
+        plain = bool((frame.planes[0] == frame.planes[0][0, 0]).all())
+        return [face(box), face(box, label="eyes")] if seen and not plain else []
+
+    return StubParser(answer)
+
+
+def centerface() -> Parser:
+    return CenterFace(ColorTags(matrix=6), min_score=0.1, threads=1)
+
+
+BACKENDS: dict[str, Callable[[], Parser]] = {"stub": stub_parser, "centerface": centerface}
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def parser(request: pytest.FixtureRequest) -> Iterator[Parser]:
+    made = BACKENDS[request.param]()
+    yield made
+    made.close()
+
+
+def described(parts: list[Part]) -> list[object]:
+    return [(p.label, p.box, p.score, p.person, p.mask.tobytes()) for p in parts]
+
+
+def check(parts: list[Part], frame: Frame, parser: Parser) -> None:
+    """Everything that must hold for any answer."""
+    assert isinstance(parts, list)
+    people: dict[int, list[str]] = {}
+    for part in parts:
+        assert type(part) is Part
+        assert part.label in parser.labels
+        assert 0 <= part.score <= 1
+        assert all(math.isfinite(value) for value in part.box)
+        assert part.box.width > 0
+        assert part.box.height > 0
+        reach = Box(0, 0, frame.width, frame.height).grown(2 * frame.width, 2 * frame.height)
+        assert reach.overlap(part.box) > 0, "nowhere near the frame"
+        assert part.mask.dtype == np.uint8
+        assert part.mask.max() == 255
+        people.setdefault(part.person, []).append(part.label)
+    assert all(len(labels) == len(set(labels)) for labels in people.values())
+
+
+def test_it_says_who_it_is(parser: Parser) -> None:
+    assert parser.name == parser.name.lower().strip() != ""
+    assert parser.labels <= LABELS
+    assert parser.labels
+    assert len(parser.model_hash) == 64
+    int(parser.model_hash, 16)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_any_size_of_frame_gets_a_valid_answer(parser: Parser, width: int, height: int) -> None:
+    frame = astronaut_frame(width, height)
+    for look in LOOKS[:2] if width > 1000 else LOOKS:
+        check(parser.parse(frame, look), frame, parser)
+
+
+@pytest.mark.parametrize("pattern", ["flat", "noise", "gradient"])
+def test_pictures_of_nobody_get_a_valid_answer_and_nobody_for_sure(
+    parser: Parser, pattern: str
+) -> None:
+    frame = make_frame(160, 120, pattern=pattern)  # type: ignore[arg-type]
+    if parser.name == "stub" and pattern != "flat":
+        pytest.skip("the stub sees the portrait in every picture that is not flat")
+    parts = parser.parse(frame, Look(160))
+    check(parts, frame, parser)
+    assert all(part.score < 0.5 for part in parts)
+
+
+@pytest.mark.parametrize("size", [(512, 512), (333, 331)])
+def test_answers_are_in_frame_coordinates(parser: Parser, size: tuple[int, int]) -> None:
+    frame = astronaut_frame(*size)
+    for look in (Look(128), Look(384), Look(4000)):
+        faces = [part for part in parser.parse(frame, look) if part.label == "face"]
+        best = max(faces, key=lambda part: part.score)
+        assert best.box.iou(face_of_astronaut(*size)) > 0.5
+
+
+@pytest.mark.parametrize(
+    "region",
+    [Box(131, 21, 201, 199), Box(-100, -100, 500, 500), Box(100.4, 9.7, 411.9, 600)],
+)
+def test_so_are_those_of_a_look_at_a_region(parser: Parser, region: Box) -> None:
+    frame = astronaut_frame()
+    parts = parser.parse(frame, Look(160, region))
+    check(parts, frame, parser)
+    best = max((p for p in parts if p.label == "face"), key=lambda part: part.score)
+    assert best.box.iou(face_of_astronaut()) > 0.5
+
+
+@pytest.mark.parametrize("region", [Box(320, 300, 150, 150), Box(2, 300, 90, 90)])
+def test_a_region_shows_nothing_of_what_is_outside(parser: Parser, region: Box) -> None:
+    parts = parser.parse(astronaut_frame(), Look(160, region))
+    assert all(part.box.iou(face_of_astronaut()) < 0.1 for part in parts)
+
+
+@pytest.mark.parametrize(
+    "region", [Box(600, 600, 50, 50), Box(-90, 5, 20, 20), Box(30, 30, 0.2, 0.2)]
+)
+def test_regions_off_the_frame_or_tiny_are_no_trouble(parser: Parser, region: Box) -> None:
+    frame = astronaut_frame(99, 101)
+    check(parser.parse(frame, Look(64, region)), frame, parser)
+
+
+def test_the_same_input_gets_the_same_answer(parser: Parser) -> None:
+    frame, other = astronaut_frame(), astronaut_frame(400, 300)
+    look = Look(200)
+    first = described(parser.parse(frame, look))
+    parser.parse(other, Look(96))
+    parser.parse(frame, Look(160, Box(100, 100, 200, 200)))
+    assert first
+    assert described(parser.parse(astronaut_frame(), look)) == first
+
+
+def test_the_frame_is_left_alone(parser: Parser) -> None:
+    frame = astronaut_frame()
+    before = [plane.copy() for plane in frame.planes]
+    parser.parse(frame, Look(384))
+    assert all(np.array_equal(a, b) for a, b in zip(frame.planes, before, strict=True))
+
+
+def test_an_earlier_answer_does_not_change_afterwards(parser: Parser) -> None:
+    parts = parser.parse(astronaut_frame(), Look(200))
+    before = described(parts)
+    parser.parse(make_frame(512, 512, pattern="noise"), Look(200))
+    assert described(parts) == before
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("used", [False, True])
+def test_it_can_be_closed(backend: str, used: bool) -> None:
+    made = BACKENDS[backend]()
+    if used:
+        made.parse(make_frame(64, 64), Look(64))
+    made.close()
+    again = BACKENDS[backend]()
+    check(again.parse(make_frame(64, 64), Look(64)), make_frame(64, 64), again)
+    again.close()
