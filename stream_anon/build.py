@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
+
+import cv2
 
 from stream_anon import pipeline
 from stream_anon.audio.tracks import SideTracks
@@ -22,7 +24,7 @@ from stream_anon.sinks.media import MediaSink
 from stream_anon.sources.media import MediaSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from stream_anon.config import Settings
     from stream_anon.frame import MaskedFrame, RedactedFrame, StreamInfo
@@ -75,6 +77,7 @@ def redact_file(
     _check_paths(source_path, output_path, tracks, report, export_tracks)
     _check_free(settings, report, export_tracks)
     with ExitStack() as stack:
+        stack.enter_context(_single_threaded_opencv())
         run = _Run(stack, source_path, output_path, settings, tracks)
         record = _Record(run, report, export_tracks, on_progress)
         stack.callback(record.discard)
@@ -90,6 +93,17 @@ def redact_file(
         )
         record.publish()
     return record.summary
+
+
+@contextmanager
+def _single_threaded_opencv() -> Iterator[None]:
+    """Its pictures are small here: threads of its own cost more than they bring."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 class _Run:

@@ -59,6 +59,15 @@ def texture(index: int, size: tuple[int, int] = SIZE, seed: int = 1) -> Rgb:
     return large[index : index + height, 2 * index : 2 * index + width]
 
 
+def moving(index: int, size: tuple[int, int] = SIZE) -> Rgb:
+    """A texture that moves slowly, with the frame number of `bars` in a narrow strip, RGB."""
+    height = size[1]
+    picture = texture(0, (size[0] + 64, height))[:, index : index + size[0]].copy()
+    strip = slice(height * 4 // 5, height * 13 // 15)
+    picture[strip] = bars(index, size)[strip]
+    return picture
+
+
 def number_shown(picture: Rgb) -> int:
     """The frame number that `bars` wrote into a picture."""
     height, width, _ = picture.shape
@@ -154,6 +163,7 @@ class Video:
     time_base: Fraction | None = None
     pts: Sequence[int] | None = None
     duration: int | None = None
+    """Of each frame, in units of the time base."""
     rotation: float = 0.0
     """Degrees counter-clockwise, for the display matrix."""
     mirrored: bool = False
@@ -187,16 +197,25 @@ def write(path: Path, **what: Any) -> Path:
         text = _add_text(output, video.subtitles) if video.subtitles else None
         cover = _add_cover(output) if video.cover else None
         if video.chapters:
-            chapter = {"id": 1, "start": 0, "end": 100, "time_base": Fraction(1, 1000)}
-            output.set_chapters([{**chapter, "metadata": {"title": "at home"}}])  # type: ignore[list-item]
+            output.set_chapters(
+                [
+                    {
+                        "id": 1,
+                        "start": 0,
+                        "end": 100,
+                        "time_base": Fraction(1, 1000),
+                        "metadata": {"title": "at home"},
+                    }
+                ]
+            )
         output.start_encoding()
         if cover is not None:
             _mux_cover(output, cover)
         for sound, tone in sounds:
             _mux_sound(output, sound, tone)
         for number in range(video.frames):
-            output.mux(stream.encode(_picture(video, number)))
-        output.mux(stream.encode(None))
+            _mux(output, stream.encode(_picture(video, number)), video)
+        _mux(output, stream.encode(None), video)
         if text is not None:
             _mux_text(output, text)
     return path
@@ -254,25 +273,30 @@ def _picture(video: Video, number: int) -> av.VideoFrame:
         picture.colorspace = video.matrix
     picture.time_base = video.time_base or Fraction(1, video.rate)
     picture.pts = video.pts[number] if video.pts else number
-    if video.duration:
-        picture.duration = video.duration
     return picture
+
+
+def _mux(output: OutputContainer, packets: list[Any], video: Video) -> None:
+    for packet in packets:
+        if video.duration:
+            packet.duration = video.duration
+        output.mux(packet)
 
 
 def _add_sound(output: OutputContainer, tone: Tone) -> AudioStream:
     stream = cast("AudioStream", output.add_stream(tone.codec, rate=tone.rate, layout=tone.layout))
     if tone.format:
-        stream.format = tone.format  # type: ignore[assignment]
+        stream.format = tone.format
     return stream
 
 
 def hum(tone: Tone) -> Sound:
-    """One channel: a quiet hum with harmonics, and a loud burst of 10 ms at each click."""
+    """One channel: a quiet hum with harmonics, and a loud burst of 20 ms at each click."""
     time = np.arange(round(tone.seconds * tone.rate)) / tone.rate
     sound = sum(0.05 / k * np.sin(2 * np.pi * 150 * k * time) for k in range(1, 12))
     noise = np.random.default_rng(5).uniform(-0.8, 0.8, len(time))
     for click in tone.clicks:
-        near = (time >= click) & (time < click + 0.01)
+        near = (time >= click) & (time < click + 0.02)
         sound = np.where(near, noise, sound)
     return np.asarray(sound, np.float32)
 
@@ -323,6 +347,8 @@ def _mux_text(output: OutputContainer, stream: Any) -> None:
     text = TEXT.encode()
     if stream.codec_context.name == "mov_text":
         text = len(text).to_bytes(2, "big") + text
+    if stream.codec_context.name == "ass":
+        text = b"0,0,Default,,0,0,0,," + text
     packet = av.Packet(text)
     packet.stream = stream
     packet.time_base = Fraction(1, 1000)
@@ -332,7 +358,7 @@ def _mux_text(output: OutputContainer, stream: Any) -> None:
 
 
 def _add_cover(output: OutputContainer) -> VideoStream:
-    stream = cast("VideoStream", output.add_stream("png", rate=1))
+    stream = output.add_stream("png", rate=1)
     stream.width, stream.height, stream.pix_fmt = 640, 480, "rgb24"
     stream.disposition = av.stream.Disposition.attached_pic
     return stream
@@ -359,16 +385,21 @@ def shown(path: Path) -> list[Rgb]:
     return [to_rgb(picture) for picture in pictures(path)]
 
 
+def seconds(thing: Any) -> Fraction:
+    """When a picture is shown or a packet due."""
+    return Fraction(thing.pts * thing.time_base)
+
+
 def times(path: Path) -> list[Fraction]:
     """When each frame is shown, in seconds."""
-    return [p.pts * p.time_base for p in pictures(path)]
+    return [seconds(picture) for picture in pictures(path)]
 
 
 def packets(path: Path, kind: str, number: int = 0) -> list[tuple[Fraction, bytes]]:
     """Time in seconds and payload of each packet of one stream."""
     with av.open(str(path)) as file:
         stream = [s for s in file.streams if s.type == kind][number]
-        return [(p.pts * p.time_base, bytes(p)) for p in file.demux(stream) if p.size]
+        return [(seconds(p), bytes(p)) for p in file.demux(stream) if p.size]
 
 
 def sound(path: Path, number: int = 0) -> tuple[float, int, Sound]:
@@ -380,7 +411,7 @@ def sound(path: Path, number: int = 0) -> tuple[float, int, Sound]:
         start: Fraction | None = None
         blocks: list[tuple[int, Sound]] = []
         for frame in file.decode(stream):
-            at = Fraction(frame.pts) * frame.time_base
+            at = seconds(frame)
             start = at if start is None else start
             for even in resampler.resample(frame):
                 block = cast("Sound", even.to_ndarray())

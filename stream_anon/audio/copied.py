@@ -20,6 +20,12 @@ class Track(Protocol):
         """Pass on what is still held back."""
 
 
+RESTART = 1.0
+"""Seconds that time has to jump back to count as a new start and not as a slip."""
+FROM_ZERO = {"mpegts"}
+"""Containers without times before zero; they would shift the picture instead."""
+
+
 class Copied:
     """Packets as they are, at their own times."""
 
@@ -27,15 +33,35 @@ class Copied:
         self._output = output
         self._stream = output.add_stream_from_template(stream)
         self._stream.metadata.clear()
-        self._last_dts: int | None = None
+        self._last: int | None = None
+        self._due = 0
+        self._offset = 0
 
     def take(self, packet: Any) -> None:
-        dts = packet.dts if packet.dts is not None else packet.pts
-        if dts is None or (self._last_dts is not None and dts < self._last_dts):
-            return  # no container takes it; players would skip it too
-        self._last_dts = dts
+        if packet.dts is None:
+            packet.dts = packet.pts
+        if packet.dts is None:
+            return
+        dts = packet.dts + self._offset
+        if self._last is not None and dts < self._last:
+            if float((self._last - dts) * packet.time_base) < RESTART:
+                return  # no container takes it
+            self._offset += self._due - dts
+            dts = self._due
+        self._last, self._due = dts, dts + max(1, packet.duration or 0)
+        packet.pts = dts if packet.pts is None else packet.pts + self._offset
+        packet.dts = dts
         packet.stream = self._stream
-        self._output.mux(packet)
+        mux_from_zero(self._output, [packet])
 
     def finish(self) -> None:
         """Nothing is held back."""
+
+
+def mux_from_zero(output: OutputContainer, packets: list[Any]) -> None:
+    """Write packets, without those that lie before what the container can tell.
+
+    These are the first thousandths of a second, with which a sound decoder starts up.
+    """
+    cut = output.format.name in FROM_ZERO
+    output.mux([p for p in packets if not (cut and p.pts is not None and p.pts < 0)])

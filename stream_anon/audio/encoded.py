@@ -10,6 +10,7 @@ import av.error
 import numpy as np
 from av.codec.codec import Codec
 
+from stream_anon.audio.copied import mux_from_zero
 from stream_anon.audio.disguise import VoiceDisguise
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Encoded:
             self._send(even, None)
         if self._voice is not None:
             self._write(self._voice.flush())
-        self._output.mux(self._stream.encode(None))
+        mux_from_zero(self._output, self._stream.encode(None))
 
     def _send(self, even: av.AudioFrame, start: float | None) -> None:
         sound = cast("NDArray[np.float32]", even.to_ndarray())
@@ -114,7 +115,7 @@ class Encoded:
         frame.pts = self._written_at
         frame.time_base = Fraction(1, self._rate)
         self._written_at += sound.shape[1]
-        self._output.mux(self._stream.encode(frame))
+        mux_from_zero(self._output, self._stream.encode(frame))
 
 
 def _nearest_rate(encoder: str, rate: int) -> int:

@@ -30,6 +30,8 @@ _ALSO_CARRIED = {
     "mpegts": {"aac", "aac_latm", "ac3", "eac3", "mp2", "mp2float", "mp3", "mp3float", "opus"},
 }  # fmt: skip
 """What FFmpeg can put into containers that do not list it."""
+_NOT_CARRIED = {"mov": {"opus", "flac", "truehd", "mlp"}, "mp4": {"truehd", "mlp"}}
+"""What containers list and then refuse."""
 
 
 class SideTracks:
@@ -63,7 +65,8 @@ class SideTracks:
         """What differs from what was asked for, for people."""
         self._output = output
         self._name = output.format.name
-        self._carried = output.supported_codecs | _ALSO_CARRIED.get(self._name, set())
+        carried = output.supported_codecs | _ALSO_CARRIED.get(self._name, set())
+        self._carried = carried - _NOT_CARRIED.get(self._name, set())
         self._tracks: dict[int, Track] = {}
         self._input: InputContainer = av.open(f"file:{source}", metadata_errors="replace")
         try:
@@ -80,11 +83,8 @@ class SideTracks:
         self._waiting: Packet[Stream] | None = None
 
     def _add_audio(self, stream: AudioStream, audio: str, seed: int | None) -> None:
-        context: Any = stream.codec_context
-        if context is None:
-            self.notes.append("sound in an unknown format was dropped")
-            return
-        if audio == "copy" and context.name in self._carried:
+        codec = _codec_name(stream)
+        if audio == "copy" and codec in self._carried:
             self._tracks[stream.index] = Copied(self._output, stream)
             return
         encoder = encoder_for(self._name)
@@ -93,29 +93,27 @@ class SideTracks:
             return
         try:
             track = Encoded(self._output, stream, encoder, disguise=audio == "disguise", seed=seed)
-        except av.error.FFmpegError:
-            self.notes.append(f"sound ({context.name}) was dropped: it cannot be decoded")
+        except (av.error.FFmpegError, AttributeError, ValueError):
+            self.notes.append(f"sound ({codec}) was dropped: it cannot be decoded")
             return
         self._tracks[stream.index] = track
         if audio == "copy":
             self.notes.append(
-                f"sound was converted from {context.name}, which {self._name} cannot carry, "
-                f"to {encoder}"
+                f"sound was converted from {codec}, which {self._name} cannot carry, to {encoder}"
             )
         if track.note:
             self.notes.append(track.note)
 
     def _add_subtitles(self, stream: SubtitleStream) -> None:
-        context: Any = stream.codec_context
-        name = context.name if context is not None else "unknown"
-        encoder = text_encoder_for(self._name, name)
+        codec = _codec_name(stream)
+        encoder = text_encoder_for(self._name, codec)
         if encoder is None:
-            self.notes.append(f"subtitles ({name}) were dropped: {self._name} cannot carry them")
-        elif name in self._carried:
+            self.notes.append(f"subtitles ({codec}) were dropped: {self._name} cannot carry them")
+        elif codec in self._carried:
             self._tracks[stream.index] = Copied(self._output, stream)
         else:
             self._tracks[stream.index] = Rewritten(self._output, stream, encoder)
-            self.notes.append(f"subtitles were converted from {name} to {encoder}")
+            self.notes.append(f"subtitles were converted from {codec} to {encoder}")
 
     # -- passing on ---------------------------------------------------------------------------
 
@@ -152,3 +150,9 @@ class SideTracks:
     def close(self) -> None:
         """Free the second reader. Called once."""
         self._input.close()
+
+
+def _codec_name(stream: AudioStream | SubtitleStream) -> str:
+    # The type stubs promise a context, but there is none for codecs that FFmpeg does not know.
+    context: Any = stream.codec_context
+    return "unknown" if context is None else str(context.codec.canonical_name)

@@ -47,7 +47,7 @@ def associate(
     for row, track in enumerate(tracks):
         reach = min(MAX_REACH, REACH + REACH_GROWTH * (index - track.last_seen - 1))
         for column, sighting in enumerate(sightings):
-            apart = distance(track.forward[index], sighting.anchor)
+            apart = min(distance(guess, sighting.anchor) for guess in track.guesses(index))
             if apart <= reach:
                 candidates.append((apart, row, column))
     pairs: list[tuple[Track, Sighting]] = []

@@ -159,7 +159,8 @@ class Masker:
         doubtful = [s for s in new if NEW_FACE <= s.score < self._masking.confirm_score]
         self._follow(pairs, index, time)
         born = [self._begin(s, index, time) for s in new if s.score >= NEW_FACE]
-        places = [track.forward[index] for track in lost] + [s.anchor for s in doubtful]
+        places = [guess for track in lost for guess in track.guesses(index)]
+        places += [s.anchor for s in doubtful]
         if closer := [self._policy.closely(place) for place in places[:CLOSE_LOOKS]]:
             uncertain = [*lost, *(track for track in born if not self._is_confirmed(track))]
             again, _ = associate(uncertain, self._parse(held.frame, closer), index)
@@ -220,7 +221,7 @@ class Masker:
             track
             for track in self._alive
             if frame.time - track.times[track.last_seen] <= patience
-            and self._in_view(track.forward[frame.index], frame)
+            and any(self._in_view(guess, frame) for guess in track.guesses(frame.index))
         ]
 
     @staticmethod

@@ -15,6 +15,8 @@ MAX_GROWTH = 0.5
 """A mask never grows by more than this share of the face's size for its age alone."""
 SPEED_GROWTH = 0.3
 """Share of the last step that a carried mask grows by, in that step's direction."""
+MAX_VELOCITY_GAP = 6
+"""Frames between two sightings beyond which they tell no velocity."""
 AGREE = 0.3
 """Two guesses of a place that lie this close, as a share of the face's size, are one."""
 
@@ -76,10 +78,15 @@ class Track:
     times: dict[int, float] = field(default_factory=dict)
     """Time in seconds of each frame index above."""
     last_seen: int = -1
+    velocity: tuple[float, float] = (0.0, 0.0)
+    """Pixels per frame between the last two sightings."""
     missed: int = 0
     """Looks since the last sighting that should have found them."""
 
     def see(self, index: int, time: float, sighting: Sighting) -> None:
+        before = self.sightings.get(self.last_seen)
+        if before is not None and self.last_seen < index:
+            self.velocity = _velocity(self.last_seen, before.anchor, index, sighting.anchor)
         self.sightings[index] = sighting
         self.forward[index] = sighting.anchor
         self.times[index] = time
@@ -97,11 +104,23 @@ class Track:
         if self.last_seen == index - 1:
             self.sightings[index] = self.sightings[self.last_seen]
             self.last_seen = index
+            self.velocity = (0.0, 0.0)
         self.carry(index, time, self.forward[index - 1])
 
     def carry(self, index: int, time: float, anchor: Box) -> None:
         self.forward[index] = anchor
         self.times[index] = time
+
+    def guesses(self, index: int) -> list[Box]:
+        """Where the person may be in the newest frame: by what moves there, and by momentum.
+
+        Optical flow loses what moves by about its own size; momentum does not see a turn.
+        """
+        carried, since = self.forward[index], index - self.last_seen
+        coasted = self.sightings[self.last_seen].anchor.moved(
+            self.velocity[0] * since, self.velocity[1] * since
+        )
+        return [carried, coasted] if _disagree(carried, coasted) else [carried]
 
     def trace(self, index: int, time: float, anchor: Box) -> None:
         self.backward[index] = anchor
@@ -135,8 +154,24 @@ class Track:
         if before is not None:
             if self.times[index] - self.times[before] > linger + 1e-6:
                 return []
-            return [self._carried(before, index)]
-        return [self._traced(index, after)] if after is not None else []
+            return self._after_last(before, index)
+        return self._before_first(index, after) if after is not None else []
+
+    def _after_last(self, before: int, index: int) -> list[Place]:
+        carried = self._carried(before, index)
+        return [carried, *(carried._replace(anchor=g) for g in self.guesses(index)[1:])]
+
+    def _before_first(self, index: int, after: int) -> list[Place]:
+        traced = self._traced(index, after)
+        later = min((k for k in self.sightings if k > after), default=None)
+        if later is None:
+            return [traced]
+        first = self.sightings[after].anchor
+        vx, vy = _velocity(after, first, later, self.sightings[later].anchor)
+        coasted = first.moved(-vx * traced.age, -vy * traced.age)
+        if _disagree(traced.anchor, coasted):
+            return [traced, traced._replace(anchor=coasted)]
+        return [traced]
 
     def _carried(self, before: int, index: int) -> Place:
         anchor = self.forward[index]
@@ -156,7 +191,7 @@ class Track:
         traced = self._traced(index, after)
         a, b = carried.anchor, traced.anchor
         gap_x, gap_y = b.center[0] - a.center[0], b.center[1] - a.center[1]
-        if max(abs(gap_x), abs(gap_y)) > AGREE * max(a.size, b.size):
+        if _disagree(a, b):
             return [carried, traced]
         share = (index - before) / (after - before)
         width, height = max(a.width, b.width), max(a.height, b.height)
@@ -172,6 +207,19 @@ class Track:
                 min(carried.slack_y, traced.slack_y) / 2 + abs(gap_y) / 2,
             )
         ]
+
+
+def _velocity(then: int, a: Box, now: int, b: Box) -> tuple[float, float]:
+    """Pixels per frame; none where the sightings are too far apart to tell."""
+    if now - then > MAX_VELOCITY_GAP:
+        return 0.0, 0.0
+    (ax, ay), (bx, by) = a.center, b.center
+    return (bx - ax) / (now - then), (by - ay) / (now - then)
+
+
+def _disagree(a: Box, b: Box) -> bool:
+    (ax, ay), (bx, by) = a.center, b.center
+    return max(abs(bx - ax), abs(by - ay)) > AGREE * max(a.size, b.size)
 
 
 def _step(a: Box, b: Box) -> tuple[float, float]:

@@ -78,7 +78,7 @@ class CenterFace:
             color: how the frames' numbers become colours.
             pixel_aspect: width of a pixel over its height.
             min_score: answers below this are left out, 0..1.
-            threads: processor threads; 0 leaves it to OpenVINO.
+            threads: processor threads; 0 takes half of the cores: the encoder wants the rest.
             precision: `auto` computes in bfloat16 where the processor does so natively.
 
         Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
+from os import cpu_count
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -45,7 +46,7 @@ class Network:
 
         Args:
             weights: an ONNX file.
-            threads: processor threads; 0 leaves it to OpenVINO.
+            threads: processor threads; 0 takes half of the cores: the encoder wants the rest.
             precision: `auto` computes in bfloat16 where the processor does so natively.
 
         Raises:
@@ -62,8 +63,7 @@ class Network:
         }
         if precision != "auto":
             self._settings["INFERENCE_PRECISION_HINT"] = precision
-        if threads:
-            self._settings["INFERENCE_NUM_THREADS"] = threads
+        self._settings["INFERENCE_NUM_THREADS"] = threads or max(1, (cpu_count() or 2) // 2)
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         try:
             self._core.read_model(weights)

@@ -104,6 +104,17 @@ def time_base_for(container: str, encoder: str, wanted: Fraction, rate: Fraction
     return wanted
 
 
+def container_options(container: str) -> dict[str, str]:
+    """FFmpeg options for one container."""
+    if container == STILL:
+        return {"update": "1"}
+    if container == "matroska":
+        return {
+            "avoid_negative_ts": "disabled"
+        }  # sound starts before zero; the picture must not move
+    return {}
+
+
 def options_for(encoder: str, container: str, settings: Output) -> dict[str, str]:
     """FFmpeg options for one encoder.
 

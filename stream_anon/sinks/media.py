@@ -18,6 +18,7 @@ from stream_anon.sinks.encoders import (
     ODD_SIZES,
     STILL,
     container_for,
+    container_options,
     encoder_for,
     options_for,
     pixel_format_for,
@@ -113,9 +114,9 @@ class MediaSink:
             raise OutputExistsError(f"{self._path} exists already: use --overwrite to replace it")
 
     def _open(self, container: str) -> OutputContainer:
-        options = {"update": "1"} if container == STILL else {}
+        name, options = f"file:{self._part}", container_options(container)
         with self._errors():
-            return av.open(f"file:{self._part}", "w", format=container, container_options=options)
+            return av.open(name, "w", format=container, container_options=options)
 
     def _add_stream(self, codec: av.codec.codec.Codec, settings: Output) -> VideoStream:
         info, name = self._info, codec.name

@@ -12,8 +12,8 @@ import av.error
 from stream_anon.errors import SourceError
 from stream_anon.frame import Frame, StreamInfo
 from stream_anon.sources.base import Losses
-from stream_anon.sources.damage import Damage
-from stream_anon.sources.opening import choose_video, open_input, reason
+from stream_anon.sources.damage import Damage, Swallowed, has_hole
+from stream_anon.sources.opening import choose_video, is_cut_short, open_input, reason
 from stream_anon.sources.orientation import Orientation
 from stream_anon.sources.pictures import NATIVE, PictureReader, output_color
 from stream_anon.sources.timing import Clock, Gaps
@@ -50,13 +50,13 @@ class MediaSource:
         """
         self.losses = Losses()
         self._path = path
-        self._damage = Damage()
         self._packets_read = 0
         self._packets_to_show = 0
         self._skipped = 0
         self._container = open_input(path)
         try:
             self._stream = choose_video(self._container, path)
+            self._damage = Damage(self._stream.codec_context.name)
             self._decoded = self._decode()
             self._first = self._first_picture()
             self._orientation = Orientation.of(self._first[0])
@@ -157,11 +157,11 @@ class MediaSource:
 
     def _decode(self) -> Iterator[tuple[av.VideoFrame, bool]]:
         """All pictures and whether they are suspect; what cannot be decoded is counted."""
-        gaps = self._gaps()
+        decoder = self._stream.codec_context.name
+        gaps, swallowed = self._gaps(), Swallowed(decoder)
         for packet in self._packets():
-            self._damage.pass_on(packet)
-            if packet.is_corrupt:
-                self._lose("the container marks a packet as damaged")
+            self._check(packet, decoder)
+            swallowed.put(packet)
             try:
                 pictures = packet.decode()
             except av.error.EOFError:
@@ -173,8 +173,19 @@ class MediaSource:
             for picture in pictures:
                 if missing := gaps.before(picture):
                     self._skipped += missing
-                    self._damage.report(None)
+                    self._damage.miss()
+                if swallowed.before(picture):
+                    self._lose("the decoder left pictures out")
+                    self._damage.miss()
                 yield picture, self._damage.concerns(picture)
+
+    def _check(self, packet: av.Packet[VideoStream], decoder: str) -> None:
+        self._damage.pass_on(packet)
+        if packet.is_corrupt:
+            self._lose("the container marks a packet as damaged")
+        elif has_hole(packet, decoder, self._container.format.name):
+            self._damage.report(packet)
+            self._lose("part of the file is blank")
 
     def _gaps(self) -> Gaps:
         stream = self._stream
@@ -221,10 +232,13 @@ class MediaSource:
         if self._stream.frames and not self.info.still:
             return self._stream.frames - decoded
         seconds, rate = self._seconds(), self.info.rate
-        if seconds is None or rate is None or self.info.still:
+        is_cut = is_cut_short(self._path)
+        if seconds is None or rate is None or self.info.still or is_cut is False:
             return 0
         start = Fraction(self._container.start_time or 0, av.time_base)
-        missing = int((start + seconds - end) * rate)
+        missing = round((start + seconds - end) * rate)
+        if is_cut:
+            return max(1, missing)
         # Durations are rounded, and sound may outlast the picture a little.
         return missing if missing > max(Fraction(2), rate / 2) else 0
 

@@ -71,6 +71,37 @@ def choose_video(container: InputContainer, path: Path) -> VideoStream:
     return best
 
 
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+
+
+def is_cut_short(path: Path) -> bool | None:
+    """The file is shorter than its own header says; None where the header does not say.
+
+    Matroska, WebM and AVI say.
+    """
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head[:4] == b"RIFF":
+        return 8 + int.from_bytes(head[4:8], "little") > length
+    if head[:4] != _EBML:
+        return None
+    header_size, header_width = _ebml_size(head, 4)
+    at = 4 + header_width + header_size
+    if head[at : at + 4] != _SEGMENT:
+        return None
+    size, width = _ebml_size(head, at + 4)
+    is_unknown = size == (1 << 7 * width) - 1
+    return None if is_unknown else at + 4 + width + size > length
+
+
+def _ebml_size(data: bytes, at: int) -> tuple[int, int]:
+    """Value of a variable-length integer of Matroska, and its own length in bytes."""
+    width = 9 - data[at].bit_length() if at < len(data) and data[at] else 8
+    value = int.from_bytes(data[at : at + width], "big")
+    return value & ((1 << 7 * width) - 1), width
+
+
 def is_cover(disposition: int) -> bool:
     """True for pictures that belong to the file and not to the video."""
     return bool(disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
