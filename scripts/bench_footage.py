@@ -45,6 +45,28 @@ def write(path: Path, pictures: Iterator[np.ndarray]) -> Path:
     return part.replace(path)
 
 
+def repeated(path: Path, source: Path, times: int) -> Path:
+    """`source` again and again, its packets copied, unless the file is there."""
+    if path.exists():
+        return path
+    part = path.with_name(f"part-{path.name}")
+    with av.open(str(source)) as reader, av.open(str(part), "w") as writer:
+        video = reader.streams.video[0]
+        stream = writer.add_stream_from_template(video)
+        length = video.duration
+        for number in range(times):
+            reader.seek(0)
+            for packet in reader.demux(video):
+                if packet.size:
+                    packet.pts, packet.dts = (
+                        packet.pts + number * length,
+                        packet.dts + number * length,
+                    )
+                    packet.stream = stream
+                    writer.mux(packet)
+    return part.replace(path)
+
+
 def looped(source: Path, count: int, size: tuple[int, int]) -> Iterator[np.ndarray]:
     """`count` pictures of `source`, played forwards and backwards, filling `size`."""
     with av.open(str(source)) as container:

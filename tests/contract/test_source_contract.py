@@ -10,7 +10,8 @@ import pytest
 
 from stream_anon.frame import Frame, plane_shapes
 from stream_anon.sources.media import MediaSource
-from tests.media import Tone, texture, write
+from tests.media import Tone, write
+from tests.patterns import texture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,29 +10,25 @@ import numpy as np
 import pytest
 
 import stream_anon
-from tests.media import (
+from tests.media import FRAMES, pictures, shown, times, write
+from tests.patterns import (
     BARS,
     BT601,
     BT709,
-    FRAMES,
     FULL,
     LIMITED,
     SIZE,
     bar_colors,
     bars,
     number_shown,
-    pictures,
-    shown,
     texture,
-    times,
     to_rgb,
-    write,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.media import Rgb
+    from tests.patterns import Rgb
 
 INPUTS: dict[str, dict[str, Any]] = {
     "h264.mp4": {},

@@ -11,7 +11,8 @@ import pytest
 
 import stream_anon
 from stream_anon.sources.media import MediaSource
-from tests.media import FRAMES, Tone, moving, number_shown, packets, pictures, shown, times, write
+from tests.media import FRAMES, Tone, packets, pictures, shown, times, write
+from tests.patterns import moving, number_shown
 
 if TYPE_CHECKING:
     from pathlib import Path

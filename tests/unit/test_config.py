@@ -214,3 +214,8 @@ class TestPrecedence:
         path = written(tmp_path, "[masking]\nmargin = 0.5\n")
         with pytest.raises(ConfigError, match=r"masking\.margin"):
             load_settings(path, {"masking.margin": -1})
+
+
+@pytest.mark.parametrize("path", sorted(DEFAULT.parent.glob("*.toml")), ids=lambda path: path.name)
+def test_every_file_that_we_ship_is_valid(path: Path) -> None:
+    assert load_settings(path).parsing.engine == "auto"
