@@ -12,16 +12,21 @@ from time import perf_counter
 
 import av
 
+from stream_anon.config import Settings
+from stream_anon.sinks.encoders import options_for
+
 
 def copy(source: Path, output: Path) -> None:
     """Decode and encode with stream_anon's encoder settings, and nothing in between."""
     with av.open(str(source)) as reader, av.open(str(output), "w") as writer:
         video = reader.streams.video[0]
         video.thread_type = "AUTO"
-        options = {"preset": "veryfast", "crf": "20"}
+        defaults = Settings().output
+        options = options_for("libx264", defaults.preset, defaults.quality)
         stream = writer.add_stream("libx264", rate=video.average_rate, options=options)
         stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
         stream.codec_context.time_base = video.time_base
+        stream.thread_type = "AUTO"  # as our sink has it
         for frame in reader.decode(video):
             frame.pict_type = 0
             if frame.format.name not in ("yuv420p", "yuvj420p"):

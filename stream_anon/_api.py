@@ -9,7 +9,7 @@ from stream_anon.build import redact_file
 from stream_anon.config import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from os import PathLike
 
     from stream_anon.report import Summary
@@ -24,7 +24,7 @@ def redact(
     audio: Literal["drop", "copy", "disguise"] | None = None,
     overwrite: bool | None = None,
     config: str | PathLike[str] | None = None,
-    settings: dict[str, object] | None = None,
+    settings: Mapping[str, object] | None = None,
     report: str | PathLike[str] | None = None,
     tracks: str | PathLike[str] | None = None,
     export_tracks: str | PathLike[str] | None = None,

@@ -13,11 +13,12 @@ import cv2
 
 from stream_anon import pipeline
 from stream_anon.audio.tracks import SideTracks
-from stream_anon.errors import ConfigError, OutputExistsError, SinkError
+from stream_anon.errors import ConfigError, SinkError
 from stream_anon.masking.masker import Masker
 from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_tracks, to_json
 from stream_anon.parsing.centerface import CenterFace
 from stream_anon.parsing.labels import resolve_scope
+from stream_anon.part import check_target, part_of
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.report import JsonFile, Summary, file_hash, report_record
 from stream_anon.sinks.media import MediaSink
@@ -74,8 +75,11 @@ def redact_file(
     Raises:
         StreamAnonError: with no output under its name.
     """
-    _check_paths(source_path, output_path, tracks, report, export_tracks)
-    _check_free(settings, report, export_tracks)
+    try:
+        _check_paths(source_path, output_path, tracks, report, export_tracks)
+        _check_free(settings, report, export_tracks)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"a file name cannot be used: {error}") from error
     with ExitStack() as stack:
         stack.enter_context(_single_threaded_opencv())
         run = _Run(stack, source_path, output_path, settings, tracks)
@@ -91,7 +95,11 @@ def redact_file(
             before_finish=record.prepare,
             on_stuck=run.in_use.pop_all,  # closing them under a running thread would crash
         )
-        record.publish()
+        try:
+            record.publish()
+        except BaseException:
+            output_path.unlink(missing_ok=True)  # an error means that there is no output
+            raise
     return record.summary
 
 
@@ -241,7 +249,7 @@ def _check_paths(source: Path, output: Path, *others: Path | None) -> None:
     written = [output, *(path for path in others[1:] if path is not None)]
     seen: set[Path] = set()
     for path in [source, *(path for path in others[:1] if path is not None), *written]:
-        for name in (path, path.with_name(path.name + ".part")) if path in written else (path,):
+        for name in (path, part_of(path)) if path in written else (path,):
             real = name.resolve()
             if real in seen or (path is not source and _same(name, source)):
                 raise ConfigError(
@@ -251,8 +259,6 @@ def _check_paths(source: Path, output: Path, *others: Path | None) -> None:
     for path in written[1:]:
         if not path.parent.is_dir():
             raise SinkError(f"the folder {path.parent} does not exist: create it first")
-        if path.is_dir():
-            raise SinkError(f"{path} is a folder: name a file")
 
 
 def _same(path: Path, other: Path) -> bool:
@@ -261,8 +267,8 @@ def _same(path: Path, other: Path) -> bool:
 
 def _check_free(settings: Settings, *paths: Path | None) -> None:
     for path in paths:
-        if path is not None and path.exists() and not settings.output.overwrite:
-            raise OutputExistsError(f"{path} exists already: use --overwrite to replace it")
+        if path is not None:
+            check_target(path, overwrite=settings.output.overwrite)
 
 
 def _check_input(expected: str | None, source: Path) -> None:

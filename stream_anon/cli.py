@@ -217,7 +217,7 @@ def _redact(
 
 def _print_summary(output: Path, summary: Summary) -> None:
     most = max(summary.people, default=0)
-    people = "nobody was seen" if most <= 0 else f"up to {most} hidden at a time"
+    people = "nobody hidden" if most <= 0 else f"up to {most} hidden at a time"
     say(
         out,
         f"{output}: {summary.frames} frames in {summary.seconds:.1f} s "

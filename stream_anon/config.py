@@ -99,13 +99,13 @@ class Settings(_Section):
     pipeline: Pipeline = Pipeline()
 
 
-def known_keys() -> dict[str, str]:
-    """Every setting's own name and its dotted path."""
-    return {
-        f"{section}.{key}": f"{section}.{key}"
+def known_keys() -> list[str]:
+    """The dotted path of every setting."""
+    return [
+        f"{section}.{key}"
         for section, field in Settings.model_fields.items()
         for key in _fields(field.annotation)
-    }
+    ]
 
 
 def _fields(section: Any) -> list[str]:

@@ -47,6 +47,8 @@ def say(console: Console, text: str) -> None:
 def flush() -> None:
     """Write out what is buffered, so that nothing can fail after the exit code is known."""
     for stream in (sys.stdout, sys.stderr):
+        if stream is None:  # closed before we were started
+            continue
         try:
             stream.flush()
         except (OSError, ValueError):

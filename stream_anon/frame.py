@@ -105,11 +105,6 @@ class StreamInfo:
     converted_from: str | None = None
     """Native pixel format where it was not 8-bit planar 4:2:0 and had to be converted."""
 
-    @property
-    def shown_aspect(self) -> float:
-        """Width over height of the picture as a viewer sees it."""
-        return self.width * float(self.pixel_aspect) / self.height
-
 
 def plane_shapes(
     width: int, height: int
@@ -173,7 +168,6 @@ class Unknown(Enum):
 
     CORRUPT = "damaged input"
     NOT_IN_TRACKS = "not covered by the tracks file"
-    PARSER_FAILED = "no answer from the parser"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -204,6 +198,17 @@ _REDACTOR_KEY = _RedactorKey()
 class RedactedFrame:
     """A picture that is safe to show. The redactor makes it, and nothing else can."""
 
+    planes: Planes
+    """Y, U and V after redaction, in memory of their own; read-only."""
+    index: int
+    pts: int
+    time_base: Fraction
+    duration: int | None
+    parts_hidden: int
+    """Regions hidden in this picture; 0 where it is hidden whole."""
+    hidden_whole: Unknown | None
+    """Why the picture is hidden whole; None where it is not."""
+
     __slots__ = ("duration", "hidden_whole", "index", "parts_hidden", "planes", "pts", "time_base")
 
     def __init__(
@@ -220,16 +225,19 @@ class RedactedFrame:
         frame = masked.frame
         if any(np.shares_memory(new, raw) for new, raw in zip(planes, frame.planes, strict=True)):
             raise ValueError("a redacted picture must not share memory with the raw one")
-        self.planes = planes
-        """Y, U and V after redaction, in memory of their own."""
-        self.index = frame.index
-        self.pts = frame.pts
-        self.time_base = frame.time_base
-        self.duration = frame.duration
-        self.parts_hidden = parts_hidden
-        """Regions hidden in this picture; 0 where it is hidden whole."""
-        self.hidden_whole = masked.parts if isinstance(masked.parts, Unknown) else None
-        """Why the picture is hidden whole; None where it is not."""
+        for plane in planes:
+            plane.setflags(write=False)
+        set_once = super().__setattr__
+        set_once("planes", planes)
+        set_once("index", frame.index)
+        set_once("pts", frame.pts)
+        set_once("time_base", frame.time_base)
+        set_once("duration", frame.duration)
+        set_once("parts_hidden", parts_hidden)
+        set_once("hidden_whole", masked.parts if isinstance(masked.parts, Unknown) else None)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a RedactedFrame does not change: {name} cannot be set")
 
     @property
     def width(self) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_anon.errors import DiskFullError, SinkError
 from stream_anon.frame import Unknown
+from stream_anon.part import claim_part, part_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,7 +139,8 @@ class JsonFile:
     def __init__(self, path: Path) -> None:
         """Args: path: its name; nothing is written yet."""
         self.path = path
-        self._part = path.with_name(path.name + ".part")
+        self._part = part_of(path)
+        self._claimed = False
 
     def prepare(self, record: dict[str, Any]) -> None:
         """Write it under a name of its own.
@@ -148,6 +150,8 @@ class JsonFile:
         """
         text = json.dumps(record, indent=1) + "\n"
         try:
+            claim_part(self.path)
+            self._claimed = True
             self._part.write_text(text, encoding="utf-8")
         except OSError as error:
             raise self._failure(error) from error
@@ -160,29 +164,17 @@ class JsonFile:
         """
         try:
             self._part.replace(self.path)
+            self._claimed = False
         except OSError as error:
             raise self._failure(error) from error
 
     def discard(self) -> None:
         """Remove what was prepared and not published."""
-        with suppress(OSError):
-            self._part.unlink(missing_ok=True)
+        if self._claimed:
+            with suppress(OSError):
+                self._part.unlink(missing_ok=True)
 
     def _failure(self, error: OSError) -> SinkError:
         if error.errno == errno.ENOSPC:
             return DiskFullError(f"no space left while writing {self.path}: free some")
         return SinkError(f"cannot write {self.path}: {(error.strerror or 'failed').lower()}")
-
-
-def write_json(path: Path, record: dict[str, Any]) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        SinkError: it cannot be written.
-    """
-    file = JsonFile(path)
-    try:
-        file.prepare(record)
-        file.publish()
-    finally:
-        file.discard()

@@ -203,7 +203,7 @@ def flickering_frames(count: int, *, width: int = 320, height: int = 192) -> lis
     frames: list[Frame] = []
     for index in range(count):
         luma = base.copy()
-        luma[: height // 6, : width // 6] = 60 + 90 * (index % 2)
+        luma[: height // 6, : width // 6] = 30 + 5 * (index * 17 % 41)  # never twice the same
         frames.append(make_frame(width, height, index, luma=luma))
     return frames
 

@@ -63,6 +63,7 @@ class Encoded:
         self._to_float = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
         channels = av.AudioLayout(self._layout).nb_channels
         self._voice = VoiceDisguise(self._rate, channels, seed=seed) if disguise else None
+        self._form: tuple[int, str, str] | None = None
         self._next_sample: int | None = None
         self._written_at = 0
 
@@ -73,9 +74,17 @@ class Encoded:
             return  # a damaged packet becomes a gap, which `_aligned` fills
         for frame in frames:
             start = None if frame.pts is None else float(frame.pts * frame.time_base)
-            for even in self._to_float.resample(frame):
+            for even in self._resampled(frame):
                 self._send(even, start)
                 start = None
+
+    def _resampled(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        """The frame as the encoder wants it; the input may change its form at any time."""
+        form = (frame.sample_rate, frame.layout.name, frame.format.name)
+        if form != self._form:
+            self._form = form
+            self._to_float = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
+        return self._to_float.resample(frame)
 
     def finish(self) -> None:
         for even in self._to_float.resample(None):

@@ -50,7 +50,9 @@ class KeyframePolicy:
         self._deep = min(parsing.deep_side, max(32, round(self._long_side)))
         self._region = parsing.region_side
         self._longest_gap = longest_gap
-        self._last_look = self._last_deep = 0
+        self.last_look = 0
+        """Index of the frame that was looked at last."""
+        self._last_deep = 0
         self._last_deep_time = 0.0
 
     @property
@@ -63,12 +65,21 @@ class KeyframePolicy:
 
     def first(self, index: int, time: float) -> list[Look]:
         """Nothing is known: look as closely as possible."""
-        self._last_look = self._last_deep = index
+        self.last_look = self._last_deep = index
         self._last_deep_time = time
         return [self.deep]
 
-    def still(self, index: int, time: float, changed: bool) -> list[Look]:
-        """Nothing has moved since the last look; `changed`: but it has since a deep one."""
+    def still(self, index: int, time: float, *, changed: bool, lost: bool) -> list[Look]:
+        """Nothing has moved since the last look.
+
+        Args:
+            index: of the frame.
+            time: of the frame, in seconds.
+            changed: something has moved since the last deep look.
+            lost: somebody who is followed was not found by the last look.
+        """
+        if lost and self._last_deep != self.last_look:
+            return self.first(index, time)  # as it will stay like this, look as well as possible
         wait = self._settings.deep_interval if changed else self._settings.quiet_interval
         if time - self._last_deep_time >= wait:
             return self.first(index, time)
@@ -82,9 +93,9 @@ class KeyframePolicy:
         interval: float = self._settings.interval
         for face in faces:
             interval = min(interval, STRIDE * face.box.size / max(face.speed, 1e-6))
-        if index - self._last_look < interval:
+        if index - self.last_look < interval:
             return []
-        self._last_look = index
+        self.last_look = index
         return self._light_looks(faces)
 
     def _light_looks(self, faces: Sequence[Seen]) -> list[Look]:

@@ -44,7 +44,12 @@ class _Held:
     thumbnail: Thumbnail
     flow: Flow | None
     """From the frame before; None where a shot begins."""
+    clock: float = 0.0
+    """Seconds since the first frame; never runs back."""
     still: bool = False
+    """The picture is the one that was looked at last."""
+    resting: bool = False
+    """The picture is that of the frame before."""
     looked: bool = False
 
 
@@ -61,8 +66,15 @@ class Masker:
         self._masking = settings.masking
         room = int(settings.masking.memory * 2**20 / (info.width * info.height * 1.5))
         self._max_held = max(2, min(MAX_HELD, room))
+        self._confirm_score = NEW_FACE if info.still else settings.masking.confirm_score
+        self._deep_interval = settings.keyframes.deep_interval
+        if settings.masking.lookahead:  # nobody can be traced back further than that
+            self._deep_interval = min(self._deep_interval, settings.masking.lookahead)
         self._policy = KeyframePolicy(
-            settings.keyframes, settings.parsing, info, longest_gap=self._max_held - 1
+            settings.keyframes.model_copy(update={"deep_interval": self._deep_interval}),
+            settings.parsing,
+            info,
+            longest_gap=self._max_held - 1,
         )
         self._held: deque[_Held] = deque()
         self._last: _Held | None = None
@@ -70,6 +82,7 @@ class Masker:
         self._alive: list[Track] = []
         self._looked_at: Thumbnail | None = None
         self._looked_deeply_at: Thumbnail | None = None
+        self._last_look_clock = 0.0
         self._next_number = 0
 
     def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
@@ -102,20 +115,25 @@ class Masker:
             self._look(held, self._policy.first(frame.index, frame.time))
         elif held.still:
             for track in self._alive:
-                track.repeat(frame.index, frame.time)
+                track.repeat(frame.index, held.clock, self._policy.last_look)
             changed = self._has_changed(self._looked_deeply_at, held.thumbnail)
-            self._look(held, self._policy.still(frame.index, frame.time, changed))
+            lost = any(track.last_seen < frame.index for track in self._alive)
+            looks = self._policy.still(frame.index, frame.time, changed=changed, lost=lost)
+            self._look(held, looks)
         else:
             for track in self._alive:
                 anchor = held.flow.forward(track.forward[frame.index - 1])
-                track.carry(frame.index, frame.time, anchor)
+                track.carry(frame.index, held.clock, anchor)
             self._look(held, self._policy.moving(frame.index, frame.time, self._followed(frame)))
-        self._drop_lost(frame)
+        self._drop_lost(held)
 
     def _observe(self, frame: Frame) -> _Held:
-        small = thumbnail(frame)
-        self._last = self._compare(frame, small, self._last)
-        return self._last
+        last = self._last
+        held = self._last = self._compare(frame, thumbnail(frame), last)
+        if last is not None:
+            held.resting = held.still and (last.still or last.looked)
+            held.clock = last.clock + max(0.0, frame.time - last.frame.time)
+        return held
 
     def _compare(self, frame: Frame, small: Thumbnail, last: _Held | None) -> _Held:
         """What has changed since the frame before."""
@@ -146,7 +164,7 @@ class Masker:
         self._looked_at = held.thumbnail
         if self._policy.deep in looks:
             self._looked_deeply_at = held.thumbnail
-        index, time = held.frame.index, held.frame.time
+        index, clock = held.frame.index, held.clock
         pairs, new = associate(self._alive, self._parse(held.frame, looks), index)
         found = {track.number for track, _ in pairs}
         lost = [
@@ -156,15 +174,16 @@ class Masker:
             and self._policy.visible(track.forward[index], looks)
             and track.miss()
         ]
-        doubtful = [s for s in new if NEW_FACE <= s.score < self._masking.confirm_score]
-        self._follow(pairs, index, time)
-        born = [self._begin(s, index, time) for s in new if s.score >= NEW_FACE]
+        doubtful = [s for s in new if NEW_FACE <= s.score < self._confirm_score]
+        self._follow(pairs, index, clock)
+        born = [self._begin(s, index, clock) for s in new if s.score >= NEW_FACE]
         places = [guess for track in lost for guess in track.guesses(index)]
         places += [s.anchor for s in doubtful]
         if closer := [self._policy.closely(place) for place in places[:CLOSE_LOOKS]]:
             uncertain = [*lost, *(track for track in born if not self._is_confirmed(track))]
             again, _ = associate(uncertain, self._parse(held.frame, closer), index)
-            self._follow(again, index, time)
+            self._follow(again, index, clock)
+        self._last_look_clock = clock
 
     def _parse(self, frame: Frame, looks: Sequence[Look]) -> list[Sighting]:
         sightings: list[Sighting] = []
@@ -175,52 +194,61 @@ class Masker:
 
     # -- following ----------------------------------------------------------------------------
 
-    def _follow(self, pairs: Sequence[tuple[Track, Sighting]], index: int, time: float) -> None:
+    def _follow(self, pairs: Sequence[tuple[Track, Sighting]], index: int, clock: float) -> None:
         for track, sighting in pairs:
             before = track.last_seen
-            track.see(index, time, sighting)
+            track.see(index, clock, sighting)
             self._trace_back(track, index, sighting.anchor, stop=before)
 
-    def _begin(self, sighting: Sighting, index: int, time: float) -> Track:
+    def _begin(self, sighting: Sighting, index: int, clock: float) -> Track:
         track = Track(self._next_number)
         self._next_number += 1
-        track.see(index, time, sighting)
+        track.see(index, clock, sighting)
         self._tracks.append(track)
         self._alive.append(track)
-        reach = max(self._masking.linger, self._trace_time(sighting.anchor))
+        unwatched = clock - self._last_look_clock - 1e-3  # nobody was seen in that look itself
+        reach = max(self._masking.linger, self._trace_time(sighting.anchor), unwatched)
         self._trace_back(track, index, sighting.anchor, stop=-1, reach=reach)
         return track
 
     def _trace_time(self, anchor: Box) -> float:
         """Small faces are found by deep looks only, so they may have been there for longer."""
         found_lightly = self._policy.visible(anchor, [self._policy.light])
-        return 0.0 if found_lightly else self._keyframes.deep_interval
+        return 0.0 if found_lightly else self._deep_interval
 
     def _trace_back(
         self, track: Track, index: int, anchor: Box, *, stop: int, reach: float = math.inf
     ) -> None:
-        """Follow the motion back from frame `index` to frame `stop`, both left out."""
+        """Follow the motion back from frame `index` to frame `stop`, both left out.
+
+        Args:
+            track: gets the places.
+            index: the frame of its newest sighting.
+            anchor: of that sighting.
+            stop: how far at most; -1 as far as frames are held.
+            reach: seconds to go back at most.
+        """
         offset = self._held[0].frame.index
-        now = self._held[index - offset].frame.time
+        start = self._held[index - offset].clock
         while index - 1 > max(stop, offset - 1):
-            flow = self._held[index - offset].flow
-            earlier = self._held[index - 1 - offset]
-            if flow is None or now - earlier.frame.time > reach + 1e-6:
+            later, earlier = self._held[index - offset], self._held[index - 1 - offset]
+            if later.flow is None or start - earlier.clock > reach + 1e-6:
                 return
-            anchor = anchor if self._held[index - offset].still else flow.backward(anchor)
+            anchor = anchor if later.resting else later.flow.backward(anchor)
             index -= 1
-            track.trace(index, earlier.frame.time, anchor)
+            track.trace(index, earlier.clock, anchor)
 
     def _is_confirmed(self, track: Track) -> bool:
-        return track.evidence >= self._masking.confirm_score
+        return track.evidence >= self._confirm_score
 
-    def _drop_lost(self, frame: Frame) -> None:
+    def _drop_lost(self, held: _Held) -> None:
         """A gap longer than the lookahead could not be bridged any more."""
+        frame = held.frame
         patience = max(self._masking.lookahead, self._masking.linger)
         self._alive = [
             track
             for track in self._alive
-            if frame.time - track.times[track.last_seen] <= patience
+            if held.clock - track.times[track.last_seen] <= patience
             and any(self._in_view(guess, frame) for guess in track.guesses(frame.index))
         ]
 

@@ -76,7 +76,7 @@ class Track:
     backward: dict[int, Box] = field(default_factory=dict)
     """Anchor traced back from the sighting after, by frame index."""
     times: dict[int, float] = field(default_factory=dict)
-    """Time in seconds of each frame index above."""
+    """Seconds since the first frame, for each frame index above."""
     last_seen: int = -1
     velocity: tuple[float, float] = (0.0, 0.0)
     """Pixels per frame between the last two sightings."""
@@ -99,13 +99,17 @@ class Track:
         self.missed += 1
         return self.missed & (self.missed - 1) == 0
 
-    def repeat(self, index: int, time: float) -> None:
-        """Nothing moved since the frame before: what was seen there is here too."""
-        if self.last_seen == index - 1:
-            self.sightings[index] = self.sightings[self.last_seen]
-            self.last_seen = index
+    def repeat(self, index: int, time: float, looked: int) -> None:
+        """The picture is the same as in frame `looked`: what was seen there is here too.
+
+        Whoever was not found there stays where they were taken to be. What is seen on and on counts
+        as much as what is seen again.
+        """
+        if self.last_seen >= looked:
+            self.see(index, time, self.sightings[self.last_seen])
             self.velocity = (0.0, 0.0)
-        self.carry(index, time, self.forward[index - 1])
+        else:
+            self.carry(index, time, self.forward[index - 1])
 
     def carry(self, index: int, time: float, anchor: Box) -> None:
         self.forward[index] = anchor
@@ -141,7 +145,8 @@ class Track:
 
         Args:
             index: the frame.
-            linger: seconds that a track lives on before its first and after its last sighting.
+            linger: seconds that a track lives on after its last sighting; one frame at least,
+                unless it is 0.
         """
         if seen := self.sightings.get(index):
             return [Place(seen, seen.anchor, 0)]
@@ -152,7 +157,8 @@ class Track:
         if before is not None and after is not None:
             return self._between(before, index, after)
         if before is not None:
-            if self.times[index] - self.times[before] > linger + 1e-6:
+            late = self.times[index] - self.times[before] > linger + 1e-6
+            if late and (index - before > 1 or not linger):
                 return []
             return self._after_last(before, index)
         return self._before_first(index, after) if after is not None else []
@@ -238,7 +244,8 @@ def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Pa
     """
     then, now = place.sighting.anchor, place.anchor
     scale_x, scale_y = now.width / then.width, now.height / then.height
-    pad = now.size * (margin + min(MAX_GROWTH, growth * place.age))
+    age = max(1, place.age)  # as between sightings, so that masks do not pulse with the looks
+    pad = now.size * (margin + min(MAX_GROWTH, growth * age))
     parts: list[Part] = []
     for part in place.sighting.parts:
         moved = Box(

@@ -152,5 +152,5 @@ def _part(track: TrackEntry, box: Box) -> Part:
 
 
 def to_json(tracks: TracksFile) -> dict[str, Any]:
-    """For `write_json`."""
+    """For `JsonFile`."""
     return tracks.model_dump(mode="json")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from stream_anon.color import black_and_spans, luma_weights
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -21,9 +23,6 @@ STRIDE = 32
 BRIGHT = 170.0
 """Level that the brightest hundredth of a dark picture is lifted to."""
 MAX_GAIN = 6.0
-
-_LUMA_WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
-"""Kr and Kb by matrix code point (ITU-T H.273, table 4); all others are taken as BT.601."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +97,9 @@ def _gain(luma: NDArray[np.uint8]) -> float:
 
 def _to_rgb(color: ColorTags, gain: float) -> NDArray[np.float32]:
     """The 3x4 matrix from 8-bit YCbCr to RGB 0..255 (ITU-T H.273, section 8.3)."""
-    kr, kb = _LUMA_WEIGHTS.get(color.matrix, (0.299, 0.114))
+    kr, kb = luma_weights(color.matrix)
     kg = 1 - kr - kb
-    black, span_y, span_c = (0, 255, 255) if color.full_range else (16, 219, 224)
+    black, span_y, span_c = black_and_spans(color.full_range)
     y, c = gain * 255 / span_y, gain * 255 / span_c
     red, blue = 2 * (1 - kr) * c, 2 * (1 - kb) * c
     green_b, green_r = -2 * (1 - kb) * kb / kg * c, -2 * (1 - kr) * kr / kg * c

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TELEMETRY = "openvino_telemetry"
-COMPILED_SIZES = 8
-"""Input sizes kept compiled at a time; a run uses two or three."""
+COMPILED_SIZES = 5
+"""Input sizes kept compiled at a time: deep, light, close, and two for small faces."""
 
 
 def _import_openvino() -> Any:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from stream_anon.color import black_and_spans, luma_weights
+
 if TYPE_CHECKING:
     from stream_anon.frame import ColorTags, Plane
 
 LUMA_STEP = 16
 """Distance of the levels that a cell can have. Coarse on purpose: fine steps add up over time."""
-CHROMA_STEP = 8
+CHROMA_STEP = 4
 """Finer than luma, which carries the face: coarser steps would tint skin green and purple."""
 
 SAMPLES = 8
@@ -52,15 +54,12 @@ def _enlarged(plane: Plane, cells: Plane, how: int) -> Plane:
     return np.asarray(cv2.resize(cells, size, interpolation=how), np.uint8)
 
 
-_LUMA_WEIGHTS = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
-
-
 def color_levels(color: str, tags: ColorTags) -> tuple[int, int, int]:
     """Y, U and V of a colour written #RRGGBB (ITU-T H.273, section 8.3)."""
     red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    kr, kb = _LUMA_WEIGHTS.get(tags.matrix, (0.299, 0.114))
+    kr, kb = luma_weights(tags.matrix)
     luma = kr * red + (1 - kr - kb) * green + kb * blue
-    black, span_y, span_c = (0, 255, 255) if tags.full_range else (16, 219, 224)
+    black, span_y, span_c = black_and_spans(tags.full_range)
     u, v = (blue - luma) / (2 * (1 - kb)), (red - luma) / (2 * (1 - kr))
     levels = (black + span_y * luma, 128 + span_c * u, 128 + span_c * v)
     y, cb, cr = (min(255, round(level)) for level in levels)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stream_anon.parsing.base import Part
 
 WHOLE_CELLS = 4
-"""Cells across the shorter side of a frame that is hidden whole: a face may fill all of it."""
+"""Cells across the longer side of a frame that is hidden whole: a face may fill all of it."""
 
 
 class Redactor:
@@ -35,7 +35,7 @@ class Redactor:
         """Make the frame safe to show; a frame without a mask is hidden whole."""
         y, u, v = masked.frame.planes
         if isinstance(masked.parts, Unknown):
-            cell = min(y.shape) / WHOLE_CELLS
+            cell = max(y.shape) / WHOLE_CELLS
             planes = (
                 blurred(y, cell, cell, LUMA_STEP),
                 blurred(u, cell / 2, cell / 2, CHROMA_STEP),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from stream_anon.frame import RedactedFrame
+from stream_anon.frame import RedactedFrame
 
 
 class Sink(Protocol):
@@ -36,7 +35,5 @@ def check_redacted(frame: object) -> None:
     Raises:
         TypeError: `frame` is not a `RedactedFrame`.
     """
-    from stream_anon.frame import RedactedFrame  # noqa: PLC0415 - keeps the type import above lazy
-
     if type(frame) is not RedactedFrame:
         raise TypeError(f"a sink takes RedactedFrame only, not {type(frame).__name__}")

@@ -12,7 +12,8 @@ import av.error
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from stream_anon.errors import OutputExistsError, SinkError
+from stream_anon.errors import SinkError
+from stream_anon.part import check_target, claim_part, part_of
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoders import (
     ODD_SIZES,
@@ -68,7 +69,7 @@ class MediaSink:
             OutputExistsError: the file is there and may not be replaced.
         """
         self._path = path
-        self._part = path.with_name(path.name + ".part")
+        self._part = part_of(path)
         self._info = info
         self._overwrite = settings.overwrite
         self._sent = 0
@@ -105,18 +106,17 @@ class MediaSink:
         folder = self._path.parent
         if not folder.is_dir():
             raise SinkError(f"the folder {folder} does not exist: create it first")
-        if self._path.is_dir():
-            raise SinkError(f"{self._path} is a folder: name a file")
-        self._check_free()
-
-    def _check_free(self) -> None:
-        if not self._overwrite and self._path.exists():
-            raise OutputExistsError(f"{self._path} exists already: use --overwrite to replace it")
+        check_target(self._path, overwrite=self._overwrite)
 
     def _open(self, container: str) -> OutputContainer:
         name, options = f"file:{self._part}", container_options(container)
         with self._errors():
-            return av.open(name, "w", format=container, container_options=options)
+            claim_part(self._path)
+            try:
+                return av.open(name, "w", format=container, container_options=options)
+            except BaseException:
+                self._part.unlink(missing_ok=True)
+                raise
 
     def _add_stream(self, codec: av.codec.codec.Codec, settings: Output) -> VideoStream:
         info, name = self._info, codec.name
@@ -249,7 +249,7 @@ class MediaSink:
                 f"{self._path.name} holds {written} frames but {self._sent} were sent: "
                 "the output was discarded"
             )
-        self._check_free()
+        check_target(self._path, overwrite=self._overwrite)
         with self._errors():
             self._part.replace(self._path)
         self._finished = True

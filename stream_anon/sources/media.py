@@ -82,7 +82,6 @@ class MediaSource:
 
     def _describe(self, first: av.VideoFrame) -> StreamInfo:
         stream, name = self._stream, first.format.name
-        rate = stream.average_rate or stream.guessed_rate
         aspect = _pixel_aspect(stream)
         sideways = self._orientation.transposed
         width, height = first.width, first.height
@@ -92,7 +91,7 @@ class MediaSource:
             width=height if sideways else width,
             height=width if sideways else height,
             time_base=stream.time_base or 1 / FALLBACK_RATE,
-            rate=Fraction(rate) if rate else None,
+            rate=self._rate(),
             pixel_aspect=1 / aspect if sideways else aspect,
             color=output_color(first),
             frames=1 if still else self._expected_frames(),
@@ -110,8 +109,11 @@ class MediaSource:
         seconds = self._seconds()
         if seconds is None:
             return None
-        rate = self._stream.average_rate or FALLBACK_RATE
-        return round(seconds * rate) or None
+        return round(seconds * (self._rate() or FALLBACK_RATE)) or None
+
+    def _rate(self) -> Fraction | None:
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return Fraction(rate) if rate else None
 
     def _is_indexed(self) -> bool:
         return self._container.format.name in INDEXED_FORMATS and self._stream.frames > 0
@@ -132,10 +134,11 @@ class MediaSource:
     def frames(self) -> Iterator[Frame]:
         reader = PictureReader(self._orientation)
         clock = Clock(self.info.time_base, self.info.rate or FALLBACK_RATE)
-        was_fitted = False
+        size = (self._first[0].width, self._first[0].height)
         index = 0
         for picture, suspect in self._all_pictures():
-            planes, fitted = reader.read(picture)
+            planes, _ = reader.read(picture)
+            before, size = size, (picture.width, picture.height)
             pts, duration = clock.stamp(picture)
             yield Frame(
                 planes=planes,
@@ -145,9 +148,8 @@ class MediaSource:
                 duration=duration,
                 captured_at=monotonic(),
                 corrupt=suspect,
-                discontinuity=fitted != was_fitted,
+                discontinuity=size != before,
             )
-            was_fitted = fitted
             index += 1
         self._count_missing(index, clock.end)
 
@@ -190,7 +192,7 @@ class MediaSource:
     def _gaps(self) -> Gaps:
         stream = self._stream
         tells = self._container.format.name in GAPPY_FORMATS and stream.time_base is not None
-        return Gaps(stream.time_base or Fraction(1), stream.average_rate if tells else None)
+        return Gaps(stream.time_base or Fraction(1), self._rate() if tells else None)
 
     def _packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Every packet of the video, and one at the end that empties the decoder."""
@@ -229,11 +231,13 @@ class MediaSource:
         """Frames that the container promised and that are not in the file."""
         if self._is_indexed():
             return len(self._stream.index_entries) - self._packets_read
-        if self._stream.frames and not self.info.still:
+        is_cut = is_cut_short(self._path)
+        if self.info.still or is_cut is False:
+            return 0
+        if self._stream.frames:
             return self._stream.frames - decoded
         seconds, rate = self._seconds(), self.info.rate
-        is_cut = is_cut_short(self._path)
-        if seconds is None or rate is None or self.info.still or is_cut is False:
+        if seconds is None or rate is None:
             return 0
         start = Fraction(self._container.start_time or 0, av.time_base)
         missing = round((start + seconds - end) * rate)

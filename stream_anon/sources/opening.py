@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_THREADS = 8
 """Pictures that are decoded at the same time: each takes memory and time to come out."""
-CHECKSUMMED = ("ffv1", "png", "apng")
+CHECKSUMMED = ("png", "apng")
 """Decoders that know damage for certain, but show the picture all the same unless told not to.
 
 The others are not told so: they would also refuse healthy files that are a little out of line.
@@ -37,7 +37,9 @@ def open_input(path: Path) -> InputContainer:
         raise SourceError(f"{path} does not exist: check the name of the input")
     if path.is_dir():
         raise SourceError(f"{path} is a folder: name one video file")
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        raise SourceError(f"{path} is no plain file but a pipe or device: save it to a file first")
+    if path.stat().st_size == 0:
         raise SourceError(f"{path} is empty")
     try:
         return av.open(f"file:{path}", metadata_errors="replace")

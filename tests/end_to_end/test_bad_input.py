@@ -219,3 +219,17 @@ def test_a_cut_stream_is_redacted_as_far_as_it_goes(tmp_path: Path) -> None:
     source.write_bytes(data[: len(data) // 2])
     summary = stream_anon.redact(source, tmp_path / "out.mp4")
     assert 15 < summary.frames < 35
+
+
+@pytest.mark.parametrize("name", ["in.avi", "in.mkv", "in.mp4"])
+def test_a_cut_between_two_pictures_is_a_loss_too(name: str, tmp_path: Path) -> None:
+    source = write_textured(tmp_path / name, **TRUNCATED[name])
+    with av.open(str(source)) as file:
+        read = [p for p in file.demux(video=0) if p.size]
+    last = read[LONG - 4]
+    assert last.pos is not None
+    source.write_bytes(source.read_bytes()[: last.pos + last.size])
+    summary = stream_anon.redact(source, tmp_path / "out.mp4")
+    assert summary.frames in ({LONG - 4, LONG - 3} if name == "in.mkv" else {LONG - 3})
+    assert summary.lost_frames == LONG - summary.frames
+    assert not summary.complete

@@ -6,7 +6,7 @@ from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -85,13 +85,18 @@ def _assert_no_leak(clean: Lumas, damaged: Lumas, output: Path) -> int:
     return differing
 
 
-HURT = {
+def _scratched(data: bytearray, at: int, length: int) -> None:
+    _noised(data, at + length // 2, 40)
+
+
+HURT: dict[str, tuple[dict[str, Any], Callable[[bytearray, int, int], None]]] = {
     "h264.mp4": ({}, _noised),
     "blank-h264.mkv": ({}, _blanked),
     "blank-h264.mp4": ({}, _blanked),
     "blank-hevc.mp4": ({"codec": "libx265"}, _blanked),
     "blank-vp9.webm": ({"codec": "libvpx-vp9"}, _blanked),
     "blank-av1.mp4": ({"codec": "libsvtav1"}, _blanked),
+    "scratched-h264.mp4": ({"options": {"slices": "1"}}, _scratched),
     "mpeg2.mkv": ({"codec": "mpeg2video"}, _noised),
 }
 
@@ -99,6 +104,7 @@ HURT = {
 CASES = [(name, frame) for name in HURT for frame in (0, GOP, GOP + 3)]
 # Noise in a small picture may be valid code: then no decoder knows.
 CASES.remove(("h264.mp4", GOP + 3))
+CASES.remove(("scratched-h264.mp4", GOP + 3))
 
 
 @pytest.mark.parametrize(("name", "frame"), CASES)
@@ -147,6 +153,18 @@ def test_lost_transport_packets_hide_what_depends_on_them(
     assert _likeness(lumas(output)[last], clean[last]) > 0.95
 
 
+def test_pictures_whose_checksum_is_wrong_are_not_shown(tmp_path: Path) -> None:
+    source = write_textured(tmp_path / "in.mov", codec="png", pix_fmt="rgb24")
+    data = bytearray(source.read_bytes())
+    for number, (at, size) in enumerate(_payloads(source)[10:40]):
+        data[at + 60 + (size - 80) * number // 30] ^= 1 << number % 8
+    source.write_bytes(data)
+    output = tmp_path / "out.mp4"
+    summary = stream_anon.redact(source, output, settings={"output.quality": 5})
+    assert set(lumas(output)) == {Fraction(number, 25) for number in (*range(10), *range(40, LONG))}
+    assert summary.lost_frames == 30
+
+
 def _without(source: Path, target: Path, gone: Iterable[int]) -> Path:
     """A copy without some of the video's packets."""
     left_out = set(gone)
@@ -172,6 +190,17 @@ def test_what_follows_a_missing_keyframe_is_hidden(codec: str, end: str, tmp_pat
     assert summary.frames < LONG
     last = max(clean)
     assert _likeness(lumas(output)[last], clean[last]) > 0.95
+
+
+def test_what_follows_a_gap_is_hidden_where_no_decoder_notices(tmp_path: Path) -> None:
+    plain = write_textured(tmp_path / "plain.mkv", codec="libvpx-vp9")
+    source = _without(plain, tmp_path / "in.mkv", [2 * GOP, 2 * GOP + 1])
+    clean, damaged = lumas(plain), lumas(source)
+    output = tmp_path / "out.mp4"
+    summary = stream_anon.redact(source, output, settings={"output.quality": 5})
+    assert _assert_no_leak(clean, damaged, output) > 0
+    assert summary.hidden_whole["damaged input"] == GOP - 2
+    assert (summary.frames, summary.lost_frames) == (LONG - 2, 2)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video"])

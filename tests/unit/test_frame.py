@@ -22,7 +22,6 @@ from stream_anon.frame import (
     Frame,
     MaskedFrame,
     RedactedFrame,
-    StreamInfo,
     Unknown,
     _RedactorKey,
     plane_shapes,
@@ -105,10 +104,6 @@ class TestPictures:
     def test_time_is_in_seconds(self) -> None:
         frame = make_frame(index=3, pts=9000, time_base=Fraction(1, 90_000))
         assert frame.time == pytest.approx(0.1)
-
-    def test_shown_aspect_counts_wide_pixels(self) -> None:
-        info = StreamInfo("x", 720, 576, Fraction(1, 25), pixel_aspect=Fraction(64, 45))
-        assert info.shown_aspect == pytest.approx(16 / 9)
 
 
 class TestOwnership:

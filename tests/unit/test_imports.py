@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(stream_anon.__file__).parent
-GROUND = {"frame", "errors", "channel", "config"}
+GROUND = {"frame", "errors", "channel", "color", "config", "part"}
 KNOWLEDGE = {"parsing.base", "parsing.checking", "parsing.labels", "parsing.shapes"}
 PARTS = {"sources", "masking", "parsing", "redaction", "sinks", "audio", "audit"}
 ORCHESTRA = {"pipeline", "report", *PARTS}
@@ -23,6 +23,8 @@ ALLOWED: dict[str, set[str]] = {
     "frame": set(),
     "errors": set(),
     "channel": set(),
+    "color": set(),
+    "part": {"errors"},
     "config": {"errors"},
     "parsing": {*GROUND, "parsing"},
     "masking": {*GROUND, *KNOWLEDGE, "masking"},

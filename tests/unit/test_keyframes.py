@@ -134,14 +134,14 @@ def test_a_close_look_sees_what_it_surrounds_and_nothing_else() -> None:
 def test_quiet_footage_is_looked_at_rarely_but_it_is() -> None:
     made = policy(quiet_interval=10.0)
     made.first(0, 0.0)
-    looks = [n for n in range(1, 60 * RATE) if made.still(n, n / RATE, changed=False)]
+    looks = [n for n in range(1, 60 * RATE) if made.still(n, n / RATE, changed=False, lost=False)]
     assert 4 <= len(looks) <= 6
 
 
 def test_what_came_to_rest_is_looked_at_closely_soon() -> None:
     made = policy(quiet_interval=10.0, deep_interval=1.0)
     made.first(0, 0.0)
-    looks = [n for n in range(1, 2 * RATE) if made.still(n, n / RATE, changed=True)]
+    looks = [n for n in range(1, 2 * RATE) if made.still(n, n / RATE, changed=True, lost=False)]
     assert looks
     assert looks[0] <= RATE + 1
 

@@ -300,7 +300,7 @@ class TestScope:
             assert covers(masked, small)
 
     def test_the_margin_is_added_on_each_side(self) -> None:
-        (masked,) = masks_of(sees(), moving(1), masking__margin=0.5)
+        (masked,) = masks_of(sees(), moving(1), masking__margin=0.5, masking__growth=0)
         assert isinstance(masked.parts, tuple)
         assert masked.parts[0].box.x == pytest.approx(START.x - 0.5 * START.size)
 

@@ -15,10 +15,19 @@ from stream_anon.errors import DiskFullError, SinkError
 from stream_anon.frame import Box, ColorTags, MaskedFrame, Unknown
 from stream_anon.parsing.base import Part
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.report import JsonFile, Summary, file_hash, report_record, write_json
+from stream_anon.report import JsonFile, Summary, file_hash, report_record
 from tests.stubs import face, make_frame
 
 LEFT, RIGHT = Box(10, 10, 30, 30), Box(70, 10, 30, 30)
+
+
+def write_json(path: Path, record: dict[str, object]) -> None:
+    file = JsonFile(path)
+    try:
+        file.prepare(record)
+        file.publish()
+    finally:
+        file.discard()
 
 
 def counted(*parts: tuple[Part, ...] | Unknown, looked: bool = False) -> Summary:

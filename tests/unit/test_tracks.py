@@ -139,7 +139,7 @@ class TestPlaces:
         track = Track(0)
         track.see(0, 0.0, seen())
         for index in range(1, 100):
-            track.repeat(index, index / RATE)
+            track.repeat(index, index / RATE, looked=0)
         (place,) = track.places(99, 0.0)
         assert (place.anchor, place.age) == (FACE, 0)
 
@@ -147,9 +147,17 @@ class TestPlaces:
         track = Track(0)
         track.see(0, 0.0, seen())
         track.carry(1, 1 / RATE, FACE)
-        track.repeat(2, 2 / RATE)
+        track.repeat(2, 2 / RATE, looked=1)
         (place,) = track.places(2, 1.0)
         assert place.age == 2
+
+    def test_a_picture_that_comes_back_is_as_good_as_a_sighting(self) -> None:
+        track = Track(0)
+        track.see(0, 0.0, seen())
+        track.carry(1, 1 / RATE, FACE.moved(40, 0))
+        track.repeat(2, 2 / RATE, looked=0)
+        (place,) = track.places(2, 0.0)
+        assert (place.anchor, place.age) == (FACE, 0)
 
     def test_forgetting_keeps_what_later_frames_need(self) -> None:
         whole, cut = (moving_track(sightings=(3, 20), last=25) for _ in range(2))
@@ -188,7 +196,7 @@ class TestMisses:
 
 class TestPartsAt:
     def test_a_fresh_sighting_without_margin_is_as_it_was(self) -> None:
-        (part,) = parts_at(Place(seen(), FACE, 0), 3, margin=0, growth=0.1)
+        (part,) = parts_at(Place(seen(), FACE, 0), 3, margin=0, growth=0)
         assert (part.box, part.person, part.label) == (FACE, 3, "face")
 
     @given(age=st.integers(0, 40), margin=st.floats(0, 1), growth=st.floats(0, 0.2))

@@ -19,7 +19,6 @@ from stream_anon.masking.tracks_file import (
 )
 from stream_anon.parsing.base import Part
 from stream_anon.parsing.shapes import ellipse
-from stream_anon.report import write_json
 from tests.stubs import face, make_frame, make_info
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def record(masks: Sequence[MaskedFrame]) -> TracksFile:
 
 def saved(folder: Path, file: TracksFile, **changes: Any) -> Path:
     path = folder / "tracks.json"
-    write_json(path, {**to_json(file), **changes})
+    path.write_text(json.dumps({**to_json(file), **changes}))
     return path
 
 
