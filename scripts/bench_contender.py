@@ -21,8 +21,7 @@ def copy(source: Path, output: Path) -> None:
     with av.open(str(source)) as reader, av.open(str(output), "w") as writer:
         video = reader.streams.video[0]
         video.thread_type = "AUTO"
-        defaults = Settings().output
-        options = options_for("libx264", defaults.preset, defaults.quality)
+        options = options_for("libx264", "mp4", Settings().output)
         stream = writer.add_stream("libx264", rate=video.average_rate, options=options)
         stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
         stream.codec_context.time_base = video.time_base

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from stream_anon.frame import Box
+from stream_anon.scaling import shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,10 +44,10 @@ def thumbnail(frame: Frame) -> Thumbnail:
     scale = max(1.0, max(luma.shape) / THUMBNAIL_SIDE)
     columns = max(SMALLEST_SIDE, round(luma.shape[1] / scale))
     rows = max(SMALLEST_SIDE, round(luma.shape[0] / scale))
-    small = cv2.resize(luma, (columns, rows), interpolation=cv2.INTER_AREA)
+    small = shrunk(luma, columns, rows)
     block_size = (max(1, columns // BLOCK), max(1, rows // BLOCK))
     blocks = cv2.resize(small.astype(np.float32), block_size, interpolation=cv2.INTER_AREA)
-    return Thumbnail(np.asarray(small, np.uint8), np.asarray(blocks, np.float32), scale)
+    return Thumbnail(small, np.asarray(blocks, np.float32), scale)
 
 
 def brightness(picture: Thumbnail) -> float:

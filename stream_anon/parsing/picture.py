@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from stream_anon.color import black_and_spans, luma_weights
+from stream_anon.scaling import shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,9 +58,10 @@ def working_picture(
     columns, rows = max(1, round(shown_width * scale)), max(1, round(height * scale))
     luma, blue, red = frame.planes
     half = np.s_[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
-    size = (columns, rows)
-    small_luma = _resized(luma[top:bottom, left:right], size)
-    yuv = cv2.merge([small_luma, _resized(blue[half], size), _resized(red[half], size)])
+    small_luma = shrunk(luma[top:bottom, left:right], columns, rows)
+    yuv = cv2.merge(
+        [small_luma, shrunk(blue[half], columns, rows), shrunk(red[half], columns, rows)]
+    )
     small = cv2.transform(yuv.astype(np.float32), _to_rgb(color, _gain(small_luma)))
     np.clip(small, 0, 255, out=small)
     # Close looks come in every form; one square for all of them means one compiled network.
@@ -78,14 +80,6 @@ def _region(frame: Frame, region: Box | None) -> tuple[int, int, int, int]:
     right = max(left + 1, min(frame.width, math.ceil(region.x + region.width)))
     bottom = max(top + 1, min(frame.height, math.ceil(region.y + region.height)))
     return left, top, right, bottom
-
-
-def _resized(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    if (plane.shape[1], plane.shape[0]) == size:
-        return plane
-    smaller = plane.shape[1] >= size[0] and plane.shape[0] >= size[1]
-    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(plane, size, interpolation=how), np.uint8)
 
 
 def _gain(luma: NDArray[np.uint8]) -> float:

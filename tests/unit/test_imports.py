@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(stream_anon.__file__).parent
-GROUND = {"frame", "errors", "channel", "color", "config", "part"}
+GROUND = {"frame", "errors", "channel", "color", "config", "part", "scaling"}
 KNOWLEDGE = {"parsing.base", "parsing.checking", "parsing.labels", "parsing.shapes"}
 PARTS = {"sources", "masking", "parsing", "redaction", "sinks", "audio", "audit"}
 ORCHESTRA = {"pipeline", "report", *PARTS}
@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "channel": set(),
     "color": set(),
     "part": {"errors"},
+    "scaling": {"frame"},
     "config": {"errors"},
     "parsing": {*GROUND, "parsing"},
     "masking": {*GROUND, *KNOWLEDGE, "masking"},
