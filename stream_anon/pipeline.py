@@ -1,7 +1,10 @@
 """Threads and ownership, nothing else.
 
-    capture thread ──Channel[Frame]──▶ inference thread ──Channel[MaskedFrame]──▶ caller's thread
-        source                              masker                              redactor, sink
+    capture thread ──▶ inference thread ──▶ redaction thread ──▶ caller's thread
+        source              masker              redactor               sink
+
+The redactor has a thread of its own because the encoder keeps the caller's busy. Between two
+threads lies a bounded channel.
 
 A stage that fails closes its output with its error; the run then ends with that error, whatever
 goes wrong after it. Threads have been joined when `run` returns or raises, except those that hang:
@@ -94,7 +97,7 @@ def run(
     Args:
         source: read by a thread of its own; still open afterwards.
         masker: used by a thread of its own.
-        redactor: used by the caller's thread.
+        redactor: used by a thread of its own.
         sink: used by the caller's thread; finished on success, still open afterwards.
         settings: queue length and watchdog.
         on_frame: called after each frame has been written.
@@ -109,36 +112,37 @@ def run(
     """
     frames: Channel[Frame] = Channel(settings.queue)
     masked: Channel[MaskedFrame] = Channel(settings.queue)
+    redacted: Channel[tuple[MaskedFrame, RedactedFrame]] = Channel(settings.queue)
     heart = _Heart()
     stages: list[threading.Thread] = [
         _Stage("capture", source.frames, frames),
         _Stage("inference", lambda: masker.masks(heart.beating(frames)), masked),
+        _Stage("redaction", lambda: ((item, redactor.redact(item)) for item in masked), redacted),
     ]
     patience = JOIN
     try:
         for stage in stages:
             stage.start()
-        for item in _watched(masked, heart, settings.stall):
-            redacted = redactor.redact(item)
-            sink.send(redacted)
+        for item, safe in _watched(redacted, heart, settings.stall):
+            sink.send(safe)
             if on_frame is not None:
-                on_frame(item, redacted)
+                on_frame(item, safe)
     except (KeyboardInterrupt, StalledError):
         patience = JOIN_INTERRUPTED
         raise
     finally:
-        frames.cancel()
-        masked.cancel()
+        for channel in (frames, masked, redacted):
+            channel.cancel()
         _join(stages, patience, on_stuck)
     if before_finish is not None:
         before_finish()
     sink.finish()
 
 
-def _watched(masked: Channel[MaskedFrame], heart: _Heart, limit: float) -> Iterator[MaskedFrame]:
+def _watched(items: Channel[T], heart: _Heart, limit: float) -> Iterator[T]:
     while True:
         try:
-            item = masked.get(timeout=min(PATIENCE, limit))
+            item = items.get(timeout=min(PATIENCE, limit))
         except Closed:
             return
         except TimeoutError:
