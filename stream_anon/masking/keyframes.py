@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SMALLEST_SEEN = 13.0
 """Pixels at working size below which a face is easily missed."""
-STRIDE = 0.6
+STRIDE = 0.8
 """Faces are looked at again before they have moved by this share of their size."""
 STEPS = (512, 640, 960, 1280, 1600)
 """Working sizes between light and deep; few, because each is compiled once."""

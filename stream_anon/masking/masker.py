@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 NEW_FACE = 0.2
 """Weaker sightings than this only confirm a face that is followed, they do not start one."""
-CLOSE_LOOKS = 4
+CLOSE_LOOKS = 2
 """Lost faces that are searched for closely, in one frame."""
 MAX_HELD = 240
 """Frames held for the lookahead, whatever their rate."""

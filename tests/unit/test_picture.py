@@ -143,8 +143,8 @@ def test_regions_at_any_offset_lead_back_too(corner: tuple[float, float], side: 
     region = Box(corner[0], corner[1], 81, 57)
     picture = working_picture(marked(201, 151, 120, 61), Look(side, region), WHITE_TAGS, 1.0)
     x, y = mark_in_frame(picture)
-    assert x == pytest.approx(124, abs=0.8)
-    assert y == pytest.approx(65, abs=0.8)
+    assert x == pytest.approx(124, abs=1)  # halving leaves out an odd last column
+    assert y == pytest.approx(65, abs=1)
 
 
 @pytest.mark.parametrize("left", [28, 29, 30, 31])
