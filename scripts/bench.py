@@ -133,7 +133,11 @@ def measure_leaks(folder: Path, with_peer: bool) -> list[dict[str, Any]]:
         truth = json.loads((truth_folder / "truth.json").read_text())[name]
         for contender in contenders:
             output = folder / f"leak-{contender}.mp4"
-            run_one(contender, path, output)
+            try:
+                run_one(contender, path, output)
+            except subprocess.CalledProcessError:
+                print(f"{name:40}{contender:>8} failed")
+                continue
             found = audit(path, output, faces_of(truth))
             rows.append({"clip": name, "contender": contender, **found.to_dict()})
             print(

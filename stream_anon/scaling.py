@@ -22,7 +22,7 @@ def shrunk(plane: Plane, columns: int, rows: int) -> Plane:
         half = (even.shape[1] // 2, even.shape[0] // 2)
         plane = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), np.uint8)
     if plane.shape == (rows, columns):
-        return plane
+        return np.ascontiguousarray(plane)  # optical flow wants no gaps between rows
     smaller = plane.shape[0] >= rows and plane.shape[1] >= columns
     how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(plane, (columns, rows), interpolation=how), np.uint8)
