@@ -84,13 +84,15 @@ def test_something_that_pretends_to_be_redacted_is_not_taken(sink: Sink) -> None
         sink.send(Pretender(_frame(0)))  # type: ignore[arg-type]
 
 
-def test_it_can_be_closed_at_any_time(sink: Sink) -> None:
+@pytest.mark.parametrize("finished", [False, True])
+def test_it_can_be_closed_at_any_time_and_leaves_nothing_half_done(
+    sink: Sink, tmp_path: Path, finished: bool
+) -> None:
     sink.send(_redacted(0))
-
-
-def test_it_can_be_closed_after_it_is_finished(sink: Sink) -> None:
-    sink.send(_redacted(0))
-    sink.finish()
+    if finished:
+        sink.finish()
+    sink.close()
+    assert not list(tmp_path.glob("*.part"))
 
 
 # -- files ------------------------------------------------------------------------------------
