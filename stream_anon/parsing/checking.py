@@ -27,7 +27,9 @@ def checked_answer(parser: Parser, frame: Frame, look: Look) -> list[Part]:
     except StreamAnonError:
         raise
     except Exception as error:
-        raise ParserError(f"{parser.name} failed on {frame}: {error}") from error
+        # The text of a foreign error may quote what it was given: pixels.
+        what = type(error).__name__
+        raise ParserError(f"{parser.name} failed on {frame} with {what}") from error
     if not isinstance(parts, list):
         raise ParserError(f"{parser.name} answered {frame} with {type(parts).__name__}, not a list")
     for part in parts:
