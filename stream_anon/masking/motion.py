@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from stream_anon.frame import Frame
 
+    Mask = NDArray[np.uint8]
+
 THUMBNAIL_SIDE = 320
 """Longer side of the small picture on which motion is measured, in pixels."""
 SMALLEST_SIDE = 12
@@ -88,20 +90,29 @@ class Flow:
             )
         return self._field
 
-    def forward(self, box: Box) -> Box:
-        """Where the content of `box` in the earlier frame lies in the later one."""
-        return box.moved(*self._step(box))
+    def forward(self, box: Box, shape: Mask | None = None) -> Box:
+        """Where the content of `box` in the earlier frame lies in the later one.
 
-    def backward(self, box: Box) -> Box:
+        Args:
+            box: in frame pixels.
+            shape: uint8, any size, stretched over the box: what moves where it is not 0; without
+                it, the middle of the box does.
+        """
+        return box.moved(*self._step(box, shape))
+
+    def backward(self, box: Box, shape: Mask | None = None) -> Box:
         """Where the content of `box` in the later frame lay in the earlier one."""
         earlier = box
         for _ in range(3):  # the step is known at its start only, which is what we look for
-            step = self._step(earlier)
+            step = self._step(earlier, shape)
             earlier = box.moved(-step[0], -step[1])
         return earlier
 
-    def _step(self, box: Box) -> tuple[float, float]:
-        """Median motion over the middle of the box, in frame pixels."""
+    def _step(self, box: Box, shape: Mask | None) -> tuple[float, float]:
+        """Median motion of what is in the box, in frame pixels."""
+        if shape is not None and (moves := self._moves_of(box, shape)).size:
+            step = np.median(moves, axis=0) * self._before.scale
+            return float(step[0]), float(step[1])
         rows, columns = self.field.shape[:2]
         scale = self._before.scale
         left = int(np.clip((box.x + 0.2 * box.width) / scale, 0, columns - 1))
@@ -110,6 +121,20 @@ class Flow:
         bottom = int(np.clip((box.y + 0.8 * box.height) / scale + 1, top + 1, rows))
         step = np.median(self.field[top:bottom, left:right].reshape(-1, 2), axis=0) * scale
         return float(step[0]), float(step[1])
+
+    def _moves_of(self, box: Box, shape: Mask) -> NDArray[np.float32]:
+        """(n, 2): motion of each thumbnail pixel that belongs to the shape and is in view."""
+        rows, columns = self.field.shape[:2]
+        scale = self._before.scale
+        left, top = round(box.x / scale), round(box.y / scale)
+        size = max(1, round(box.width / scale)), max(1, round(box.height / scale))
+        inside = cv2.resize(shape, size, interpolation=cv2.INTER_NEAREST) > 0
+        x0, y0 = max(0, -left), max(0, -top)
+        x1, y1 = min(size[0], columns - left), min(size[1], rows - top)
+        if x1 <= x0 or y1 <= y0:
+            return np.empty((0, 2), np.float32)
+        field = self.field[top + y0 : top + y1, left + x0 : left + x1]
+        return np.asarray(field[inside[y0:y1, x0:x1]])
 
     def unexplained(self) -> float:
         """Mean change that motion does not account for, in grey levels."""

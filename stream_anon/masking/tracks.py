@@ -11,6 +11,9 @@ from stream_anon.parsing.base import Part
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 MAX_GROWTH = 0.5
 """A mask never grows by more than this share of the face's size for its age alone."""
 SPEED_GROWTH = 0.3
@@ -29,6 +32,10 @@ class Sighting:
     """The face, or everything that was seen where there is no face."""
     parts: tuple[Part, ...]
     score: float
+    kind: str = ""
+    """Tracks take sightings of their own kind only: a part's label, or empty for a person."""
+    shape: NDArray[np.uint8] | None = None
+    """What of the anchor's box belongs to it, stretched over it; None where only the box counts."""
 
     @classmethod
     def of(cls, parts: Sequence[Part]) -> Sighting:
@@ -82,6 +89,11 @@ class Track:
     """Pixels per frame between the last two sightings."""
     missed: int = 0
     """Looks since the last sighting that should have found them."""
+
+    @property
+    def shape(self) -> NDArray[np.uint8] | None:
+        """What of the anchor's box belongs to them; None where only the box is known."""
+        return self.sightings[self.last_seen].shape
 
     def see(self, index: int, time: float, sighting: Sighting) -> None:
         before = self.sightings.get(self.last_seen)

@@ -180,7 +180,7 @@ class TestMemory:
         parser = sees(lambda n: n % 20 < 3, lambda f: START.moved(7 * (f.index // 20), 0))
         masker = Masker(parser, frozenset({"face"}), load_settings(None), make_info(WIDTH, HEIGHT))
         list(masker.masks(iter(flickering_frames(300))))
-        assert len(masker._tracks) <= 3
+        assert len(masker._faces) <= 3
 
 
 class TestParserFailures:

@@ -1,0 +1,155 @@
+"""Follows what was sighted from frame to frame, both ways in time."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from stream_anon.masking.tracks import Track
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from stream_anon.frame import Box, Frame
+    from stream_anon.masking.tracks import Place, Sighting
+    from stream_anon.masking.window import Held, Motion
+
+
+class Tracker:
+    """The tracks of one kind of thing: faces, or body parts."""
+
+    def __init__(
+        self,
+        motions: dict[int, Motion],
+        number: Callable[[], int],
+        *,
+        confirm_score: float,
+        linger: float,
+        patience: float,
+    ) -> None:
+        """Follow nothing yet.
+
+        Args:
+            motions: of the frames that can be traced back to, by index.
+            number: gives each new track its number.
+            confirm_score: a track is believed once the scores of its sightings add up to this.
+            linger: seconds that a track is hidden for after its last sighting.
+            patience: seconds without a sighting after which a track ends.
+        """
+        self._motions = motions
+        self._number = number
+        self._confirm_score = confirm_score
+        self._linger = linger
+        self._patience = patience
+        self._tracks: list[Track] = []
+        self.alive: list[Track] = []
+        """Tracks that a new sighting may belong to."""
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    def end_shot(self) -> None:
+        """Nothing followed so far goes on."""
+        self.alive = []
+
+    def advance(self, held: Held, looked: int) -> None:
+        """Take everybody along into a new frame.
+
+        Args:
+            held: the frame.
+            looked: index of the frame that was looked at last.
+        """
+        flow = held.motion.flow
+        for track in self.alive:
+            if held.still:
+                track.repeat(held.index, held.clock, looked)
+            elif flow is not None:
+                anchor = flow.forward(track.forward[held.index - 1], track.shape)
+                track.carry(held.index, held.clock, anchor)
+
+    def confirmed(self) -> Iterator[Track]:
+        """Those who are followed and believed."""
+        return filter(self.is_confirmed, self.alive)
+
+    def is_confirmed(self, track: Track) -> bool:
+        return track.evidence >= self._confirm_score
+
+    def follow(self, pairs: Iterable[tuple[Track, Sighting]], index: int, clock: float) -> None:
+        """Sightings of tracks that are known."""
+        for track, sighting in pairs:
+            before = track.last_seen
+            track.see(index, clock, sighting)
+            self._trace_back(track, index, stop=before)
+
+    def begin(self, sighting: Sighting, index: int, clock: float, *, reach: float) -> Track:
+        """The first sighting of somebody.
+
+        Args:
+            sighting: what was seen.
+            index: the frame.
+            clock: its time.
+            reach: seconds that they may have been there already.
+        """
+        track = Track(self._number())
+        track.see(index, clock, sighting)
+        self._tracks.append(track)
+        self.alive.append(track)
+        self._trace_back(track, index, stop=-1, reach=reach)
+        return track
+
+    def _trace_back(self, track: Track, index: int, *, stop: int, reach: float = math.inf) -> None:
+        """Follow the motion back from the sighting in `index` to frame `stop`, both left out."""
+        anchor = track.sightings[index].anchor
+        start = self._motions[index].clock
+        while index - 1 > stop and index - 1 in self._motions:
+            later, earlier = self._motions[index], self._motions[index - 1]
+            if later.flow is None or start - earlier.clock > reach + 1e-6:
+                return
+            if not later.resting:
+                anchor = later.flow.backward(anchor, track.shape)
+            index -= 1
+            track.trace(index, earlier.clock, anchor)
+
+    def drop_lost(self, held: Held) -> None:
+        """End tracks that nothing can bridge any more."""
+        self.alive = [
+            track
+            for track in self.alive
+            if held.clock - track.times[track.last_seen] <= self._patience
+            and any(_in_view(guess, held.frame) for guess in track.guesses(held.index))
+        ]
+
+    def places(self, index: int) -> Iterator[tuple[Track, Place]]:
+        """Where everybody believed in may be in frame `index`."""
+        for track in self._tracks:
+            if self.is_confirmed(track):
+                for place in track.places(index, self._linger):
+                    yield track, place
+
+    def forget(self, index: int) -> None:
+        """Frames before `index` have been released, and will not be asked for again."""
+        alive = {track.number for track in self.alive}
+        kept: list[Track] = []
+        for track in self._tracks:
+            track.forget(index)
+            if track.number in alive or max(track.times, default=-1) > index:
+                kept.append(track)
+        self._tracks = kept
+
+
+def speeds(tracks: Iterable[Track], index: int) -> Sequence[tuple[Box, float]]:
+    """Box in frame `index`, and pixels moved since the frame before, of each track."""
+    found = []
+    for track in tracks:
+        now, before = track.forward[index], track.forward[index - 1]
+        found.append((now, math.dist(now.center, before.center)))
+    return found
+
+
+def _in_view(box: Box, frame: Frame) -> bool:
+    return (
+        box.x + box.width > 0
+        and box.y + box.height > 0
+        and box.x < frame.width
+        and box.y < frame.height
+    )

@@ -1,0 +1,111 @@
+"""The frames that wait for what comes after them, and how the picture moved from each to the next."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stream_anon.masking.motion import (
+    Flow,
+    Thumbnail,
+    brightness,
+    is_cut,
+    largest_change,
+    thumbnail,
+)
+
+if TYPE_CHECKING:
+    from stream_anon.config import Keyframes
+    from stream_anon.frame import Frame
+
+
+@dataclass(slots=True, eq=False)
+class Motion:
+    """How a frame came out of the one before it."""
+
+    clock: float
+    """Seconds since the first frame; never runs back."""
+    flow: Flow | None
+    """From the frame before; None where a shot begins."""
+    resting: bool
+    """The picture is that of the frame before."""
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A frame that waits for what comes after it."""
+
+    frame: Frame
+    thumbnail: Thumbnail
+    motion: Motion
+    still: bool = False
+    """The picture is the one that was looked at last."""
+    looked: bool = False
+
+    @property
+    def index(self) -> int:
+        return self.frame.index
+
+    @property
+    def clock(self) -> float:
+        return self.motion.clock
+
+
+class Window:
+    """Frames taken and not yet released, in order."""
+
+    def __init__(self, keyframes: Keyframes) -> None:
+        self._keyframes = keyframes
+        self._frames: deque[Held] = deque()
+        self._last: Held | None = None
+        self.motions: dict[int, Motion] = {}
+        """Of the frames held, and of older ones until `forget`, by frame index."""
+        self.looked_at: Thumbnail | None = None
+        """What the last look saw."""
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @property
+    def span(self) -> float:
+        """Seconds from the oldest frame held to the newest."""
+        return self._frames[-1].frame.time - self._frames[0].frame.time
+
+    def take(self, frame: Frame) -> Held:
+        """Hold `frame`, and compare it with the one before."""
+        last = self._last
+        held = self._last = self._compare(frame, thumbnail(frame), last)
+        if last is not None:
+            held.motion.resting = held.still and (last.still or last.looked)
+            held.motion.clock = last.clock + max(0.0, frame.time - last.frame.time)
+        self._frames.append(held)
+        self.motions[frame.index] = held.motion
+        return held
+
+    def release(self) -> Held:
+        """Let the oldest frame go; its motion stays known."""
+        return self._frames.popleft()
+
+    def forget(self, index: int) -> None:
+        """Motion up to frame `index` is not needed any more."""
+        for old in [known for known in self.motions if known <= index]:
+            del self.motions[old]
+
+    def _compare(self, frame: Frame, small: Thumbnail, last: Held | None) -> Held:
+        """What has changed since the frame before."""
+        start = Motion(0.0, None, resting=False)
+        if last is None or frame.corrupt or last.frame.corrupt or frame.discontinuity:
+            return Held(frame, small, start)
+        flow = Flow(last.thumbnail, small)
+        if not self.has_changed(self.looked_at, small):
+            return Held(frame, small, Motion(0.0, flow, resting=False), still=True)
+        if is_cut(flow, self._keyframes.cut):
+            return Held(frame, small, start)
+        return Held(frame, small, Motion(0.0, flow, resting=False))
+
+    def has_changed(self, before: Thumbnail | None, now: Thumbnail) -> bool:
+        """Whether anything moved between two pictures."""
+        if before is None:
+            return True
+        return largest_change(before, now) > self._keyframes.still * brightness(now)
