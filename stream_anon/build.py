@@ -13,10 +13,10 @@ import cv2
 
 from stream_anon import pipeline
 from stream_anon.audio.tracks import SideTracks
+from stream_anon.engines import engine_name, load_engines, seen_labels
 from stream_anon.errors import ConfigError, SinkError
 from stream_anon.masking.masker import Masker
 from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_tracks, to_json
-from stream_anon.parsing.centerface import CenterFace
 from stream_anon.parsing.labels import resolve_scope
 from stream_anon.part import check_target, part_of
 from stream_anon.redaction.redactor import Redactor
@@ -29,26 +29,10 @@ if TYPE_CHECKING:
 
     from stream_anon.config import Settings
     from stream_anon.frame import MaskedFrame, RedactedFrame, StreamInfo
-    from stream_anon.parsing.base import Parser
 
 log = logging.getLogger(__name__)
 
 TRACKS_ENGINE = "tracks file"
-
-
-def build_parser(settings: Settings, info: StreamInfo) -> Parser:
-    """The engine that the settings name.
-
-    Raises:
-        ModelError: its weights are missing or damaged.
-    """
-    return CenterFace(
-        info.color,
-        pixel_aspect=float(info.pixel_aspect),
-        min_score=settings.masking.track_score,
-        threads=settings.parsing.threads,
-        precision=settings.parsing.precision,
-    )
 
 
 def redact_file(
@@ -127,25 +111,33 @@ class _Run:
         self.source = MediaSource(source)
         self.in_use.callback(self.source.close)
         _log_input(self.source.info)
+        self._notes: list[str] = []
         self.masks: pipeline.Masks
         if loaded is not None:
             _check_input(loaded.input_sha256, source)
             self.masks = TracksMasker(loaded, self.source.info)
             self.engine, self.model_hash = TRACKS_ENGINE, ""
         else:
-            scope = resolve_scope(settings.redaction.scope, CenterFace.labels, CenterFace.name)
-            parser = build_parser(settings, self.source.info)
-            self.in_use.callback(parser.close)
-            self.masks = Masker(parser, scope, settings, self.source.info)
-            self.engine, self.model_hash = parser.name, parser.model_hash
-            log.info("hiding %s", ", ".join(sorted(scope)))
+            self.masks = self._masker(self.source.info)
         log.info("engine %s %s", self.engine, self.model_hash[:16])
         self.sink = MediaSink(output, self.source.info, settings.output, _side(source, settings))
         stack.callback(self.sink.close)
 
+    def _masker(self, info: StreamInfo) -> Masker:
+        settings = self.settings
+        engine = engine_name(settings)
+        scope = resolve_scope(settings.redaction.scope, seen_labels(engine), engine)
+        engines = load_engines(engine, settings, info, self.source_path)
+        for parser in engines.all:
+            self.in_use.callback(parser.close)
+        self.engine, self.model_hash = engines.name, engines.model_hash
+        self._notes += engines.notes
+        log.info("hiding %s", ", ".join(sorted(scope)))
+        return Masker(engines.faces, scope, settings, info, body_parser=engines.bodies)
+
     def notes(self) -> list[str]:
         """What differs from what was asked for."""
-        notes = list(self.sink.notes)
+        notes = [*self._notes, *self.sink.notes]
         if converted := self.source.info.converted_from:
             notes.append(f"pictures were converted from {converted} to 8-bit 4:2:0")
         if self.tracks and "scope" in self.settings.redaction.model_fields_set:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_anon import __version__
+from stream_anon.cli_models import models
 from stream_anon.config import load_settings
 from stream_anon.console import ProgressLine, err, flush, log_to_console, out, say
 from stream_anon.errors import (
@@ -55,7 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
+app.add_typer(models)
 
 EXIT_USAGE = ConfigError.exit_code
 
@@ -254,7 +255,10 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own, for wrong arguments
             said = error.format_message().replace("Value error, ", "").rstrip(".")
-            return _fail(f"{said}. See: stream-anon redact --help", EXIT_USAGE)
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "stream-anon"
+            stop = "" if said.endswith("?") else "."
+            return _fail(f"{said}{stop} See: {command} --help", EXIT_USAGE)
         if debug:
             raise
         what = type(error).__name__

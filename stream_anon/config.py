@@ -21,7 +21,7 @@ class _Section(BaseModel):
 class Parsing(_Section):
     """Which engine looks at the frames, and how closely."""
 
-    engine: Literal["auto", "centerface"] = "auto"
+    engine: Literal["auto", "centerface", "m2fp"] = "auto"
     light_side: Annotated[int, Field(ge=64, le=4096)] = 384
     deep_side: Annotated[int, Field(ge=64, le=8192)] = 3840
     region_side: Annotated[int, Field(ge=64, le=1024)] = 160
@@ -35,8 +35,20 @@ class Keyframes(_Section):
     interval: Annotated[int, Field(ge=1, le=120)] = 3
     deep_interval: Annotated[float, Field(gt=0, le=60)] = 1.0
     quiet_interval: Annotated[float, Field(gt=0, le=600)] = 10.0
+    parse_interval: Annotated[float, Field(gt=0, le=60)] = 1.0
     cut: Annotated[float, Field(gt=0, le=255)] = 10.0
     still: Annotated[float, Field(ge=0, le=64)] = 3.0
+
+
+class M2FP(_Section):
+    """The slow engine, which sees body parts to the pixel."""
+
+    short_side: Annotated[int, Field(ge=64, le=2048)] = 256
+    precision: Literal["fp32", "int8"] = "fp32"
+    min_score: Annotated[float, Field(ge=0.05, le=1)] = 0.2
+    part_margin: Annotated[float, Field(ge=0, le=1)] = 0.06
+    part_growth: Annotated[float, Field(ge=0, le=1)] = 0.01
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
 
 
 class Masking(_Section):
@@ -93,6 +105,7 @@ class Settings(_Section):
 
     parsing: Parsing = Parsing()
     keyframes: Keyframes = Keyframes()
+    m2fp: M2FP = M2FP()
     masking: Masking = Masking()
     redaction: Redaction = Redaction()
     output: Output = Output()

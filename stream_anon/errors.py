@@ -8,6 +8,7 @@
     │   ├── OutputExistsError  an output is there already and may not be replaced
     │   └── DiskFullError      no space left for the output
     ├── ModelError             a parser's weights are missing, damaged or not what they should be
+    │   └── CheckpointError    weights that belong to another network
     ├── ParserError            a parser failed, or answered with nonsense
     └── StalledError           a stage gave no sign of life for too long
 
@@ -60,6 +61,26 @@ class ModelError(StreamAnonError):
     """The weights of a parser are missing, damaged, or not the ones that are expected."""
 
     exit_code: ClassVar[int] = 5
+
+
+class CheckpointError(ModelError):
+    """A checkpoint that does not fit its network, key by key."""
+
+    shown = 3
+    """Keys of each kind that the message names; the attributes hold all of them."""
+
+    def __init__(
+        self, path: str, missing: list[str], unexpected: list[str], misshapen: list[str]
+    ) -> None:
+        self.missing, self.unexpected, self.misshapen = missing, unexpected, misshapen
+        kinds = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
+        said = "; ".join(
+            f"{len(keys)} {kind}: {', '.join(keys[: self.shown])}"
+            + (", …" if len(keys) > self.shown else "")
+            for kind, keys in kinds.items()
+            if keys
+        )
+        super().__init__(f"{path} is of another network than its configuration: {said}")
 
 
 class ParserError(StreamAnonError):

@@ -168,6 +168,7 @@ class Unknown(Enum):
 
     CORRUPT = "damaged input"
     NOT_IN_TRACKS = "not covered by the tracks file"
+    NOT_PARSED = "the parser has not answered yet"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

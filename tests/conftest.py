@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ import pytest
 from footage import make_footage
 
 import stream_anon
+from stream_anon.parsing.m2fp import store
+from tests.m2fp_models import write_tiny_model
+from tests.requirements import require_m2fp
 from tests.runs import SHARED, Redacted
 
 if TYPE_CHECKING:
@@ -31,6 +35,50 @@ def _no_thread_stays_behind() -> Iterator[None]:
     while (extra := set(threading.enumerate()) - before) and monotonic() < deadline:
         sleep(0.01)
     assert not extra, f"still running after the test: {sorted(t.name for t in extra)}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is installed on this machine changes no test: folders for models start empty."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp(variable.lower())))
+        yield
+
+
+@pytest.fixture(scope="session")
+def _tiny_m2fp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders for data and cache with a small m2fp, made-up weights, converted. Read-only."""
+    require_m2fp()
+    from stream_anon.parsing.m2fp.convert import convert
+
+    root = tmp_path_factory.mktemp("m2fp")
+    with pytest.MonkeyPatch.context() as patch:
+        _use_models(patch, root)
+        write_tiny_model(store.model_dir())
+        convert(store.model_dir())
+    return root
+
+
+def _use_models(patch: pytest.MonkeyPatch, root: Path) -> None:
+    patch.setenv("XDG_DATA_HOME", str(root / "data"))
+    patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
+
+
+@pytest.fixture
+def tiny_m2fp(_tiny_m2fp: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The model folder of an installed and converted m2fp. Read-only."""
+    _use_models(monkeypatch, _tiny_m2fp)
+    return store.model_dir()
+
+
+@pytest.fixture
+def networks_copy(tiny_m2fp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Converted networks that may be damaged: from here on, the cache is a copy."""
+    copy = tmp_path / "cache"
+    shutil.copytree(store.networks_dir().parent, copy / "stream_anon")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(copy))
+    return copy
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ import pytest
 from stream_anon import build
 from stream_anon.build import redact_file
 from stream_anon.config import load_settings
+from stream_anon.engines import Engines
 from stream_anon.errors import StreamAnonError
 from stream_anon.frame import Box, Frame
 from stream_anon.parsing.base import Look
@@ -37,7 +38,7 @@ class Boom(StreamAnonError):
 
 def use_parser(monkeypatch: pytest.MonkeyPatch, answers: Callable[[Frame, Look], Any]) -> None:
     """Every run gets a parser that answers with this."""
-    monkeypatch.setattr(build, "build_parser", lambda *_: StubParser(answers))
+    monkeypatch.setattr(build, "load_engines", lambda *_: Engines(StubParser(answers)))
 
 
 def settings_with(**more: object) -> Settings:

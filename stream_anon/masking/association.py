@@ -47,6 +47,8 @@ def associate(
     for row, track in enumerate(tracks):
         reach = min(MAX_REACH, REACH + REACH_GROWTH * (index - track.last_seen - 1))
         for column, sighting in enumerate(sightings):
+            if sighting.kind != track.kind:
+                continue
             apart = min(distance(guess, sighting.anchor) for guess in track.guesses(index))
             if apart <= reach:
                 candidates.append((apart, row, column))

@@ -128,3 +128,52 @@ class KeyframePolicy:
             elif look.region.overlap(box) > 0.9 * box.area:
                 return True
         return False
+
+
+def whole_look(info: StreamInfo, short_side: int) -> Look:
+    """The whole picture, its shorter side that many pixels long."""
+    width, height = float(info.width * info.pixel_aspect), float(info.height)
+    return Look(max(32, round(short_side * max(width, height) / min(width, height))))
+
+
+class ParsePolicy:
+    """Decides when the slow parser looks: at keyframes, seconds apart.
+
+    Like `KeyframePolicy`, it depends on the frames only.
+    """
+
+    def __init__(self, keyframes: Keyframes, lookahead: float, longest_gap: int) -> None:
+        """Args: longest_gap: frames between keyframes that the lookahead can bridge."""
+        self._interval = keyframes.parse_interval
+        if lookahead:  # what lies between two keyframes is carried from both sides
+            self._interval = min(self._interval, lookahead)
+        self._quiet = max(keyframes.quiet_interval, self._interval)
+        self._longest_gap = longest_gap
+        self._last: int | None = None
+        self._last_time = 0.0
+
+    @property
+    def interval(self) -> float:
+        """Seconds between keyframes while anything moves."""
+        return self._interval
+
+    def is_due(self, index: int, time: float, *, first: bool, changed: bool, asked: bool) -> bool:
+        """Whether a frame is a keyframe.
+
+        Args:
+            index: of the frame.
+            time: of the frame, in seconds.
+            first: a shot begins, or nothing is known.
+            changed: something has moved since the last keyframe.
+            asked: somebody came in who has no parts yet.
+        """
+        if first or asked or self._last is None:
+            return True
+        if changed and index - self._last >= self._longest_gap:
+            return True
+        wait = self._interval if changed else self._quiet
+        return time - self._last_time >= wait - 1e-6
+
+    def parsed(self, index: int, time: float) -> None:
+        """Frame `index` has become a keyframe."""
+        self._last, self._last_time = index, time

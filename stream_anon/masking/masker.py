@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from stream_anon.frame import MaskedFrame, Unknown
 from stream_anon.masking.association import associate, without_doubles
+from stream_anon.masking.bodies import Bodies
 from stream_anon.masking.keyframes import KeyframePolicy, Seen
 from stream_anon.masking.tracker import Tracker, speeds
 from stream_anon.masking.tracks import Sighting, group_people, parts_at
 from stream_anon.masking.window import Held, Window
 from stream_anon.parsing.checking import checked_answer
+from stream_anon.parsing.labels import covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,9 +35,23 @@ class Masker:
     """Works out the masks of one stream. Used by one thread; `masks` is called once."""
 
     def __init__(
-        self, parser: Parser, hidden: frozenset[str], settings: Settings, info: StreamInfo
+        self,
+        parser: Parser,
+        hidden: frozenset[str],
+        settings: Settings,
+        info: StreamInfo,
+        *,
+        body_parser: Parser | None = None,
     ) -> None:
-        """Args: hidden: labels to hide, from `resolve_scope`."""
+        """Know nothing yet.
+
+        Args:
+            parser: finds faces, quickly; looks at many frames.
+            hidden: labels to hide, from `resolve_scope`.
+            settings: of the run.
+            info: of the stream.
+            body_parser: finds body parts, slowly; looks at keyframes only.
+        """
         self._parser = parser
         self._hidden = hidden
         self._masking = masking = settings.masking
@@ -51,14 +67,22 @@ class Masker:
             info,
             longest_gap=self._max_held - 1,
         )
-        self._window = Window(settings.keyframes)
+        self._window = Window(settings.keyframes, fine=body_parser is not None)
+        number = count().__next__
         self._faces = Tracker(
             self._window.motions,
-            count().__next__,
+            number,
             confirm_score=self._confirm_score,
             linger=masking.linger,
             patience=max(masking.lookahead, masking.linger),
         )
+        self._bodies: Bodies | None = None
+        if body_parser is not None:
+            longest_gap = self._max_held - 1
+            self._bodies = Bodies(
+                body_parser, hidden, settings, info, self._window, number, longest_gap
+            )
+        self._needs_bodies = not covers(parser.labels, hidden)
         self._looked_deeply_at: Thumbnail | None = None
         self._last_look_clock = 0.0
 
@@ -68,12 +92,16 @@ class Masker:
         Raises:
             ParserError: the parser failed or answered with nonsense.
         """
-        for frame in frames:
-            self._take(frame)
-            while self._window and self._is_decided():
+        try:
+            for frame in frames:
+                self._take(frame)
+                while self._window and self._is_decided():
+                    yield self._release()
+            while self._window:
                 yield self._release()
-        while self._window:
-            yield self._release()
+        finally:
+            if self._bodies is not None:
+                self._bodies.close()
 
     def _is_decided(self) -> bool:
         window = self._window
@@ -83,17 +111,34 @@ class Masker:
 
     def _take(self, frame: Frame) -> None:
         held = self._window.take(frame)
-        faces = self._faces
         if frame.corrupt:
-            faces.end_shot()
+            self._end_shot()
             return
         if held.motion.flow is None:
-            faces.end_shot()
-            self._look(held, self._policy.first(frame.index, frame.time))
+            self._end_shot()
+            looks = self._policy.first(frame.index, frame.time)
         else:
-            faces.advance(held, self._policy.last_look)
-            self._look(held, self._planned(held))
-        faces.drop_lost(held)
+            self._faces.advance(held, self._policy.last_look)
+            looks = self._planned(held)
+        self._look(held, looks)
+        self._faces.drop_lost(held)
+        if self._bodies is not None:
+            self._parse_bodies(held, self._bodies)
+
+    def _end_shot(self) -> None:
+        self._faces.end_shot()
+        if self._bodies is not None:
+            self._bodies.end_shot()
+
+    def _parse_bodies(self, held: Held, bodies: Bodies) -> None:
+        if held.motion.flow is not None:
+            bodies.advance(held)
+        faces = list(self._faces.confirmed())
+        bodies.catch_up(faces)
+        if bodies.is_keyframe(held, faces):
+            bodies.look(held, faces)
+            held.looked = True
+        bodies.settle(held)
 
     def _planned(self, held: Held) -> list[Look]:
         index, time = held.index, held.frame.time
@@ -156,19 +201,36 @@ class Masker:
 
     def _release(self) -> MaskedFrame:
         held = self._window.release()
-        frame = held.frame
+        frame, index = held.frame, held.index
         if frame.corrupt:
             return MaskedFrame(frame, Unknown.CORRUPT)
         parts: list[Part] = []
         age = 0
-        masking = self._masking
-        for track, place in self._faces.places(frame.index):
+        masking, bodies = self._masking, self._bodies
+        for track, place in self._faces.places(index):
             age = max(age, place.age)
-            moved = parts_at(place, track.number, masking.margin, masking.growth)
+            person = bodies.person_of(track) if bodies is not None else track.number
+            moved = parts_at(place, person, masking.margin, masking.growth)
             parts += [part for part in moved if self._is_hidden(part)]
-        self._faces.forget(frame.index)
-        self._window.forget(frame.index)
-        return MaskedFrame(frame, tuple(parts), looked=held.looked, age=age)
+        unknown = False
+        if bodies is not None:
+            for part, part_age in bodies.parts(index):
+                age = max(age, part_age)
+                parts.append(part)
+            unknown = self._needs_bodies and not bodies.knows(index)
+        self._forget(index)
+        return MaskedFrame(
+            frame, Unknown.NOT_PARSED if unknown else tuple(parts), looked=held.looked, age=age
+        )
+
+    def _forget(self, index: int) -> None:
+        bodies, needed = self._bodies, index
+        self._faces.forget(index)
+        if bodies is not None:
+            if bodies.oldest_needed is not None:
+                needed = min(needed, bodies.oldest_needed - 1)
+            bodies.forget(needed, self._faces.alive)
+        self._window.forget(needed)
 
     def _is_hidden(self, part: Part) -> bool:
         return part.label in self._hidden and part.box.area >= self._masking.min_area

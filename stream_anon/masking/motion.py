@@ -74,16 +74,20 @@ class Flow:
     Dense inverse search (Kroeger et al., ECCV 2016) as OpenCV has it.
     """
 
-    def __init__(self, before: Thumbnail, after: Thumbnail) -> None:
+    def __init__(self, before: Thumbnail, after: Thumbnail, *, fine: bool = False) -> None:
+        """Args: fine: four times the work, for shapes as thin as an arm."""
         self._before = before
         self._after = after
+        self._preset = (
+            cv2.DISOPTICAL_FLOW_PRESET_MEDIUM if fine else cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST
+        )
         self._field: NDArray[np.float32] | None = None
 
     @property
     def field(self) -> NDArray[np.float32]:
         """(rows, columns, 2): x and y steps from `before` to `after`, in thumbnail pixels."""
         if self._field is None:
-            search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+            search = cv2.DISOpticalFlow.create(self._preset)
             empty = np.zeros((*self._before.luma.shape, 2), np.float32)
             self._field = np.asarray(
                 search.calc(self._before.luma, self._after.luma, empty), np.float32
@@ -107,6 +111,18 @@ class Flow:
             step = self._step(earlier, shape)
             earlier = box.moved(-step[0], -step[1])
         return earlier
+
+    def unrest(self, box: Box, shape: Mask | None) -> float:
+        """How far the shape's own spots differ in their motion, in frame pixels.
+
+        The median distance from the median motion: a turn, a bend, a step closer. 0 for a box
+        without a shape.
+        """
+        moves = self._moves_of(box, shape) if shape is not None else np.empty(0)
+        if not moves.size:
+            return 0.0
+        apart = np.hypot(*(moves - np.median(moves, axis=0)).T)
+        return float(np.median(apart)) * self._before.scale
 
     def _step(self, box: Box, shape: Mask | None) -> tuple[float, float]:
         """Median motion of what is in the box, in frame pixels."""

@@ -48,6 +48,10 @@ class Tracker:
     def __len__(self) -> int:
         return len(self._tracks)
 
+    def numbers(self) -> set[int]:
+        """Of all tracks that are known still."""
+        return {track.number for track in self._tracks}
+
     def end_shot(self) -> None:
         """Nothing followed so far goes on."""
         self.alive = []
@@ -64,8 +68,9 @@ class Tracker:
             if held.still:
                 track.repeat(held.index, held.clock, looked)
             elif flow is not None:
-                anchor = flow.forward(track.forward[held.index - 1], track.shape)
-                track.carry(held.index, held.clock, anchor)
+                before = track.forward[held.index - 1]
+                anchor = flow.forward(before, track.shape)
+                track.carry(held.index, held.clock, anchor, flow.unrest(before, track.shape))
 
     def confirmed(self) -> Iterator[Track]:
         """Those who are followed and believed."""
@@ -75,11 +80,12 @@ class Tracker:
         return track.evidence >= self._confirm_score
 
     def follow(self, pairs: Iterable[tuple[Track, Sighting]], index: int, clock: float) -> None:
-        """Sightings of tracks that are known."""
+        """Sightings of tracks that are known, in the newest frame or in an earlier one."""
         for track, sighting in pairs:
             before = track.last_seen
             track.see(index, clock, sighting)
             self._trace_back(track, index, stop=before)
+            self._catch_up(track, index)
 
     def begin(self, sighting: Sighting, index: int, clock: float, *, reach: float) -> Track:
         """The first sighting of somebody.
@@ -95,7 +101,20 @@ class Tracker:
         self._tracks.append(track)
         self.alive.append(track)
         self._trace_back(track, index, stop=-1, reach=reach)
+        self._catch_up(track, index)
         return track
+
+    def _catch_up(self, track: Track, index: int) -> None:
+        """Take a track from a sighting in frame `index` on to the newest frame."""
+        anchor = track.forward[index]
+        while motion := self._motions.get(index := index + 1):
+            if motion.flow is None:
+                return
+            unrest = 0.0
+            if not motion.resting:
+                unrest = motion.flow.unrest(anchor, track.shape)
+                anchor = motion.flow.forward(anchor, track.shape)
+            track.carry(index, motion.clock, anchor, unrest)
 
     def _trace_back(self, track: Track, index: int, *, stop: int, reach: float = math.inf) -> None:
         """Follow the motion back from the sighting in `index` to frame `stop`, both left out."""
@@ -105,10 +124,12 @@ class Tracker:
             later, earlier = self._motions[index], self._motions[index - 1]
             if later.flow is None or start - earlier.clock > reach + 1e-6:
                 return
+            unrest = 0.0
             if not later.resting:
                 anchor = later.flow.backward(anchor, track.shape)
+                unrest = later.flow.unrest(anchor, track.shape)
             index -= 1
-            track.trace(index, earlier.clock, anchor)
+            track.trace(index, earlier.clock, anchor, unrest)
 
     def drop_lost(self, held: Held) -> None:
         """End tracks that nothing can bridge any more."""

@@ -20,6 +20,8 @@ SPEED_GROWTH = 0.3
 """Share of the last step that a carried mask grows by, in that step's direction."""
 MAX_VELOCITY_GAP = 6
 """Frames between two sightings beyond which they tell no velocity."""
+MAX_DOUBT = 0.15
+"""A shape that turns or bends never grows by more than this share of its size for that alone."""
 AGREE = 0.3
 """Two guesses of a place that lie this close, as a share of the face's size, are one."""
 
@@ -46,6 +48,11 @@ class Sighting:
             anchor = anchor.union(part.box)
         return cls(anchor, tuple(parts), max(part.score for part in parts))
 
+    @classmethod
+    def of_part(cls, part: Part) -> Sighting:
+        """One part by itself, mask and all."""
+        return cls(part.box, (part,), part.score, part.label, part.mask)
+
 
 def group_people(parts: Sequence[Part]) -> list[Sighting]:
     """One sighting for each person in a parser's answer, best first."""
@@ -67,6 +74,8 @@ class Place(NamedTuple):
     slack_x: float = 0.0
     """Pixels of doubt on each side, besides what age brings."""
     slack_y: float = 0.0
+    doubt: float = 0.0
+    """Pixels by which a shape may have changed since it was seen."""
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +91,10 @@ class Track:
     """Anchor carried on from the sighting before, by frame index."""
     backward: dict[int, Box] = field(default_factory=dict)
     """Anchor traced back from the sighting after, by frame index."""
+    forward_doubt: dict[int, float] = field(default_factory=dict)
+    """Pixels by which a shape may have changed since the sighting before, by frame index."""
+    backward_doubt: dict[int, float] = field(default_factory=dict)
+    """Pixels by which it may change until the sighting after."""
     times: dict[int, float] = field(default_factory=dict)
     """Seconds since the first frame, for each frame index above."""
     last_seen: int = -1
@@ -89,6 +102,10 @@ class Track:
     """Pixels per frame between the last two sightings."""
     missed: int = 0
     """Looks since the last sighting that should have found them."""
+
+    @property
+    def kind(self) -> str:
+        return self.sightings[self.last_seen].kind if self.sightings else ""
 
     @property
     def shape(self) -> NDArray[np.uint8] | None:
@@ -101,6 +118,7 @@ class Track:
             self.velocity = _velocity(self.last_seen, before.anchor, index, sighting.anchor)
         self.sightings[index] = sighting
         self.forward[index] = sighting.anchor
+        self.forward_doubt[index] = self.backward_doubt[index] = 0.0
         self.times[index] = time
         self.evidence += sighting.score
         self.last_seen = index
@@ -123,8 +141,10 @@ class Track:
         else:
             self.carry(index, time, self.forward[index - 1])
 
-    def carry(self, index: int, time: float, anchor: Box) -> None:
+    def carry(self, index: int, time: float, anchor: Box, unrest: float = 0.0) -> None:
+        """Taken along from frame `index` - 1; `unrest` is how much the shape changed, in pixels."""
         self.forward[index] = anchor
+        self.forward_doubt[index] = self.forward_doubt.get(index - 1, 0.0) + unrest
         self.times[index] = time
 
     def guesses(self, index: int) -> list[Box]:
@@ -133,18 +153,23 @@ class Track:
         Optical flow loses what moves by about its own size; momentum does not see a turn.
         """
         carried, since = self.forward[index], index - self.last_seen
+        if self.kind:
+            return [carried]  # parts are sighted too rarely to have a momentum
         coasted = self.sightings[self.last_seen].anchor.moved(
             self.velocity[0] * since, self.velocity[1] * since
         )
         return [carried, coasted] if _disagree(carried, coasted) else [carried]
 
-    def trace(self, index: int, time: float, anchor: Box) -> None:
+    def trace(self, index: int, time: float, anchor: Box, unrest: float = 0.0) -> None:
+        """Traced back from frame `index` + 1."""
         self.backward[index] = anchor
+        self.backward_doubt[index] = self.backward_doubt.get(index + 1, 0.0) + unrest
         self.times[index] = time
 
     def forget(self, index: int) -> None:
         """Frames before `index` have been written; the last sighting before it stays known."""
-        for known in (self.forward, self.backward, self.times):
+        doubts = (self.forward_doubt, self.backward_doubt)
+        for known in (self.forward, self.backward, self.times, *doubts):
             for old in [k for k in known if k < index]:
                 if old != self.last_seen:
                     del known[old]
@@ -182,7 +207,7 @@ class Track:
     def _before_first(self, index: int, after: int) -> list[Place]:
         traced = self._traced(index, after)
         later = min((k for k in self.sightings if k > after), default=None)
-        if later is None:
+        if later is None or self.kind:
             return [traced]
         first = self.sightings[after].anchor
         vx, vy = _velocity(after, first, later, self.sightings[later].anchor)
@@ -194,12 +219,14 @@ class Track:
     def _carried(self, before: int, index: int) -> Place:
         anchor = self.forward[index]
         step = _step(self.forward.get(index - 1, anchor), anchor)
-        return Place(self.sightings[before], anchor, index - before, *step)
+        doubt = self.forward_doubt.get(index, 0.0)
+        return Place(self.sightings[before], anchor, index - before, *step, doubt)
 
     def _traced(self, index: int, after: int) -> Place:
         anchor = self.backward[index]
         step = _step(anchor, self.backward.get(index + 1, self.sightings[after].anchor))
-        return Place(self.sightings[after], anchor, after - index, *step)
+        doubt = self.backward_doubt.get(index, 0.0)
+        return Place(self.sightings[after], anchor, after - index, *step, doubt)
 
     def _between(self, before: int, index: int, after: int) -> list[Place]:
         """The gap is bridged from both sides; where the sides disagree, both are hidden."""
@@ -216,13 +243,16 @@ class Track:
         x = a.center[0] + share * gap_x - width / 2
         y = a.center[1] + share * gap_y - height / 2
         nearest = carried if share <= 0.5 else traced
+        # The longer a gap, the more one side has drifted; close to a sighting the other is right.
+        doubt = min(0.5, 3 * share, 3 - 3 * share) if self.kind else 0.5
         return [
             Place(
                 nearest.sighting,
                 Box(x, y, width, height),
                 nearest.age,
-                min(carried.slack_x, traced.slack_x) / 2 + abs(gap_x) / 2,
-                min(carried.slack_y, traced.slack_y) / 2 + abs(gap_y) / 2,
+                min(carried.slack_x, traced.slack_x) / 2 + abs(gap_x) * doubt,
+                min(carried.slack_y, traced.slack_y) / 2 + abs(gap_y) * doubt,
+                nearest.doubt,
             )
         ]
 
@@ -266,6 +296,11 @@ def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Pa
             part.box.width * scale_x,
             part.box.height * scale_y,
         )
-        grown = moved.grown(pad + place.slack_x, pad + place.slack_y)
-        parts.append(Part(part.label, grown, part.mask, part.score, person))
+        if place.sighting.shape is None:
+            grown = moved.grown(pad + place.slack_x, pad + place.slack_y)
+            parts.append(Part(part.label, grown, part.mask, part.score, person))
+        else:  # a mask of any form grows along its rim; stretching it would leave gaps
+            doubt = min(place.doubt, MAX_DOUBT * now.size)
+            spread = pad + doubt + max(place.slack_x, place.slack_y)
+            parts.append(Part(part.label, moved, part.mask, part.score, person, spread))
     return parts

@@ -1,4 +1,4 @@
-"""The frames that wait for what comes after them, and how the picture moved from each to the next."""
+"""The frames that wait for what comes after them, and how the picture moved between them."""
 
 from __future__ import annotations
 
@@ -55,8 +55,10 @@ class Held:
 class Window:
     """Frames taken and not yet released, in order."""
 
-    def __init__(self, keyframes: Keyframes) -> None:
+    def __init__(self, keyframes: Keyframes, *, fine: bool = False) -> None:
+        """Args: fine: follow motion closely enough for body parts."""
         self._keyframes = keyframes
+        self._fine = fine
         self._frames: deque[Held] = deque()
         self._last: Held | None = None
         self.motions: dict[int, Motion] = {}
@@ -97,7 +99,7 @@ class Window:
         start = Motion(0.0, None, resting=False)
         if last is None or frame.corrupt or last.frame.corrupt or frame.discontinuity:
             return Held(frame, small, start)
-        flow = Flow(last.thumbnail, small)
+        flow = Flow(last.thumbnail, small, fine=self._fine)
         if not self.has_changed(self.looked_at, small):
             return Held(frame, small, Motion(0.0, flow, resting=False), still=True)
         if is_cut(flow, self._keyframes.cut):

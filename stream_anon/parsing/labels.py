@@ -9,21 +9,59 @@ from stream_anon.errors import ScopeError
 CENTERFACE_LABELS = frozenset({"face", "head", "eyes", "nose", "mouth"})
 """`head` is estimated from the face: the skull, hair and ears around it."""
 
-LABELS = CENTERFACE_LABELS
+CIHP_LABELS = {
+    "Hat": "hat",
+    "Hair": "hair",
+    "Glove": "glove",
+    "Sunglasses": "sunglasses",
+    "UpperClothes": "upper-clothes",
+    "Dress": "dress",
+    "Coat": "coat",
+    "Socks": "socks",
+    "Pants": "pants",
+    "Torso-skin": "torso-skin",
+    "Scarf": "scarf",
+    "Skirt": "skirt",
+    "Face": "face",
+    "Left-arm": "left-arm",
+    "Right-arm": "right-arm",
+    "Left-leg": "left-leg",
+    "Right-leg": "right-leg",
+    "Left-shoe": "left-shoe",
+    "Right-shoe": "right-shoe",
+    "Human": "human",
+}
+"""What m2fp sees: the classes of the data set CIHP and our names for them.
+
+Left and right are the person's own. `human` is a whole person, from hat to shoes.
+"""
+
+LABELS = CENTERFACE_LABELS | frozenset(CIHP_LABELS.values())
 """Every label that an engine of this version can answer with."""
 
-GROUPS: dict[str, frozenset[str]] = {
-    "face": frozenset({"face"}),
-    "head": frozenset({"head"}),
+_HEAD = frozenset({"face", "hair", "hat", "sunglasses"})
+_LIMBS = frozenset({"left-arm", "right-arm", "left-leg", "right-leg"})
+_PARSED = frozenset(CIHP_LABELS.values())
+
+GROUPS: dict[str, tuple[frozenset[str], ...]] = {
+    "face": (frozenset({"face"}),),
+    "head": (frozenset({"head"}), _HEAD),
+    "skin": (_LIMBS | {"face", "torso-skin"},),
+    "clothes": (_PARSED - _LIMBS - _HEAD - {"torso-skin", "human"} | {"hat", "sunglasses"},),
+    "person": (_PARSED,),
 }
-"""Scopes that stand for more than their own name, and what they hide."""
+"""Scopes that stand for more than their own name.
+
+Each has one or more sets of labels that hide it; all sets that an engine sees are hidden together.
+"""
 
 
 def resolve_scope(scope: str | list[str], seen: frozenset[str], engine: str) -> frozenset[str]:
     """Turn a scope into the labels to hide.
 
     Args:
-        scope: a group (`face`, `head`), a label, several of them joined by commas, or a list.
+        scope: a group (`face`, `head`, `skin`, `clothes`, `person`), a label, several of them
+            joined by commas, or a list.
         seen: the labels that the engine can answer with.
         engine: its name, for the message.
 
@@ -36,16 +74,29 @@ def resolve_scope(scope: str | list[str], seen: frozenset[str], engine: str) -> 
         raise ScopeError("the scope is empty: name what to hide, for example face or head")
     hidden: set[str] = set()
     for name in names:
-        labels = GROUPS.get(name, frozenset({name}))
         if name not in GROUPS and name not in LABELS:
             raise ScopeError(_unknown(name))
-        if missing := sorted(labels - seen):
-            raise ScopeError(
-                f"the engine {engine} cannot see {', '.join(missing)} (scope {name}); "
-                f"it sees {', '.join(sorted(seen))}"
-            )
-        hidden |= labels
+        ways = GROUPS.get(name, (frozenset({name}),))
+        visible = [labels for labels in ways if labels <= seen]
+        if not visible:
+            raise ScopeError(_unseen(name, ways[0] - seen, seen, engine))
+        hidden.update(*visible)
     return frozenset(hidden)
+
+
+def covers(seen: frozenset[str], hidden: frozenset[str]) -> bool:
+    """Whether an engine that answers with `seen` alone can hide all of `hidden`.
+
+    What it calls a head holds all that others tell apart on a head.
+    """
+    return hidden - (_HEAD if "head" in hidden & seen else frozenset()) <= seen
+
+
+def _unseen(name: str, missing: frozenset[str], seen: frozenset[str], engine: str) -> str:
+    others = {"centerface": CENTERFACE_LABELS, "m2fp": _PARSED}
+    able = [other for other, labels in others.items() if missing <= labels]
+    hint = f"{able[0]} does" if able else f"it sees {', '.join(sorted(seen))}"
+    return f"the engine {engine} cannot see {', '.join(sorted(missing))} (scope {name}); {hint}"
 
 
 def _unknown(name: str) -> str:

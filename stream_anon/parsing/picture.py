@@ -31,12 +31,15 @@ class WorkingPicture:
     """A picture at working size and the way back to frame pixels."""
 
     rgb: NDArray[np.float32]
-    """(1, 3, rows, columns), 0..255; zeros at the right and bottom fill up to the stride."""
+    """(1, 3, rows, columns), 0..255; `fill` at the right and bottom fills up to the stride."""
     left: float
     top: float
     scale_x: float
     """Frame pixels per working pixel."""
     scale_y: float
+    rows: int
+    """Rows of `rgb` that show something; the others fill up."""
+    columns: int
 
 
 def padded(length: int) -> int:
@@ -44,7 +47,11 @@ def padded(length: int) -> int:
 
 
 def working_picture(
-    frame: Frame, look: Look, color: ColorTags, pixel_aspect: float
+    frame: Frame,
+    look: Look,
+    color: ColorTags,
+    pixel_aspect: float,
+    fill: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> WorkingPicture:
     """Cut out, scale down and convert what `look` asks for.
 
@@ -66,9 +73,10 @@ def working_picture(
     np.clip(small, 0, 255, out=small)
     # Close looks come in every form; one square for all of them means one compiled network.
     canvas = (look.long_side, look.long_side) if look.region else (rows, columns)
-    rgb = np.zeros((1, 3, padded(canvas[0]), padded(canvas[1])), np.float32)
+    rgb = np.empty((1, 3, padded(canvas[0]), padded(canvas[1])), np.float32)
+    rgb[0] = np.reshape(fill, (3, 1, 1))
     rgb[0, :, :rows, :columns] = small.transpose(2, 0, 1)
-    return WorkingPicture(rgb, left, top, width / columns, height / rows)
+    return WorkingPicture(rgb, left, top, width / columns, height / rows, rows, columns)
 
 
 def _region(frame: Frame, region: Box | None) -> tuple[int, int, int, int]:

@@ -12,6 +12,8 @@ import numpy as np
 from stream_anon.errors import ModelError, ParserError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 TELEMETRY = "openvino_telemetry"
@@ -19,7 +21,7 @@ COMPILED_SIZES = 5
 """Input sizes kept compiled at a time: deep, light, close, and two for small faces."""
 
 
-def _import_openvino() -> Any:
+def import_openvino() -> Any:
     """OpenVINO without its telemetry.
 
     Importing it reports the import to a web service, in a thread of its own, and no setting turns
@@ -40,21 +42,25 @@ class Network:
     """One network, compiled for each input size it meets."""
 
     def __init__(
-        self, weights: bytes, *, threads: int = 0, precision: Literal["auto", "f32"] = "auto"
+        self,
+        weights: bytes | Path,
+        *,
+        threads: int = 0,
+        precision: Literal["auto", "f32"] = "auto",
     ) -> None:
         """Read the network.
 
         Args:
-            weights: an ONNX file.
+            weights: the content of an ONNX file, or the path of an OpenVINO one.
             threads: processor threads; 0 takes half of the cores: the encoder wants the rest.
             precision: `auto` computes in bfloat16 where the processor does so natively.
 
         Raises:
             ModelError: OpenVINO cannot read it.
         """
-        self._openvino = _import_openvino()
+        self._openvino = import_openvino()
         self._core = self._openvino.Core()
-        self._weights = weights
+        self._weights = weights if isinstance(weights, bytes) else str(weights)
         self._settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -66,7 +72,7 @@ class Network:
         self._settings["INFERENCE_NUM_THREADS"] = threads or max(1, (cpu_count() or 2) // 2)
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         try:
-            self._core.read_model(weights)
+            self._core.read_model(self._weights)
         except RuntimeError as error:
             raise ModelError("OpenVINO cannot read the network's weights") from error
 

@@ -37,15 +37,17 @@ def soft_region(part: Part, edge: float) -> Region:
         edge: width of the soft edge as a share of the part's box.
     """
     rows, columns = part.mask.shape
-    pad_y, pad_x = 2 + math.ceil(rows * edge), 2 + math.ceil(columns * edge)
+    step_x, step_y = part.box.width / columns, part.box.height / rows
+    spread = part.spread / min(step_x, step_y)  # in samples; those may not be square
+    pad_y = 2 + math.ceil(rows * edge + spread)
+    pad_x = 2 + math.ceil(columns * edge + spread)
     inside = np.zeros((rows + 2 * pad_y, columns + 2 * pad_x), np.uint8)
     inside[pad_y:-pad_y, pad_x:-pad_x] = part.mask >= INSIDE
     # One sample more all around, so that stretching the mask never thins it.
     inside = np.asarray(cv2.dilate(inside, np.ones((3, 3), np.uint8)))
-    far = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
+    far = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3) - spread
     reach = max(1.0, edge * min(rows, columns))
     opacity = np.clip(1 - far / reach, 0, 1).astype(np.float32)
-    step_x, step_y = part.box.width / columns, part.box.height / rows
     return Region(part.box.grown(pad_x * step_x, pad_y * step_y), opacity)
 
 

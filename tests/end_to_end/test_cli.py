@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import stream_anon
-from stream_anon import build, cli
+from stream_anon import cli
 from stream_anon.errors import ParserError, SourceError
 from stream_anon.sinks.media import MediaSink
+from tests.faults import use_parser
 from tests.runs import leftovers
-from tests.stubs import StubParser
 
 if TYPE_CHECKING:
     from footage import Footage
@@ -127,7 +127,7 @@ def test_a_failing_parser_is_code_5(
     def fails(*_: object) -> list[object]:
         raise ParserError("the parser failed")
 
-    monkeypatch.setattr(build, "build_parser", lambda *_: StubParser(fails))  # type: ignore[arg-type]
+    use_parser(monkeypatch, fails)
     assert cli.run(["redact", str(clip), str(tmp_path / "out.mp4")]) == 5
     assert capsys.readouterr().err == "stream-anon: the parser failed\n"
 

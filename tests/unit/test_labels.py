@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from stream_anon.errors import ConfigError, ScopeError
-from stream_anon.parsing.labels import CENTERFACE_LABELS, GROUPS, LABELS, resolve_scope
+from stream_anon.parsing.labels import (
+    CENTERFACE_LABELS,
+    CIHP_LABELS,
+    GROUPS,
+    LABELS,
+    covers,
+    resolve_scope,
+)
 
-SEEN = CENTERFACE_LABELS
+PARSED = frozenset(CIHP_LABELS.values())
+SEEN = CENTERFACE_LABELS | PARSED
 
 
 def resolve(scope: str | list[str], seen: frozenset[str] = SEEN) -> frozenset[str]:
@@ -15,10 +23,44 @@ def resolve(scope: str | list[str], seen: frozenset[str] = SEEN) -> frozenset[st
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_groups_hide_what_they_stand_for(group: str) -> None:
+def test_groups_hide_everything_that_they_stand_for(group: str) -> None:
     hidden = resolve(group)
-    assert hidden == GROUPS[group]
+    assert hidden == frozenset().union(*GROUPS[group])
     assert hidden <= LABELS
+
+
+def test_a_head_is_what_each_engine_can_see_of_it() -> None:
+    assert resolve("head", CENTERFACE_LABELS) == {"head"}
+    assert resolve("head", PARSED) == {"face", "hair", "hat", "sunglasses"}
+    assert resolve("head") == {"head", "face", "hair", "hat", "sunglasses"}
+
+
+def test_clothes_and_skin_share_nothing_and_a_person_is_all_of_it() -> None:
+    skin, clothes, person = resolve("skin"), resolve("clothes"), resolve("person")
+    assert not skin & clothes
+    assert {"face", "left-arm", "torso-skin"} <= skin
+    assert {"upper-clothes", "hat", "left-shoe"} <= clothes
+    assert person == PARSED
+    assert person - skin - clothes == {"hair", "human"}
+
+
+@pytest.mark.parametrize("scope", ["eyes", "nose", "mouth", "face,eyes"])
+def test_m2fp_alone_cannot_see_landmarks_and_says_who_can(scope: str) -> None:
+    with pytest.raises(ScopeError, match=r"engine m2fp cannot see .*centerface does"):
+        resolve_scope(scope, PARSED, "m2fp")
+
+
+@pytest.mark.parametrize("scope", ["person", "hair", "skin", "clothes", "face,left-arm"])
+def test_centerface_cannot_see_bodies_and_says_who_can(scope: str) -> None:
+    with pytest.raises(ScopeError, match=r"engine centerface cannot see .*m2fp does"):
+        resolve_scope(scope, CENTERFACE_LABELS, "centerface")
+
+
+@pytest.mark.parametrize(
+    ("scope", "enough"), [("face", True), ("head", True), ("hair", False), ("person", False)]
+)
+def test_centerface_alone_covers_faces_and_heads(scope: str, enough: bool) -> None:
+    assert covers(CENTERFACE_LABELS, resolve(scope)) is enough
 
 
 @pytest.mark.parametrize("label", sorted(LABELS))
@@ -58,12 +100,12 @@ def test_an_unknown_label_near_nothing_names_all() -> None:
     assert all(label in str(caught.value) for label in LABELS)
 
 
-@pytest.mark.parametrize("scope", ["head", "face,head", ["mouth", "face"]])
+@pytest.mark.parametrize("scope", ["mouth", "face,eyes,mouth", ["mouth", "face"]])
 def test_what_the_engine_cannot_see_is_an_error(scope: str | list[str]) -> None:
     seen = frozenset({"face"})
-    with pytest.raises(ScopeError, match=r"engine stub cannot see (head|mouth)") as caught:
+    with pytest.raises(ScopeError, match=r"engine stub cannot see (eyes|mouth)") as caught:
         resolve(scope, seen)
-    assert "it sees face" in str(caught.value)
+    assert "centerface does" in str(caught.value)
 
 
 def test_a_scope_error_is_a_wrong_setting() -> None:

@@ -1,0 +1,65 @@
+"""The slow parser beside a live stream: one frame at a time, in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from stream_anon.channel import Cancelled, Channel, Closed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_anon.frame import Frame
+    from stream_anon.parsing.base import Part
+
+JOIN = 5.0
+"""Seconds that a parse has to come to its end when the stream ends."""
+
+
+class Beside:
+    """Parses a frame while the stream goes on. Used by one thread; `close` is called once."""
+
+    def __init__(self, parse: Callable[[Frame], list[Part]]) -> None:
+        self._parse = parse
+        self._frames: Channel[Frame] = Channel(1)
+        self._answers: Channel[tuple[Frame, list[Part]]] = Channel(1)
+        self._thread = threading.Thread(target=self._work, name="stream_anon parse", daemon=True)
+        self._thread.start()
+        self.parsing: Frame | None = None
+        """The frame that an answer is awaited for."""
+
+    def submit(self, frame: Frame) -> None:
+        """Start on a frame; the answer to the last one must have been taken."""
+        self._frames.put(frame)
+        self.parsing = frame
+
+    def answer(self) -> tuple[Frame, list[Part]] | None:
+        """The frame and what is in it once that is known; None before.
+
+        Raises:
+            ParserError: the parser failed.
+        """
+        if self.parsing is None:
+            return None
+        try:
+            answer = self._answers.get(timeout=0)
+        except TimeoutError:
+            return None
+        self.parsing = None
+        return answer
+
+    def close(self) -> None:
+        """Let go; a parse that is under way ends by itself."""
+        self._frames.cancel()
+        self._answers.cancel()
+        self._thread.join(JOIN)
+
+    def _work(self) -> None:
+        try:
+            for frame in self._frames:
+                self._answers.put((frame, self._parse(frame)))
+        except (Cancelled, Closed):
+            return
+        except BaseException as error:  # noqa: BLE001 - raised again where the answer is taken
+            self._answers.close(error)

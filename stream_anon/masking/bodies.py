@@ -1,0 +1,261 @@
+"""Body parts: parsed to the pixel at keyframes, carried over the frames in between.
+
+Each part of each person is a track of its own: it moves with what moves under its own mask, is
+anchored again at the next keyframe, and grows with age along its rim. With lookahead a part is
+carried from the keyframes on both sides.
+
+A recorded stream waits for the parser. Beside a live one it works in a thread of its own, and its
+answer is carried forward through the motion since the frame that it is about.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from stream_anon.masking.association import associate
+from stream_anon.masking.beside import Beside
+from stream_anon.masking.keyframes import ParsePolicy, whole_look
+from stream_anon.masking.tracker import Tracker
+from stream_anon.masking.tracks import Sighting, parts_at
+from stream_anon.parsing.checking import checked_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from stream_anon.config import Settings
+    from stream_anon.frame import Box, Frame, StreamInfo
+    from stream_anon.masking.motion import Thumbnail
+    from stream_anon.masking.tracks import Track
+    from stream_anon.masking.window import Held, Window
+    from stream_anon.parsing.base import Parser, Part
+
+HUMAN = "human"
+WHERE_FACES_ARE = ("face", "hair", "hat", "sunglasses", HUMAN)
+"""Parts that tell whose face it is, the surest first."""
+LATE = 4.0
+"""Seconds that an answer may take beside a live stream before its part is let go."""
+
+
+class Bodies:
+    """The parts of everybody in one stream. Used by one thread."""
+
+    def __init__(
+        self,
+        parser: Parser,
+        hidden: frozenset[str],
+        settings: Settings,
+        info: StreamInfo,
+        window: Window,
+        number: Callable[[], int],
+        longest_gap: int,
+    ) -> None:
+        """Parse nothing yet.
+
+        Args:
+            parser: asked at keyframes.
+            hidden: labels to hide; other parts are not followed.
+            settings: of the run.
+            info: of the stream; a live one is parsed beside it.
+            window: the frames held.
+            number: gives each person their number.
+            longest_gap: frames that the window can hold.
+        """
+        masking = settings.masking
+        self._parser, self._hidden, self._number = parser, hidden, number
+        self._settings, self._window = settings.m2fp, window
+        self._policy = ParsePolicy(settings.keyframes, masking.lookahead, longest_gap)
+        self._look = whole_look(info, settings.m2fp.short_side)
+        patience = self._policy.interval + masking.linger + (LATE if info.live else 0.0)
+        self._tracker = Tracker(
+            window.motions,
+            number,
+            confirm_score=0.0,
+            linger=patience,
+            patience=max(patience, masking.lookahead),
+        )
+        self._people: dict[int, int] = {}
+        """Person of each track, by track number."""
+        self._faces: dict[int, int] = {}
+        """Person of each followed face, by the face's track number."""
+        self._parsed_at: Thumbnail | None = None
+        self._submitted: Thumbnail | None = None
+        self._parsed_clock = 0.0
+        self._parsed_index = -1
+        self._asks_for_newcomers = info.live or masking.lookahead < self._policy.interval
+        self._beside = Beside(self._parse) if info.live else None
+        self._is_recorded = not info.live
+        self._known_from: int | None = None
+        """First frame of this shot that the parser has answered for; None before there is one."""
+
+    def close(self) -> None:
+        """End the thread, where there is one."""
+        if self._beside is not None:
+            self._beside.close()
+
+    def end_shot(self) -> None:
+        """Nothing known holds for the next frame."""
+        self._tracker.end_shot()
+        self._known_from = None
+
+    def advance(self, held: Held) -> None:
+        """Take all parts along into a new frame."""
+        same = held.still and not self._has_changed(held)
+        self._tracker.advance(held, self._parsed_index if same else held.index)
+
+    def is_keyframe(self, held: Held, faces: Sequence[Track]) -> bool:
+        """Whether the parser is to look at a frame.
+
+        Args:
+            held: the frame.
+            faces: those who are followed there.
+        """
+        if self._beside is not None and self._beside.parsing is not None:
+            return False
+        new = (face for face in faces if face.number not in self._faces)
+        return self._policy.is_due(
+            held.index,
+            held.frame.time,
+            first=self._known_from is None,
+            changed=self._has_changed(held),
+            asked=self._asks_for_newcomers and any(new),
+        )
+
+    def look(self, held: Held, faces: Sequence[Track]) -> None:
+        """Parse a frame, or begin to."""
+        self._policy.parsed(held.index, held.frame.time)
+        self._faces.update({face.number: face.number for face in faces})
+        if self._beside is not None:
+            self._beside.submit(held.frame)
+            self._submitted = held.thumbnail
+        else:
+            self._learn(held.index, held.thumbnail, self._parse(held.frame), faces)
+
+    def catch_up(self, faces: Sequence[Track]) -> None:
+        """Take the answer to an earlier frame, if it has come.
+
+        Raises:
+            ParserError: the parser failed.
+        """
+        if self._beside is None or (answer := self._beside.answer()) is None:
+            return
+        frame, parts = answer
+        newest = max(self._window.motions)
+        since = range(frame.index + 1, newest + 1)
+        if all(self._window.motions[index].flow is not None for index in since):
+            self._learn(frame.index, self._submitted, parts, faces)
+
+    @property
+    def oldest_needed(self) -> int | None:
+        """Frame whose answer is awaited: motion since then must stay known."""
+        waiting = self._beside.parsing if self._beside is not None else None
+        return waiting.index if waiting is not None else None
+
+    def _has_changed(self, held: Held) -> bool:
+        return self._window.has_changed(self._parsed_at, held.thumbnail)
+
+    def _parse(self, frame: Frame) -> list[Part]:
+        return checked_answer(self._parser, frame, self._look)
+
+    # -- learning -----------------------------------------------------------------------------
+
+    def _learn(
+        self, index: int, thumbnail: Thumbnail | None, parts: Sequence[Part], faces: Sequence[Track]
+    ) -> None:
+        """What the parser saw in frame `index`."""
+        tracker, clock = self._tracker, self._window.motions[index].clock
+        sightings = [Sighting.of_part(part) for part in self._relevant(parts)]
+        pairs, new = associate(tracker.alive, sightings, index)
+        people = self._name_people(parts, pairs, faces, index)
+        tracker.follow(pairs, index, clock)
+        reach = clock - self._parsed_clock - 1e-3 if self._known_from is not None else 0.0
+        known = {id(sighting): track for track, sighting in pairs}
+        for sighting in new:
+            known[id(sighting)] = tracker.begin(sighting, index, clock, reach=max(0.0, reach))
+        for sighting in sightings:
+            self._people[known[id(sighting)].number] = people[sighting.parts[0].person]
+        self._parsed_at, self._parsed_clock, self._parsed_index = thumbnail, clock, index
+        if self._known_from is None:
+            self._known_from = index
+
+    def _relevant(self, parts: Sequence[Part]) -> list[Part]:
+        """What is hidden; a whole person covers their parts."""
+        whole = {part.person for part in parts if part.label == HUMAN} if self._hides_all else set()
+        return [
+            part
+            for part in parts
+            if part.label in self._hidden and (part.label == HUMAN or part.person not in whole)
+        ]
+
+    @property
+    def _hides_all(self) -> bool:
+        return HUMAN in self._hidden
+
+    def _name_people(
+        self,
+        parts: Sequence[Part],
+        pairs: Sequence[tuple[Track, Sighting]],
+        faces: Sequence[Track],
+        index: int,
+    ) -> dict[int, int]:
+        """Our number for each person of an answer: that of most of their parts, or their face's."""
+        votes: dict[int, Counter[int]] = {}
+        for track, sighting in pairs:
+            person = sighting.parts[0].person
+            votes.setdefault(person, Counter())[self._people[track.number]] += 1
+        names: dict[int, int] = {}
+        for person in dict.fromkeys(part.person for part in parts):
+            own = [part for part in parts if part.person == person]
+            theirs = [face for face in faces if _is_face_of(face.forward.get(index), own)]
+            if person in votes:
+                names[person] = votes[person].most_common(1)[0][0]
+            elif theirs:
+                names[person] = self._faces.get(theirs[0].number, theirs[0].number)
+            else:
+                names[person] = self._number()
+            self._faces.update({face.number: names[person] for face in theirs})
+        return names
+
+    # -- telling ------------------------------------------------------------------------------
+
+    def knows(self, index: int) -> bool:
+        """Whether the parser has answered for the shot of frame `index`, before or at it."""
+        return self._is_recorded or (self._known_from is not None and self._known_from <= index)
+
+    def person_of(self, face: Track) -> int:
+        """The person whose face it is."""
+        return self._faces.get(face.number, face.number)
+
+    def parts(self, index: int) -> Iterator[tuple[Part, int]]:
+        """Parts to hide in frame `index`, and their age in frames."""
+        settings = self._settings
+        for track, place in self._tracker.places(index):
+            person = self._people[track.number]
+            for part in parts_at(place, person, settings.part_margin, settings.part_growth):
+                yield part, place.age
+
+    def settle(self, held: Held) -> None:
+        """End tracks that nothing can bridge any more."""
+        self._tracker.drop_lost(held)
+
+    def forget(self, index: int, faces: Sequence[Track]) -> None:
+        """Frames before `index` will not be asked for again."""
+        self._tracker.forget(index)
+        self._people = {n: p for n, p in self._people.items() if n in self._tracker.numbers()}
+        alive = {face.number for face in faces}
+        self._faces = {n: p for n, p in self._faces.items() if n in alive}
+
+
+def _is_face_of(face: Box | None, parts: Sequence[Part]) -> bool:
+    """Whether a face lies on these parts of one person."""
+    if face is None:
+        return False
+    x, y = face.center
+    for label in WHERE_FACES_ARE:
+        for part in parts:
+            box = part.box
+            if part.label == label and (
+                box.x <= x <= box.x + box.width and box.y <= y <= box.y + box.height
+            ):
+                return True
+    return False

@@ -1,0 +1,128 @@
+"""Which engine runs, what it sees, and what it is calibrated on."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stream_anon import engines
+from stream_anon.config import load_settings
+from stream_anon.engines import engine_name, load_engines, seen_labels
+from stream_anon.errors import ModelError, SourceError
+from stream_anon.parsing.labels import CENTERFACE_LABELS, CIHP_LABELS
+from stream_anon.parsing.m2fp import store
+from stream_anon.parsing.picture import working_picture
+from tests.stubs import make_info
+
+if TYPE_CHECKING:
+    from stream_anon.frame import Frame
+    from stream_anon.parsing.picture import WorkingPicture
+
+PARSED = frozenset(CIHP_LABELS.values())
+
+
+def settings_for(engine: str, **more: object) -> Any:
+    return load_settings(None, {"parsing.engine": engine, **more})
+
+
+def test_auto_is_centerface_until_m2fp_is_installed() -> None:
+    assert engine_name(settings_for("auto")) == "centerface"
+
+
+def test_auto_is_m2fp_once_it_is(tiny_m2fp: Path) -> None:
+    assert engine_name(settings_for("auto")) == "m2fp"
+    assert engine_name(settings_for("centerface")) == "centerface"
+
+
+def test_m2fp_without_weights_is_an_error_that_says_how_to_get_them() -> None:
+    with pytest.raises(ModelError, match=r"models fetch m2fp.*models import m2fp"):
+        engine_name(settings_for("m2fp"))
+
+
+def test_m2fp_has_centerface_beside_it() -> None:
+    assert seen_labels("centerface") == CENTERFACE_LABELS
+    assert seen_labels("m2fp") == CENTERFACE_LABELS | PARSED
+
+
+def test_loaded_engines_tell_who_they_are(tiny_m2fp: Path) -> None:
+    loaded = load_engines("m2fp", settings_for("m2fp"), make_info(), Path("unused"))
+    assert loaded.name == "m2fp+centerface"
+    hashes = loaded.model_hash.split("+")
+    assert [len(each) for each in hashes] == [64, 64]
+    assert loaded.labels == seen_labels("m2fp")
+    assert loaded.notes == []
+    for parser in loaded.all:
+        parser.close()
+
+
+def test_int8_is_calibrated_on_the_stream_and_says_so(
+    tiny_m2fp: Path, networks_copy: Path, clip: Path
+) -> None:
+    wanted = settings_for("m2fp", **{"m2fp.precision": "int8", "m2fp.short_side": 64})
+    loaded = load_engines("m2fp", wanted, make_info(), clip)
+    assert "calibrated on the first frames of clip.mp4" in loaded.notes[0]
+    assert "% of what fp32 sees" in loaded.notes[0]
+    again = load_engines("m2fp", wanted, make_info(), clip)
+    assert again.notes == []
+    assert again.model_hash == loaded.model_hash
+    for parser in [*loaded.all, *again.all]:
+        parser.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"single_human": True}, "one cut-out person"),
+        ({"parsing_on": False}, "one cut-out person"),
+        ({"classes": ["Background", "Face"]}, "does not name its classes"),
+        ({"classes": None}, "does not name its classes"),
+    ],
+)
+def test_a_model_that_parses_something_else_is_refused(
+    tiny_m2fp: Path, tmp_path: Path, changes: dict[str, object], why: str
+) -> None:
+    from stream_anon.parsing.m2fp.configuration import read_configuration
+    from stream_anon.parsing.m2fp.parser import class_labels
+
+    model = read_configuration(store.model_dir()).model_copy(update=changes)
+    with pytest.raises(ModelError, match=why):
+        class_labels(model)
+
+
+class TestCalibrationPictures:
+    @pytest.fixture
+    def taken(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """Indices of the frames that were taken, in order."""
+        indices: list[int] = []
+        show = working_picture
+
+        def note(frame: Frame, *more: Any) -> WorkingPicture:
+            shown = show(frame, *more)
+            shown.rgb[...] = frame.index
+            return shown
+
+        monkeypatch.setattr(engines, "working_picture", note)
+        return indices
+
+    def test_they_are_a_few_spread_over_the_file(self, clip: Path, taken: list[int]) -> None:
+        pictures = engines.calibration_pictures(clip, 64)
+        taken += [int(shown.max()) for shown in pictures]
+        assert 3 <= len(taken) <= engines.CALIBRATED_ON
+        assert taken[0] == 0
+        assert taken[-1] >= 12, "of 24 frames"
+        assert len({b - a for a, b in pairwise(taken)}) == 1
+        assert {shown.shape for shown in pictures} == {(1, 3, 64, 128)}
+
+    def test_or_over_its_beginning(self, clip: Path, taken: list[int]) -> None:
+        pictures = engines.calibration_pictures(clip, 64, seconds=0.25)
+        taken += [int(shown.max()) for shown in pictures]
+        assert taken[0] == 0
+        assert 3 <= taken[-1] <= 6
+
+    def test_a_file_that_is_no_video_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / "text.mp4").write_text("no video")
+        with pytest.raises(SourceError):
+            engines.calibration_pictures(tmp_path / "text.mp4", 64)
