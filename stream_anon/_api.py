@@ -35,12 +35,13 @@ def redact(
     Args:
         source: the input, anything that FFmpeg reads.
         output: the output; its ending chooses the container.
-        scope: what to hide: `face`, `head`, a label or a list of labels.
+        scope: what to hide: `face`, `head`, `person`, a label or a list of labels.
         method: how to hide it.
         audio: what to do with the sound; dropped by default.
         overwrite: replace an existing output.
         config: a TOML file with settings.
-        settings: any other setting by its dotted path, such as `{"output.quality": 23}`.
+        settings: any other setting by its dotted path, such as `{"output.quality": 23}`; the
+            arguments above win over it.
         report: write the record of the run here, as JSON.
         tracks: hide what this tracks file says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
@@ -52,13 +53,14 @@ def redact(
     Raises:
         StreamAnonError: one of its kinds; there is then no output under its name.
     """
-    overrides: dict[str, object] = {
-        **(settings or {}),
+    named = {
         "redaction.scope": scope,
         "redaction.method": method,
         "output.audio": audio,
         "output.overwrite": overwrite,
     }
+    given = {dotted: value for dotted, value in named.items() if value is not None}
+    overrides: dict[str, object] = {**(settings or {}), **given}
     return redact_file(
         Path(source),
         Path(output),

@@ -12,7 +12,7 @@ from footage import make_footage
 
 import stream_anon
 from stream_anon.parsing.m2fp import store
-from tests.m2fp_models import write_tiny_model
+from tests.m2fp_models import make_outspoken, write_tiny_model
 from tests.requirements import require_m2fp
 from tests.runs import SHARED, Redacted
 
@@ -55,7 +55,7 @@ def _tiny_m2fp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("m2fp")
     with pytest.MonkeyPatch.context() as patch:
         _use_models(patch, root)
-        write_tiny_model(store.model_dir())
+        make_outspoken(write_tiny_model(store.model_dir(), seed=1))
         convert(store.model_dir())
     return root
 

@@ -75,6 +75,20 @@ def test_scope_eyes_hides_less(redacted: Redacted, tmp_path: Path) -> None:
     assert 0 < changed < 0.8 * changed_share(footage.path, redacted.path)
 
 
+def test_settings_by_their_dotted_path_are_not_overruled_by_arguments_left_out(
+    footage: Footage, tmp_path: Path
+) -> None:
+    outputs = [tmp_path / "setting.mp4", tmp_path / "argument.mp4", tmp_path / "both.mp4"]
+    setting = {"redaction.scope": "head", "redaction.method": "fill"}
+    stream_anon.redact(footage.path, outputs[0], settings=setting)
+    stream_anon.redact(footage.path, outputs[1], scope="head", method="fill")
+    stream_anon.redact(
+        footage.path, outputs[2], scope="head", settings={**setting, "redaction.scope": "face"}
+    )
+    first, second, third = (path.read_bytes() for path in outputs)
+    assert first == second == third
+
+
 def test_the_command_line_does_the_same(redacted: Redacted, tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     assert cli.run(["redact", str(redacted.footage.path), str(output), "--quiet"]) == 0
