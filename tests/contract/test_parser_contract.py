@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +13,16 @@ from stream_anon.frame import Box, ColorTags, Frame
 from stream_anon.parsing.base import Look, Parser, Part
 from stream_anon.parsing.centerface import CenterFace
 from stream_anon.parsing.labels import LABELS
+from stream_anon.parsing.m2fp import store
+from stream_anon.parsing.m2fp.configuration import read_configuration
+from stream_anon.parsing.m2fp.convert import find_converted
+from stream_anon.parsing.m2fp.parser import M2FPParser
+from tests.m2fp_models import use_models
 from tests.stubs import StubParser, astronaut_frame, face, face_of_astronaut, make_frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SIZES = [
     (16, 16),
@@ -47,14 +54,40 @@ def centerface() -> Parser:
     return CenterFace(ColorTags(matrix=6), min_score=0.1, threads=1)
 
 
-BACKENDS: dict[str, Callable[[], Parser]] = {"stub": stub_parser, "centerface": centerface}
+def m2fp(root: Path) -> Parser:
+    """With made-up weights: what it answers has the right form and no meaning."""
+    with pytest.MonkeyPatch.context() as patch:
+        use_models(patch, root)
+        folder = store.model_dir()
+        converted = find_converted(folder, "fp32")
+    assert converted is not None
+    model, color = read_configuration(folder), ColorTags(matrix=6)
+    return M2FPParser(model, converted, color, min_score=0.05, min_area=4.0, threads=1)
+
+
+BACKENDS = ("stub", "centerface", "m2fp")
 
 
 @pytest.fixture(scope="module", params=BACKENDS)
-def parser(request: pytest.FixtureRequest) -> Iterator[Parser]:
-    made = BACKENDS[request.param]()
+def make_parser(request: pytest.FixtureRequest) -> Callable[[], Parser]:
+    if request.param == "m2fp":
+        return partial(m2fp, request.getfixturevalue("tiny_m2fp_root"))
+    return {"stub": stub_parser, "centerface": centerface}[request.param]
+
+
+@pytest.fixture(scope="module")
+def parser(make_parser: Callable[[], Parser]) -> Iterator[Parser]:
+    made = make_parser()
     yield made
     made.close()
+
+
+@pytest.fixture
+def detector(parser: Parser) -> Parser:
+    """A parser that knows a face when it sees one."""
+    if parser.name == "m2fp":
+        pytest.skip("made-up weights find nobody in particular")
+    return parser
 
 
 def described(parts: list[Part]) -> list[object]:
@@ -75,9 +108,10 @@ def check(parts: list[Part], frame: Frame, parser: Parser) -> None:
         reach = Box(0, 0, frame.width, frame.height).grown(2 * frame.width, 2 * frame.height)
         assert reach.overlap(part.box) > 0, "nowhere near the frame"
         assert part.mask.dtype == np.uint8
-        assert part.mask.max() == 255
+        assert part.mask.max() >= 128
         people.setdefault(part.person, []).append(part.label)
-    assert all(len(labels) == len(set(labels)) for labels in people.values())
+    if parser.name != "m2fp":  # in which one arm may be two parts, with something before it
+        assert all(len(labels) == len(set(labels)) for labels in people.values())
 
 
 def test_it_says_who_it_is(parser: Parser) -> None:
@@ -97,21 +131,21 @@ def test_any_size_of_frame_gets_a_valid_answer(parser: Parser, width: int, heigh
 
 @pytest.mark.parametrize("pattern", ["flat", "noise", "gradient"])
 def test_pictures_of_nobody_get_a_valid_answer_and_nobody_for_sure(
-    parser: Parser, pattern: str
+    detector: Parser, pattern: str
 ) -> None:
     frame = make_frame(160, 120, pattern=pattern)  # type: ignore[arg-type]
-    if parser.name == "stub" and pattern != "flat":
+    if detector.name == "stub" and pattern != "flat":
         pytest.skip("the stub sees the portrait in every picture that is not flat")
-    parts = parser.parse(frame, Look(160))
-    check(parts, frame, parser)
+    parts = detector.parse(frame, Look(160))
+    check(parts, frame, detector)
     assert all(part.score < 0.5 for part in parts)
 
 
 @pytest.mark.parametrize("size", [(512, 512), (333, 331)])
-def test_answers_are_in_frame_coordinates(parser: Parser, size: tuple[int, int]) -> None:
+def test_answers_are_in_frame_coordinates(detector: Parser, size: tuple[int, int]) -> None:
     frame = astronaut_frame(*size)
     for look in (Look(128), Look(384), Look(4000)):
-        faces = [part for part in parser.parse(frame, look) if part.label == "face"]
+        faces = [part for part in detector.parse(frame, look) if part.label == "face"]
         best = max(faces, key=lambda part: part.score)
         assert best.box.iou(face_of_astronaut(*size)) > 0.5
 
@@ -120,17 +154,17 @@ def test_answers_are_in_frame_coordinates(parser: Parser, size: tuple[int, int])
     "region",
     [Box(131, 21, 201, 199), Box(-100, -100, 500, 500), Box(100.4, 9.7, 411.9, 600)],
 )
-def test_so_are_those_of_a_look_at_a_region(parser: Parser, region: Box) -> None:
+def test_so_are_those_of_a_look_at_a_region(detector: Parser, region: Box) -> None:
     frame = astronaut_frame()
-    parts = parser.parse(frame, Look(160, region))
-    check(parts, frame, parser)
+    parts = detector.parse(frame, Look(160, region))
+    check(parts, frame, detector)
     best = max((p for p in parts if p.label == "face"), key=lambda part: part.score)
     assert best.box.iou(face_of_astronaut()) > 0.5
 
 
 @pytest.mark.parametrize("region", [Box(320, 300, 150, 150), Box(2, 300, 90, 90)])
-def test_a_region_shows_nothing_of_what_is_outside(parser: Parser, region: Box) -> None:
-    parts = parser.parse(astronaut_frame(), Look(160, region))
+def test_a_region_shows_nothing_of_what_is_outside(detector: Parser, region: Box) -> None:
+    parts = detector.parse(astronaut_frame(), Look(160, region))
     assert all(part.box.iou(face_of_astronaut()) < 0.1 for part in parts)
 
 
@@ -166,13 +200,12 @@ def test_an_earlier_answer_does_not_change_afterwards(parser: Parser) -> None:
     assert described(parts) == before
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("used", [False, True])
-def test_it_can_be_closed(backend: str, used: bool) -> None:
-    made = BACKENDS[backend]()
+def test_it_can_be_closed(make_parser: Callable[[], Parser], used: bool) -> None:
+    made = make_parser()
     if used:
         made.parse(make_frame(64, 64), Look(64))
     made.close()
-    again = BACKENDS[backend]()
+    again = make_parser()
     check(again.parse(make_frame(64, 64), Look(64)), make_frame(64, 64), again)
     again.close()

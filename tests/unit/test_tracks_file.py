@@ -75,6 +75,18 @@ class TestRoundTrip:
         assert [masked.frame for masked in again] == frames_of(masks)
         assert [described(m.parts) for m in again] == [described(m.parts) for m in masks]
 
+    def test_what_a_mask_has_grown_by_is_in_its_box(self, tmp_path: Path) -> None:
+        hook = np.zeros((20, 10), np.uint8)
+        hook[:, :3] = 255
+        part = Part("left-arm", Box(40, 30, 20, 40), hook, 0.9, 2, spread=6.5)
+        masks = [MaskedFrame(make_frame(), (part,))]
+        (again,) = TracksMasker(load_tracks(saved(tmp_path, record(masks))), INFO).masks(
+            frames_of(masks)
+        )
+        assert isinstance(again.parts, tuple)
+        assert again.parts[0].box == Box(33.5, 23.5, 33, 53)
+        assert again.parts[0].mask.min() == 255, "a box hides more than the shape in it"
+
     def test_a_second_trip_changes_nothing(self, tmp_path: Path) -> None:
         first = record(masked_frames())
         loaded = load_tracks(saved(tmp_path, first))
