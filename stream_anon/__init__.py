@@ -9,6 +9,7 @@ from __future__ import annotations
 from stream_anon._api import redact
 from stream_anon.config import Settings, load_settings
 from stream_anon.errors import (
+    CheckpointError,
     ConfigError,
     DiskFullError,
     ModelError,
@@ -25,6 +26,7 @@ from stream_anon.report import Summary
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckpointError",
     "ConfigError",
     "DiskFullError",
     "ModelError",

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_GROWTH = 0.5
 """A mask never grows by more than this share of the face's size for its age alone."""
+MAX_PART_GROWTH = 0.2
+"""The same for a shape: it may be as large as a person, and its motion is known better."""
 SPEED_GROWTH = 0.3
 """Share of the last step that a carried mask grows by, in that step's direction."""
 MAX_VELOCITY_GAP = 6
@@ -287,7 +289,8 @@ def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Pa
     then, now = place.sighting.anchor, place.anchor
     scale_x, scale_y = now.width / then.width, now.height / then.height
     age = max(1, place.age)  # as between sightings, so that masks do not pulse with the looks
-    pad = now.size * (margin + min(MAX_GROWTH, growth * age))
+    most = MAX_GROWTH if place.sighting.shape is None else MAX_PART_GROWTH
+    pad = now.size * (margin + min(most, growth * age))
     parts: list[Part] = []
     for part in place.sighting.parts:
         moved = Box(

@@ -13,6 +13,7 @@ from stream_anon.config import load_settings
 from stream_anon.engines import engine_name, load_engines, seen_labels
 from stream_anon.errors import ModelError, SourceError
 from stream_anon.parsing.labels import CENTERFACE_LABELS, CIHP_LABELS
+from stream_anon.parsing.m2fp import convert as converting
 from stream_anon.parsing.m2fp import store
 from stream_anon.parsing.picture import working_picture
 from tests.stubs import make_info
@@ -59,8 +60,9 @@ def test_loaded_engines_tell_who_they_are(tiny_m2fp: Path) -> None:
 
 
 def test_int8_is_calibrated_on_the_stream_and_says_so(
-    tiny_m2fp: Path, networks_copy: Path, clip: Path
+    tiny_m2fp: Path, networks_copy: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(converting, "MIN_AGREEMENT", 0.5)  # made-up weights bear no noise
     wanted = settings_for("m2fp", **{"m2fp.precision": "int8", "m2fp.short_side": 64})
     loaded = load_engines("m2fp", wanted, make_info(), clip)
     assert "calibrated on the first frames of clip.mp4" in loaded.notes[0]
