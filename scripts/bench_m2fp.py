@@ -51,8 +51,10 @@ def measure(folder: Path, rounds: int) -> list[dict[str, Any]]:
         write_full_model(model)
     clip = make_footage(folder / "m2fp.mp4", seconds=2.0, sound=False).path
     convert.convert(model)
-    if convert.find_converted(model, "int8") is None:
-        convert.convert(model, "int8", pictures=calibration_pictures(clip, SHORT_SIDES[0]))
+    for side in SHORT_SIDES:
+        if convert.find_converted(model, "int8", side) is None:
+            pictures = calibration_pictures(clip, side)
+            convert.convert(model, "int8", pictures=pictures, short_side=side)
     rows: list[dict[str, Any]] = []
     print(f"\n{'m2fp, short side':18}{'eager s':>9}{'fp32 s':>9}{'int8 s':>9}", end="")
     print(f"{'fp32 x':>8}{'int8 x':>8}{'post':>8}")
@@ -100,7 +102,7 @@ def _run(contender: str, model: Path, clip: Path, side: int) -> dict[str, float]
     if contender == "eager":
         parse = _eager(model, frame, look, info)
     else:
-        ours = _ours(contender, model, info, spent)
+        ours = _ours(contender, model, side, info, spent)
         parse = lambda: ours.parse(frame, look)  # noqa: E731
     parse()
     spent.clear()
@@ -112,8 +114,10 @@ def _run(contender: str, model: Path, clip: Path, side: int) -> dict[str, float]
     return {"seconds": median(times), "post": median(spent) / median(times) if spent else 0.0}
 
 
-def _ours(contender: str, model: Path, info: Any, spent: list[float]) -> parser.M2FPParser:
-    found = convert.find_converted(model, contender)  # type: ignore[arg-type]
+def _ours(
+    contender: str, model: Path, side: int, info: Any, spent: list[float]
+) -> parser.M2FPParser:
+    found = convert.find_converted(model, contender, side * (contender == "int8"))  # type: ignore[arg-type]
     assert found is not None
     ours = parser.M2FPParser(
         read_configuration(model), found, info.color, min_score=0.2, min_area=16.0

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     Picture = NDArray[np.float32]
 
 CENTERFACE, M2FP = "centerface", "m2fp"
-PRECISIONS: tuple[Literal["fp32", "int8"], ...] = ("fp32", "int8")
 LICENCE = f"{hub.LICENCE}: not for commercial use"
 DEFAULT_SIDE = 256
 
@@ -183,10 +182,12 @@ def _centerface() -> Path | None:
 
 
 def _conversions(folder: Path) -> list[str]:
-    from stream_anon.parsing.m2fp.convert import find_converted  # noqa: PLC0415
+    from stream_anon.parsing.m2fp.convert import all_converted  # noqa: PLC0415
 
-    found = {precision: find_converted(folder, precision) for precision in PRECISIONS}
-    return [f"{name} ({made.path.parent})" for name, made in found.items() if made]
+    return [
+        f"{made.precision}{f' for {made.short_side}' * bool(made.short_side)} ({made.path.parent})"
+        for made in all_converted(folder)
+    ]
 
 
 def _fetch(yes: bool) -> int:
@@ -226,7 +227,7 @@ def _installed(folder: Path) -> int:
     """Convert at once, so that redacting needs neither PyTorch nor the time."""
     say(out, f"{M2FP} is installed in {folder}")
     say(out, "converting, about half a minute")
-    return _convert_to(folder, "fp32", [])
+    return _convert_to(folder, "fp32", [], 0)
 
 
 def _convert(precision: Literal["fp32", "int8"], size: int, files: list[Path]) -> int:
@@ -234,13 +235,15 @@ def _convert(precision: Literal["fp32", "int8"], size: int, files: list[Path]) -
 
     folder = _installed_folder()
     pictures = [picture for file in files for picture in calibration_pictures(file, size)]
-    return _convert_to(folder, precision, pictures)
+    return _convert_to(folder, precision, pictures, size)
 
 
-def _convert_to(folder: Path, precision: Literal["fp32", "int8"], pictures: list[Picture]) -> int:
+def _convert_to(
+    folder: Path, precision: Literal["fp32", "int8"], pictures: list[Picture], size: int
+) -> int:
     from stream_anon.parsing.m2fp.convert import convert as convert_model  # noqa: PLC0415
 
-    made = convert_model(folder, precision, pictures=pictures)
+    made = convert_model(folder, precision, pictures=pictures, short_side=size)
     agrees = "" if made.agreement is None else f", agrees with fp32 to {made.agreement:.1%}"
     say(out, f"converted to {made.precision}{agrees}: {made.path.parent}")
     return EXIT_OK

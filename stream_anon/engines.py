@@ -130,13 +130,19 @@ def load_engines(engine: str, settings: Settings, info: StreamInfo, source: Path
 def _ready(settings: Settings, source: Path, notes: list[str]) -> Converted:
     """The converted network; made now if it is not there yet."""
     folder, wanted = store.model_dir(), settings.m2fp
-    if found := find_converted(folder, wanted.precision):
+    if found := find_converted(folder, wanted.precision, wanted.short_side):
         return found
     log.warning("preparing m2fp (%s) for this machine, once: about a minute", wanted.precision)
     if wanted.precision == "fp32":
         return convert(folder)
     pictures = calibration_pictures(source, wanted.short_side, FIRST_SECONDS)
-    converted = convert(folder, "int8", pictures=pictures, threads=wanted.threads)
+    converted = convert(
+        folder,
+        "int8",
+        pictures=pictures,
+        short_side=wanted.short_side,
+        threads=wanted.threads,
+    )
     agreement = converted.agreement or 0.0
     notes.append(
         f"m2fp in int8 was calibrated on the first frames of {source.name}; on them it sees "

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     Planes = tuple[Plane, Plane, Plane]
 
 
+INSIDE = 64
+"""Mask values from here on, of 0..255, are hidden fully: half-sure edges belong to the person."""
+
+
 class Box(NamedTuple):
     """An upright rectangle in frame pixels; `x, y` is the top left corner."""
 

@@ -45,7 +45,10 @@ def associate(
     """
     candidates: list[tuple[float, int, int]] = []
     for row, track in enumerate(tracks):
-        reach = min(MAX_REACH, REACH + REACH_GROWTH * (index - track.last_seen - 1))
+        reach = REACH
+        if not track.kind:  # a part that is not found is carried from both sides anyway
+            since = max(0, index - track.last_seen - 1)
+            reach = min(MAX_REACH, REACH + REACH_GROWTH * since)
         for column, sighting in enumerate(sightings):
             if sighting.kind != track.kind:
                 continue

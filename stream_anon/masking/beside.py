@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from stream_anon.frame import Frame
     from stream_anon.parsing.base import Part
 
-JOIN = 5.0
-"""Seconds that a parse has to come to its end when the stream ends."""
-
 
 class Beside:
     """Parses a frame while the stream goes on. Used by one thread; `close` is called once."""
@@ -25,12 +22,13 @@ class Beside:
         self._frames: Channel[Frame] = Channel(1)
         self._answers: Channel[tuple[Frame, list[Part]]] = Channel(1)
         self._thread = threading.Thread(target=self._work, name="stream_anon parse", daemon=True)
-        self._thread.start()
         self.parsing: Frame | None = None
         """The frame that an answer is awaited for."""
 
     def submit(self, frame: Frame) -> None:
         """Start on a frame; the answer to the last one must have been taken."""
+        if self._thread.ident is None:
+            self._thread.start()
         self._frames.put(frame)
         self.parsing = frame
 
@@ -50,10 +48,15 @@ class Beside:
         return answer
 
     def close(self) -> None:
-        """Let go; a parse that is under way ends by itself."""
+        """Wait for the parse that is under way; the parser is not in use afterwards.
+
+        One that hangs keeps the caller waiting: it is the pipeline that gives up, and that then
+        knows that the parser must not be closed.
+        """
         self._frames.cancel()
         self._answers.cancel()
-        self._thread.join(JOIN)
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _work(self) -> None:
         try:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from stream_anon.errors import ParserError
 from stream_anon.masking.association import associate
 from stream_anon.masking.beside import Beside
 from stream_anon.masking.keyframes import ParsePolicy, whole_look
@@ -34,7 +35,7 @@ HUMAN = "human"
 WHERE_FACES_ARE = ("face", "hair", "hat", "sunglasses", HUMAN)
 """Parts that tell whose face it is, the surest first."""
 LATE = 4.0
-"""Seconds that an answer may take beside a live stream before its part is let go."""
+"""Seconds that an answer may take beside a live stream; later, nothing is known any more."""
 
 
 class Bodies:
@@ -80,6 +81,10 @@ class Bodies:
         """Person of each followed face, by the face's track number."""
         self._parsed_at: Thumbnail | None = None
         self._submitted: Thumbnail | None = None
+        self._submitted_at = 0.0
+        self._is_late = False
+        """The answer that is awaited will not be used any more."""
+        self._stall = settings.pipeline.stall
         self._parsed_clock = 0.0
         self._parsed_index = -1
         self._asks_for_newcomers = info.live or masking.lookahead < self._policy.interval
@@ -100,8 +105,8 @@ class Bodies:
 
     def advance(self, held: Held) -> None:
         """Take all parts along into a new frame."""
-        same = held.still and not self._has_changed(held)
-        self._tracker.advance(held, self._parsed_index if same else held.index)
+        same = self._known_from is not None and not self._has_changed(held)
+        self._tracker.advance(held, self._parsed_index if same else None)
 
     def is_keyframe(self, held: Held, faces: Sequence[Track]) -> bool:
         """Whether the parser is to look at a frame.
@@ -124,32 +129,47 @@ class Bodies:
     def look(self, held: Held, faces: Sequence[Track]) -> None:
         """Parse a frame, or begin to."""
         self._policy.parsed(held.index, held.frame.time)
-        self._faces.update({face.number: face.number for face in faces})
+        for face in faces:
+            self._faces.setdefault(face.number, face.number)
         if self._beside is not None:
             self._beside.submit(held.frame)
-            self._submitted = held.thumbnail
+            self._submitted, self._submitted_at = held.thumbnail, held.clock
+            self._is_late = False
         else:
             self._learn(held.index, held.thumbnail, self._parse(held.frame), faces)
 
-    def catch_up(self, faces: Sequence[Track]) -> None:
+    def catch_up(self, held: Held, faces: Sequence[Track]) -> None:
         """Take the answer to an earlier frame, if it has come.
 
+        Args:
+            held: the newest frame.
+            faces: those who are followed there.
+
         Raises:
-            ParserError: the parser failed.
+            ParserError: the parser failed, or hangs.
         """
-        if self._beside is None or (answer := self._beside.answer()) is None:
+        if self._beside is None or self._beside.parsing is None:
+            return
+        answer = self._beside.answer()
+        if answer is None:
+            waited = held.clock - self._submitted_at
+            if waited > self._stall:
+                raise ParserError(f"{self._parser.name} has not answered for {waited:.0f} seconds")
+            if waited > LATE:  # parts known so far are about to end, and nobody knows of others
+                self._is_late, self._known_from = True, None
             return
         frame, parts = answer
-        newest = max(self._window.motions)
-        since = range(frame.index + 1, newest + 1)
-        if all(self._window.motions[index].flow is not None for index in since):
+        since = range(frame.index + 1, held.index + 1)
+        if not self._is_late and all(
+            self._window.motions[index].flow is not None for index in since
+        ):
             self._learn(frame.index, self._submitted, parts, faces)
 
     @property
     def oldest_needed(self) -> int | None:
         """Frame whose answer is awaited: motion since then must stay known."""
         waiting = self._beside.parsing if self._beside is not None else None
-        return waiting.index if waiting is not None else None
+        return waiting.index if waiting is not None and not self._is_late else None
 
     def _has_changed(self, held: Held) -> bool:
         return self._window.has_changed(self._parsed_at, held.thumbnail)

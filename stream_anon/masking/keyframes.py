@@ -136,6 +136,10 @@ def whole_look(info: StreamInfo, short_side: int) -> Look:
     return Look(max(32, round(short_side * max(width, height) / min(width, height))))
 
 
+SPARSE = 0.15
+"""Seconds from frame to frame from which on motion cannot be followed: each frame is a keyframe."""
+
+
 class ParsePolicy:
     """Decides when the slow parser looks: at keyframes, seconds apart.
 
@@ -170,6 +174,8 @@ class ParsePolicy:
         if first or asked or self._last is None:
             return True
         if changed and index - self._last >= self._longest_gap:
+            return True
+        if changed and (time - self._last_time) / (index - self._last) >= SPARSE:
             return True
         wait = self._interval if changed else self._quiet
         return time - self._last_time >= wait - 1e-6

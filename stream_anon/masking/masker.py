@@ -118,7 +118,7 @@ class Masker:
             self._end_shot()
             looks = self._policy.first(frame.index, frame.time)
         else:
-            self._faces.advance(held, self._policy.last_look)
+            self._faces.advance(held, self._policy.last_look if held.still else None)
             looks = self._planned(held)
         self._look(held, looks)
         self._faces.drop_lost(held)
@@ -134,10 +134,10 @@ class Masker:
         if held.motion.flow is not None:
             bodies.advance(held)
         faces = list(self._faces.confirmed())
-        bodies.catch_up(faces)
+        bodies.catch_up(held, faces)
         if bodies.is_keyframe(held, faces):
             bodies.look(held, faces)
-            held.looked = True
+            held.parsed = True
         bodies.settle(held)
 
     def _planned(self, held: Held) -> list[Look]:
@@ -220,7 +220,10 @@ class Masker:
             unknown = self._needs_bodies and not bodies.knows(index)
         self._forget(index)
         return MaskedFrame(
-            frame, Unknown.NOT_PARSED if unknown else tuple(parts), looked=held.looked, age=age
+            frame,
+            Unknown.NOT_PARSED if unknown else tuple(parts),
+            looked=held.looked or held.parsed,
+            age=age,
         )
 
     def _forget(self, index: int) -> None:

@@ -56,21 +56,23 @@ class Tracker:
         """Nothing followed so far goes on."""
         self.alive = []
 
-    def advance(self, held: Held, looked: int) -> None:
+    def advance(self, held: Held, same_as: int | None) -> None:
         """Take everybody along into a new frame.
 
         Args:
             held: the frame.
-            looked: index of the frame that was looked at last.
+            same_as: index of a frame that was looked at and has the same picture, if there is one:
+                who was seen there is here too. All others follow the motion.
         """
-        flow = held.motion.flow
+        motion = held.motion
         for track in self.alive:
-            if held.still:
-                track.repeat(held.index, held.clock, looked)
-            elif flow is not None:
-                before = track.forward[held.index - 1]
-                anchor = flow.forward(before, track.shape)
-                track.carry(held.index, held.clock, anchor, flow.unrest(before, track.shape))
+            if same_as is not None and track.last_seen >= same_as:
+                track.repeat(held.index, held.clock)
+            elif motion.flow is not None:
+                anchor, unrest = track.forward[held.index - 1], 0.0
+                if not motion.resting:
+                    anchor, unrest = motion.flow.forward(anchor, track.shape)
+                track.carry(held.index, held.clock, anchor, unrest)
 
     def confirmed(self) -> Iterator[Track]:
         """Those who are followed and believed."""
@@ -112,8 +114,7 @@ class Tracker:
                 return
             unrest = 0.0
             if not motion.resting:
-                unrest = motion.flow.unrest(anchor, track.shape)
-                anchor = motion.flow.forward(anchor, track.shape)
+                anchor, unrest = motion.flow.forward(anchor, track.shape)
             track.carry(index, motion.clock, anchor, unrest)
 
     def _trace_back(self, track: Track, index: int, *, stop: int, reach: float = math.inf) -> None:
@@ -126,8 +127,7 @@ class Tracker:
                 return
             unrest = 0.0
             if not later.resting:
-                anchor = later.flow.backward(anchor, track.shape)
-                unrest = later.flow.unrest(anchor, track.shape)
+                anchor, unrest = later.flow.backward(anchor, track.shape)
             index -= 1
             track.trace(index, earlier.clock, anchor, unrest)
 

@@ -22,7 +22,9 @@ SPEED_GROWTH = 0.3
 """Share of the last step that a carried mask grows by, in that step's direction."""
 MAX_VELOCITY_GAP = 6
 """Frames between two sightings beyond which they tell no velocity."""
-MAX_DOUBT = 0.15
+STRETCH = 1.3
+"""A shape is not stretched by more than this between two sightings: both are hidden."""
+MAX_DOUBT = 0.4
 """A shape that turns or bends never grows by more than this share of its size for that alone."""
 AGREE = 0.3
 """Two guesses of a place that lie this close, as a share of the face's size, are one."""
@@ -86,7 +88,7 @@ class Track:
 
     number: int
     sightings: dict[int, Sighting] = field(default_factory=dict)
-    """By frame index, in order."""
+    """By frame index."""
     evidence: float = 0.0
     """Sum of the scores of all sightings."""
     forward: dict[int, Box] = field(default_factory=dict)
@@ -123,7 +125,7 @@ class Track:
         self.forward_doubt[index] = self.backward_doubt[index] = 0.0
         self.times[index] = time
         self.evidence += sighting.score
-        self.last_seen = index
+        self.last_seen = max(index, self.last_seen)  # a slow parser may tell of an earlier frame
         self.missed = 0
 
     def miss(self) -> bool:
@@ -131,17 +133,13 @@ class Track:
         self.missed += 1
         return self.missed & (self.missed - 1) == 0
 
-    def repeat(self, index: int, time: float, looked: int) -> None:
-        """The picture is the same as in frame `looked`: what was seen there is here too.
+    def repeat(self, index: int, time: float) -> None:
+        """The picture is that of the last sighting: what was seen there is here too.
 
-        Whoever was not found there stays where they were taken to be. What is seen on and on counts
-        as much as what is seen again.
+        What is seen on and on counts as much as what is seen again.
         """
-        if self.last_seen >= looked:
-            self.see(index, time, self.sightings[self.last_seen])
-            self.velocity = (0.0, 0.0)
-        else:
-            self.carry(index, time, self.forward[index - 1])
+        self.see(index, time, self.sightings[self.last_seen])
+        self.velocity = (0.0, 0.0)
 
     def carry(self, index: int, time: float, anchor: Box, unrest: float = 0.0) -> None:
         """Taken along from frame `index` - 1; `unrest` is how much the shape changed, in pixels."""
@@ -175,9 +173,10 @@ class Track:
             for old in [k for k in known if k < index]:
                 if old != self.last_seen:
                     del known[old]
-        older = [k for k in self.sightings if k < index]
+        older = sorted(k for k in self.sightings if k < index)
         for old in older[:-1]:
-            del self.sightings[old]
+            if old != self.last_seen:
+                del self.sightings[old]
 
     def places(self, index: int, linger: float) -> list[Place]:
         """Where this person may be in frame `index`; empty where they are not.
@@ -238,7 +237,8 @@ class Track:
         traced = self._traced(index, after)
         a, b = carried.anchor, traced.anchor
         gap_x, gap_y = b.center[0] - a.center[0], b.center[1] - a.center[1]
-        if _disagree(a, b):
+        grown = max(a.size, b.size) > STRETCH * min(a.size, b.size)
+        if _disagree(a, b) or (self.kind and grown):
             return [carried, traced]
         share = (index - before) / (after - before)
         width, height = max(a.width, b.width), max(a.height, b.height)

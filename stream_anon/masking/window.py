@@ -40,8 +40,11 @@ class Held:
     thumbnail: Thumbnail
     motion: Motion
     still: bool = False
-    """The picture is the one that was looked at last."""
+    """The picture is the one that was looked at for faces last."""
     looked: bool = False
+    """It was looked at for faces."""
+    parsed: bool = False
+    """It is a keyframe of the parser of bodies."""
 
     @property
     def index(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stream_anon.errors import ParserError, StreamAnonError
+from stream_anon.frame import INSIDE
 from stream_anon.parsing.base import Part
 
 if TYPE_CHECKING:
@@ -47,4 +48,6 @@ def _what_is_wrong(part: object, parser: Parser) -> str | None:
         return f"a score of {part.score:g}"
     if max(map(abs, part.box)) > MAX_REACH:
         return "a box far outside of the frame"
+    if part.mask.max() < INSIDE:
+        return f"a {part.label} whose mask hides nothing"
     return None

@@ -51,7 +51,7 @@ class Redactor:
 
     def _hide(self, planes: tuple[Plane, Plane, Plane], part: Part) -> None:
         region = soft_region(part, self._edge)
-        cell = max(part.box.width, part.box.height) / self._cells
+        cell = (max(part.box.width, part.box.height) + 2 * part.spread) / self._cells
         luma, *chroma = planes
         self._hide_on([luma], region, 1.0, cell, self._fill[:1])
         self._hide_on(chroma, region, 0.5, cell / 2, self._fill[1:])

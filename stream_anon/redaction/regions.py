@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from stream_anon.frame import INSIDE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_anon.frame import Box
     from stream_anon.parsing.base import Part
-
-INSIDE = 64
-"""Mask values from here on are hidden fully: half-sure edges belong to the person."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ import pytest
 from stream_anon.errors import ModelError
 from stream_anon.parsing.m2fp import convert as converting
 from stream_anon.parsing.m2fp import load_network
-from stream_anon.parsing.m2fp.convert import agreement, convert, find_converted
+from stream_anon.parsing.m2fp.convert import agreement, all_converted, convert, find_converted
 from stream_anon.parsing.runtime import Network, import_openvino
 
 if TYPE_CHECKING:
@@ -195,10 +195,12 @@ class TestEightBits:
 
     def test_they_agree_and_say_how_far(self, tiny_m2fp: Path, networks_copy: Path) -> None:
         pictures = [picture(64, 96, seed) for seed in range(3)]
-        converted = convert(tiny_m2fp, "int8", pictures=pictures)
+        converted = convert(tiny_m2fp, "int8", pictures=pictures, short_side=64)
         assert converted.agreement is not None
         assert 0.7 <= converted.agreement < 1
-        assert find_converted(tiny_m2fp, "int8") == converted
+        assert find_converted(tiny_m2fp, "int8", 64) == converted
+        assert find_converted(tiny_m2fp, "int8", 128) is None, "calibrated for another size"
+        assert [made.short_side for made in all_converted(tiny_m2fp)] == [0, 64]
         full = find_converted(tiny_m2fp, "fp32")
         assert full is not None
         assert converted.digest != full.digest

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_anon.frame import Box
+from stream_anon.frame import INSIDE, Box
 from stream_anon.parsing.base import Part
 from stream_anon.parsing.shapes import ellipse, full_box
-from stream_anon.redaction.regions import INSIDE, on_plane, soft_region
+from stream_anon.redaction.regions import on_plane, soft_region
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

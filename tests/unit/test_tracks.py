@@ -139,23 +139,25 @@ class TestPlaces:
         track = Track(0)
         track.see(0, 0.0, seen())
         for index in range(1, 100):
-            track.repeat(index, index / RATE, looked=0)
+            track.repeat(index, index / RATE)
         (place,) = track.places(99, 0.0)
         assert (place.anchor, place.age) == (FACE, 0)
 
-    def test_a_repeated_frame_after_a_lost_one_is_not(self) -> None:
+    def test_a_late_answer_about_an_earlier_frame_changes_nothing_known_since(self) -> None:
         track = Track(0)
         track.see(0, 0.0, seen())
-        track.carry(1, 1 / RATE, FACE)
-        track.repeat(2, 2 / RATE, looked=1)
-        (place,) = track.places(2, 1.0)
-        assert place.age == 2
+        for index in range(1, 6):
+            track.repeat(index, index / RATE)
+        track.see(3, 3 / RATE, seen(FACE.moved(1, 0)))
+        assert track.last_seen == 5
+        track.forget(6)
+        assert track.sightings[track.last_seen].anchor == FACE
 
     def test_a_picture_that_comes_back_is_as_good_as_a_sighting(self) -> None:
         track = Track(0)
         track.see(0, 0.0, seen())
         track.carry(1, 1 / RATE, FACE.moved(40, 0))
-        track.repeat(2, 2 / RATE, looked=0)
+        track.repeat(2, 2 / RATE)
         (place,) = track.places(2, 0.0)
         assert (place.anchor, place.age) == (FACE, 0)
 

@@ -15,7 +15,7 @@ import numpy as np
 from stream_anon.errors import ModelError
 from stream_anon.parsing.m2fp import load_network
 from stream_anon.parsing.m2fp.configuration import STRIDE
-from stream_anon.parsing.m2fp.convert import MIN_AGREEMENT, agreement, convert, find_converted
+from stream_anon.parsing.m2fp.convert import MIN_AGREEMENT, agreement, all_converted, convert
 from stream_anon.parsing.runtime import Network
 
 if TYPE_CHECKING:
@@ -48,14 +48,17 @@ def check(model_dir: Path, short_side: int = 256) -> Iterator[str]:
     yield f"converted, fp32: {took:.2f} s, largest difference {worst:.1e} (allowed {TOLERANCE:.0e})"
     if not worst <= TOLERANCE:
         raise ModelError("the converted network does not compute what the original does")
-    if (small := find_converted(model_dir, "int8")) is None:
-        return
-    answer, took = _converted(small.path, picture)
-    alike = agreement([full[0][0], full[1][0]], [answer[0][0], answer[1][0]])
-    yield f"converted, int8: {took:.2f} s, agrees to {alike:.1%} on a made-up picture"
-    if small.agreement is None or small.agreement < MIN_AGREEMENT:
-        raise ModelError("the int8 network was never found to agree: convert it anew")
-    yield f"int8 agreed to {small.agreement:.1%} on the pictures that it was calibrated on"
+    for small in all_converted(model_dir):
+        if small.precision == "fp32":
+            continue
+        answer, took = _converted(small.path, picture)
+        alike = agreement([full[0][0], full[1][0]], [answer[0][0], answer[1][0]])
+        yield (
+            f"converted, int8 for {small.short_side}: {took:.2f} s, agrees to {alike:.1%} on a "
+            f"made-up picture and to {small.agreement or 0:.1%} on pictures like its own"
+        )
+        if small.agreement is None or small.agreement < MIN_AGREEMENT:
+            raise ModelError("the int8 network was never found to agree: convert it anew")
 
 
 def _picture(short_side: int) -> NDArray[np.float32]:

@@ -53,17 +53,24 @@ class Converted:
     precision: Precision
     agreement: float | None
     """How far int8 sees what fp32 sees, 0..1; None for fp32."""
+    short_side: int
+    """For int8, that of the pictures that it was calibrated on, in pixels; else 0."""
     digest: str
     """SHA-256 of the network's files, hexadecimal."""
 
 
-def find_converted(model_dir: Path, precision: Precision) -> Converted | None:
+def find_converted(model_dir: Path, precision: Precision, short_side: int = 0) -> Converted | None:
     """The converted network of a model folder if it is there and whole.
+
+    Args:
+        model_dir: the folder.
+        precision: what it computes with.
+        short_side: for int8, the shorter side of the pictures that it was calibrated on.
 
     Raises:
         ModelError: the model folder cannot be read.
     """
-    folder = _folder(checkpoint_hash(model_dir), precision)
+    folder = _folder(checkpoint_hash(model_dir), precision, short_side)
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         digest = _digest(folder)
@@ -74,7 +81,8 @@ def find_converted(model_dir: Path, precision: Precision) -> Converted | None:
     if not isinstance(about, dict) or about.get("sha256") != digest:
         log.warning("the converted network in %s is damaged and is made anew", folder)
         return None
-    return Converted(folder / NETWORK, precision, about.get("agreement"), digest)
+    side = about.get("short_side", 0)
+    return Converted(folder / NETWORK, precision, about.get("agreement"), side, digest)
 
 
 def convert(
@@ -82,6 +90,7 @@ def convert(
     precision: Precision = "fp32",
     *,
     pictures: Sequence[NDArray[np.float32]] = (),
+    short_side: int = 0,
     threads: int = 0,
 ) -> Converted:
     """Convert a model, or find it converted already; int8 is always calibrated anew.
@@ -90,6 +99,7 @@ def convert(
         model_dir: holds `configuration.json` and `pytorch_model.pt`.
         precision: `int8` needs `pictures`.
         pictures: what the network will see, (1, 3, H, W), RGB in 0..255, sides multiples of 32.
+        short_side: shorter side of what they show; int8 is kept for each size.
         threads: processor threads; 0 takes all cores.
 
     Raises:
@@ -101,14 +111,27 @@ def convert(
     full = find_converted(model_dir, "fp32") or _convert(model_dir)
     if not pictures:
         raise ModelError("int8 is calibrated on pictures: name a video or a picture to take")
-    return _quantize(model_dir, full, pictures, threads or os.cpu_count() or 1)
+    return _quantize(model_dir, full, pictures, short_side, threads or os.cpu_count() or 1)
+
+
+def all_converted(model_dir: Path) -> list[Converted]:
+    """Every network that was made of a model and is whole.
+
+    Raises:
+        ModelError: the model folder cannot be read.
+    """
+    names = networks_dir().glob(f"m2fp-{checkpoint_hash(model_dir)[:16]}-*-{VERSION}")
+    found: list[Converted | None] = []
+    for precision, side in sorted(_kind(path.name) for path in names):
+        found.append(find_converted(model_dir, precision, side))
+    return [made for made in found if made is not None]
 
 
 def _convert(model_dir: Path) -> Converted:
     began = monotonic()
     hashed = checkpoint_hash(model_dir)
     exported = _export(model_dir)
-    converted = _save(exported, _folder(hashed, "fp32"), "fp32", None)
+    converted = _save(exported, hashed, "fp32", None)
     log.info("converted %s in %.0f s", model_dir, monotonic() - began)
     return converted
 
@@ -169,21 +192,27 @@ def _no_progress_thread() -> Iterator[None]:
 
 
 def _quantize(
-    model_dir: Path, full: Converted, pictures: Sequence[NDArray[np.float32]], threads: int
+    model_dir: Path,
+    full: Converted,
+    pictures: Sequence[NDArray[np.float32]],
+    short_side: int,
+    threads: int,
 ) -> Converted:
     from stream_anon.parsing.m2fp.quantize import activation_ranges, quantize  # noqa: PLC0415
 
     core = import_openvino().Core()
-    ranges = activation_ranges(core.read_model(str(full.path)), pictures, threads)
+    # What it is calibrated on would flatter it: every other picture is kept to judge by.
+    shown, kept = pictures[::2], pictures[1::2] or pictures
+    ranges = activation_ranges(core.read_model(str(full.path)), shown, threads)
     model = core.read_model(str(full.path))
     quantize(model, ranges)
-    agreement = _agreement(core, core.read_model(str(full.path)), model.clone(), pictures, threads)
+    agreement = _agreement(core, core.read_model(str(full.path)), model.clone(), kept, threads)
     if agreement < MIN_AGREEMENT:
         raise ModelError(
             f"int8 sees only {agreement:.1%} of what fp32 sees, less than {MIN_AGREEMENT:.0%}: "
             "calibrate on pictures like those to be redacted, or stay with fp32"
         )
-    return _save(model, _folder(checkpoint_hash(model_dir), "int8"), "int8", agreement)
+    return _save(model, checkpoint_hash(model_dir), "int8", agreement, short_side)
 
 
 def _agreement(
@@ -227,12 +256,22 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(powers / powers.sum(-1, keepdims=True), np.float32)
 
 
-def _folder(hashed: str, precision: Precision) -> Path:
-    return networks_dir() / f"m2fp-{hashed[:16]}-{precision}-{VERSION}"
+def _folder(hashed: str, precision: Precision, short_side: int) -> Path:
+    kind = precision if precision == "fp32" else f"{precision}@{short_side}"
+    return networks_dir() / f"m2fp-{hashed[:16]}-{kind}-{VERSION}"
 
 
-def _save(model: Any, folder: Path, precision: Precision, agreed: float | None) -> Converted:
+def _kind(name: str) -> tuple[Precision, int]:
+    """Precision and short side in the name of a folder."""
+    precision, _, side = name.split("-")[2].partition("@")
+    return ("int8", int(side)) if precision == "int8" and side.isdecimal() else ("fp32", 0)
+
+
+def _save(
+    model: Any, hashed: str, precision: Precision, agreed: float | None, short_side: int = 0
+) -> Converted:
     openvino = import_openvino()
+    folder = _folder(hashed, precision, short_side)
     with new_folder(folder) as part:
         try:
             openvino.save_model(model, str(part / NETWORK), compress_to_fp16=False)
@@ -241,9 +280,11 @@ def _save(model: Any, folder: Path, precision: Precision, agreed: float | None) 
             raise ModelError(
                 f"cannot write {folder}: no space left, or no right to write there"
             ) from error
-        about = {"precision": precision, "agreement": agreed, "sha256": digest}
+        about = {
+            "precision": precision, "agreement": agreed, "short_side": short_side, "sha256": digest,
+        }  # fmt: skip
         (part / ABOUT).write_text(json.dumps(about), encoding="utf-8")
-    return Converted(folder / NETWORK, precision, agreed, digest)
+    return Converted(folder / NETWORK, precision, agreed, short_side, digest)
 
 
 def _digest(folder: Path) -> str:
