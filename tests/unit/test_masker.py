@@ -176,6 +176,13 @@ class TestMemory:
             given_back += 1
         assert given_back == 60
 
+    @pytest.mark.parametrize("size", [(1600, 100), (1600, 60), (4000, 8), (60, 1600), (2, 2)])
+    def test_pictures_of_any_form_are_followed(self, size: tuple[int, int]) -> None:
+        """OpenCV's optical flow crashes on very flat ones, and takes the process along."""
+        frames = [make_frame(*size, n, pattern="noise", seed=n) for n in range(6)]
+        masks = masks_of(StubParser(lambda _f, _l: [face(Box(0, 0, 2, 2))]), frames)
+        assert [masked.frame.index for masked in masks] == list(range(6))
+
     def test_a_long_run_keeps_no_old_tracks(self) -> None:
         parser = sees(lambda n: n % 20 < 3, lambda f: START.moved(7 * (f.index // 20), 0))
         masker = Masker(parser, frozenset({"face"}), load_settings(None), make_info(WIDTH, HEIGHT))
