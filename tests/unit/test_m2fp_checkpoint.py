@@ -90,7 +90,7 @@ class TestWhole:
 
     def test_what_lies_beside_the_weights_is_left_alone(self, folder: Path) -> None:
         save(folder, {"model": weights_of(folder), "iteration": 7, "optimizer": {"lr": [0.1]}})
-        load_network(folder)
+        assert load_network(folder).state_dict().keys() == weights_of(folder).keys()
 
     def test_other_sections_and_optional_keys_may_be_missing_or_there(self, folder: Path) -> None:
         said = json.loads((folder / "configuration.json").read_text())
@@ -104,7 +104,7 @@ class TestWhole:
         ):
             text = json.dumps({"pipeline": {"any": 1}, "model": {**model, **extra}})
             (folder / "configuration.json").write_text(text)
-            load_network(folder)
+            assert load_network(folder).state_dict().keys() == weights_of(folder).keys()
 
 
 class TestCheckpointFile:

@@ -52,7 +52,7 @@ def hub(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 @pytest.fixture
 def home(hub: Hub, tmp_path: Path) -> Path:
     """A home folder with a model that is installed already."""
-    store.model_dir().mkdir(parents=True)
+    store.model_dir().mkdir(parents=True, exist_ok=True)
     for name in FILES:
         (store.model_dir() / name).write_text("precious")
     return tmp_path / "home"
@@ -161,8 +161,12 @@ def test_a_connection_that_breaks_once_is_taken_up_again(
 
 
 def test_a_model_that_is_there_is_replaced(hub: Hub, home: Path, tiny: Path) -> None:
+    store.model_dir().mkdir(parents=True, exist_ok=True)
+    (store.model_dir() / "pytorch_model.pt").write_text("an older one")
     getting.fetch(store.model_dir())
     only_the_model(home, tiny)
+    checkpoint = "pytorch_model.pt"
+    assert (store.model_dir() / checkpoint).read_bytes() == (tiny / checkpoint).read_bytes()
 
 
 @pytest.mark.parametrize("variable", ["MODELSCOPE_ENDPOINT", "MODELSCOPE_DOMAIN", "argument"])

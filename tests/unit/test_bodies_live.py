@@ -1,0 +1,136 @@
+"""Body parts of a live stream: parsed beside it, carried forward, hidden while unknown."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from time import sleep
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stream_anon.config import load_settings
+from stream_anon.errors import ParserError
+from stream_anon.frame import Frame, MaskedFrame, Unknown
+from stream_anon.masking.masker import Masker
+from tests.bodies import HAIR, SECOND, WAIT, masks_with, visible, wait_until
+from tests.people import HEIGHT, WIDTH, PeopleParser, scene
+from tests.stubs import StubParser, make_info, nobody
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class TestBesideALiveStream:
+    def test_a_late_answer_is_carried_forward_to_now(self) -> None:
+        answered, started = threading.Event(), threading.Event()
+
+        def wait(_index: int) -> None:
+            started.set()
+            assert answered.wait(WAIT)
+
+        def pace(frame: Frame) -> None:
+            if frame.index == 1:
+                assert started.wait(WAIT)
+            if frame.index == 12:  # the answer for frame 0 comes while frame 12 is looked at
+                answered.set()
+                wait_until(lambda: parser.asked == [0])
+
+        parser = PeopleParser([HAIR], before=wait)
+        masks = masks_with(
+            parser, scene([HAIR], 24), hidden=frozenset({"hair"}), live=True, paced=pace,
+            masking__lookahead=0,
+        )  # fmt: skip
+        assert all(masked.parts is Unknown.NOT_PARSED for masked in masks[:12])
+        told = [masked for masked in masks if masked.parts is not Unknown.NOT_PARSED]
+        assert told
+        assert all(visible(HAIR, masked) < 0.02 for masked in told)
+
+    def test_what_the_face_engine_covers_is_not_hidden_whole_meanwhile(self) -> None:
+        release = threading.Event()
+        parser = PeopleParser([HAIR], before=lambda _index: release.wait(WAIT))
+        masks = masks_with(
+            parser, scene([HAIR], 5), hidden=frozenset({"face", "head", "hair"}), live=True,
+            paced=lambda frame: release.set() if frame.index == 4 else None, masking__lookahead=0,
+        )  # fmt: skip
+        assert all(isinstance(masked.parts, tuple) for masked in masks)
+
+    def test_an_answer_from_before_a_cut_is_void(self) -> None:
+        release = threading.Event()
+
+        def pace(frame: Frame) -> None:
+            if frame.index == 6:
+                release.set()
+                wait_until(lambda: bool(parser.asked))
+
+        frames = scene([HAIR], 12)
+        frames[3] = replace(frames[3], discontinuity=True)
+        parser = PeopleParser([HAIR], before=lambda _index: release.wait(WAIT))
+        masks = masks_with(
+            parser, frames, hidden=frozenset({"hair"}), live=True, paced=pace, masking__lookahead=0
+        )
+        assert all(masked.parts is Unknown.NOT_PARSED for masked in masks[:7])
+
+    def test_a_failing_parser_ends_the_stream(self) -> None:
+        def fails(_index: int) -> None:
+            raise RuntimeError("out of luck")
+
+        parser = PeopleParser([HAIR], before=fails)
+        with pytest.raises(ParserError, match="people failed"):
+            masks_with(
+                parser, scene([HAIR], 400), hidden=frozenset({"hair"}), live=True,
+                paced=lambda _frame: threading.Event().wait(0.01), masking__lookahead=0,
+            )  # fmt: skip
+
+    def test_a_parser_that_hangs_hides_everything_and_then_ends_the_stream(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        release = threading.Event()
+        still = replace(HAIR, step=(0, 0))
+
+        def pace(frame: Frame) -> None:
+            if frame.index == 2:
+                wait_until(lambda: parser.asked == [0])
+            sleep(0.001)
+
+        def hang(index: int) -> None:
+            if index:
+                release.wait(WAIT)
+
+        parser = PeopleParser([still], before=hang)
+        frames = scene([still], 10 * SECOND)
+        masks: list[MaskedFrame] = []
+        stream = Masker(
+            StubParser(nobody),
+            frozenset({"hair"}),
+            load_settings(None, {"masking.lookahead": 0, "pipeline.stall": 8}),
+            replace(make_info(WIDTH, HEIGHT), live=True),
+            body_parser=parser,
+        )
+
+        def paced() -> Iterator[Frame]:
+            for frame in frames:
+                pace(frame)
+                luma = frame.planes[0].copy()
+                luma[:20, :20] = 40 + frame.index % 50 * 3  # never quiet
+                yield replace(frame, planes=(luma, *frame.planes[1:]))
+
+        with pytest.raises(ParserError, match="has not answered for"):  # noqa: PT012
+            threading.Timer(4.0, release.set).start()
+            masks.extend(stream.masks(paced()))
+        hung = [m for m in masks if m.frame.time > 6.0]
+        assert hung
+        assert all(masked.parts is Unknown.NOT_PARSED for masked in hung)
+
+    def test_the_thread_ends_with_the_stream_even_if_nobody_reads_on(self) -> None:
+        masker = Masker(
+            StubParser(nobody),
+            frozenset({"face"}),
+            load_settings(None, {"masking.lookahead": 0}),
+            replace(make_info(WIDTH, HEIGHT), live=True),
+            body_parser=PeopleParser([HAIR]),
+        )
+        stream = masker.masks(iter(scene([HAIR], 10)))
+        next(stream)
+        stream.close()  # type: ignore[attr-defined]
+        assert not [t for t in threading.enumerate() if t.name == "stream_anon parse"]
