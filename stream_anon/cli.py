@@ -121,7 +121,8 @@ def redact(
         Path, typer.Argument(metavar="OUTPUT", help="Redacted video; its ending tells the format.")
     ],
     scope: Annotated[
-        str | None, _option("face, head, or labels joined by commas (face).", WHAT, metavar="WHAT")
+        str | None,
+        _option("face, head, person, or labels joined by commas (face).", WHAT, metavar="WHAT"),
     ] = None,
     method: Annotated[Method | None, _option("How to hide (blur).", WHAT)] = None,
     cells: Annotated[
@@ -130,7 +131,9 @@ def redact(
     color: Annotated[
         str | None, _option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")
     ] = None,
-    engine: Annotated[str | None, _option("Which parser (auto).", WHAT, metavar="NAME")] = None,
+    engine: Annotated[
+        str | None, _option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")
+    ] = None,
     tracks: Annotated[
         Path | None,
         _option("Hide what this file says; detect nothing.", WHAT, metavar="FILE.json"),
