@@ -261,7 +261,9 @@ def _check() -> int:
 def _installed_folder() -> Path:
     folder = store.model_dir()
     if not store.is_installed(folder):
-        raise ModelError(f"{M2FP} is not installed: stream-anon models fetch {M2FP} downloads it")
+        raise ModelError(
+            f"{M2FP} is not installed: get it with stream-anon models fetch {M2FP}, or import"
+        )
     return folder
 
 

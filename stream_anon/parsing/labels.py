@@ -39,6 +39,9 @@ Left and right are the person's own. `human` is a whole person, from hat to shoe
 LABELS = CENTERFACE_LABELS | frozenset(CIHP_LABELS.values())
 """Every label that an engine of this version can answer with."""
 
+NAMED = 4
+"""Labels that an error names at most."""
+
 _HEAD = frozenset({"face", "hair", "hat", "sunglasses"})
 _LIMBS = frozenset({"left-arm", "right-arm", "left-leg", "right-leg"})
 _PARSED = frozenset(CIHP_LABELS.values())
@@ -96,7 +99,11 @@ def _unseen(name: str, missing: frozenset[str], seen: frozenset[str], engine: st
     others = {"centerface": CENTERFACE_LABELS, "m2fp": _PARSED}
     able = [other for other, labels in others.items() if missing <= labels]
     hint = f"{able[0]} does" if able else f"it sees {', '.join(sorted(seen))}"
-    return f"the engine {engine} cannot see {', '.join(sorted(missing))} (scope {name}); {hint}"
+    if "m2fp" in able:
+        hint += " (stream-anon models list tells whether it is installed)"
+    named = sorted(missing)
+    told = ", ".join(named[:NAMED]) + f" and {len(named) - NAMED} others" * (len(named) > NAMED)
+    return f"the engine {engine} cannot see {told} (scope {name}); {hint}"
 
 
 def _unknown(name: str) -> str:

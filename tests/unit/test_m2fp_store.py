@@ -58,6 +58,21 @@ def test_an_older_folder_is_replaced_whole(target: Path) -> None:
     assert names(target.parent) == ["m2fp"]
 
 
+@pytest.mark.parametrize(("age", "stays"), [(0, True), (3600, True), (3 * 86400, False)])
+def test_what_a_killed_writer_left_is_swept_up_days_later(
+    target: Path, age: float, stays: bool
+) -> None:
+    left = target.parent / ".m2fp.k1lled"
+    left.mkdir()
+    (left / FILES[0]).write_text("half")
+    then = left.stat().st_mtime - age
+    os.utime(left, (then, then))
+    with store.new_folder(target) as part:
+        write(part, "new")
+    assert left.exists() is stays
+    assert contents(target) == ["new", "new"]
+
+
 @pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), ModelError("damaged")])
 def test_a_failure_leaves_everything_as_it_was(target: Path, error: BaseException) -> None:
     def fail() -> None:

@@ -14,8 +14,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING
 
 from stream_anon.errors import ModelError
@@ -23,6 +24,10 @@ from stream_anon.parsing.m2fp.configuration import model_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+ABANDONED = 86400.0
+"""Seconds after which a folder that was never completed is taken for left behind."""
 
 
 def model_dir() -> Path:
@@ -68,6 +73,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
         raise _cannot_write(target, error) from error
@@ -78,6 +84,14 @@ def new_folder(target: Path) -> Iterator[Path]:
         raise _cannot_write(target, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what writers that were killed left behind, long after they can be at it."""
+    for left in target.parent.glob(f".{target.name}.*"):
+        with suppress(OSError):
+            if time() - left.stat().st_mtime > ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _replace(part: Path, target: Path) -> None:
