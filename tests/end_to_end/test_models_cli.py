@@ -151,7 +151,7 @@ def test_int8_is_calibrated_on_frames(
     assert cli.run(["models", "convert", "m2fp", *options]) == 0
     assert "converted to int8, agrees with fp32 to " in capsys.readouterr().out
     assert cli.run(["models", "list"]) == 0
-    assert "int8 (" in capsys.readouterr().out
+    assert "int8 for 64 (" in capsys.readouterr().out
 
 
 # -- asking -----------------------------------------------------------------------------------
