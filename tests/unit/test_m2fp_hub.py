@@ -364,3 +364,14 @@ def test_a_folder_that_holds_no_good_model_changes_nothing(
     assert str(store.model_dir().parent) not in str(caught.value)
     assert tree(home) == before
     assert not (stick / "run").exists()
+
+
+@pytest.mark.parametrize("changes", [{"single_human": True}, {"classes": ["a", "b"]}])
+def test_a_model_that_no_run_could_use_is_not_installed(
+    home: Path, tiny: Path, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    getting.import_folder(tiny, store.model_dir())
+    with pytest.raises(ModelError, match="model"):
+        getting.import_folder(write_tiny_model(tmp_path / "other", **changes), store.model_dir())
+    only_the_model(home, tiny)
+    assert store.model_dir().stat().st_mode & 0o777 == 0o755

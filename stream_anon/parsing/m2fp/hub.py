@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from stream_anon.errors import ModelError
 from stream_anon.parsing.m2fp import client, load_network
-from stream_anon.parsing.m2fp.configuration import model_files
+from stream_anon.parsing.m2fp.configuration import model_files, read_configuration
+from stream_anon.parsing.m2fp.parser import class_labels
 from stream_anon.parsing.m2fp.store import new_folder
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def fetch(
             for path in model_files(Path(scratch) / "model"):
                 path.replace(part / path.name)
         try:
-            load_network(part)
+            _see_that_it_can_be_used(part)
         except ModelError as error:
             told = str(error).replace(f"{part}{os.sep}", "").replace(str(part), "it")
             error.args = (f"what {host} sent as m2fp cannot be used: {told}",)
@@ -112,10 +113,16 @@ def import_folder(source: Path, target: Path) -> None:
             with (part / path.name).open("wb") as copy:
                 copy.writelines(_blocks(path))
         try:
-            load_network(part)
+            _see_that_it_can_be_used(part)
         except ModelError as error:
             error.args = (str(error).replace(str(part), str(source)),)
             raise
+
+
+def _see_that_it_can_be_used(folder: Path) -> None:
+    """Refuse a model that no run could use, before it takes the place of one that can."""
+    class_labels(read_configuration(folder))
+    load_network(folder)
 
 
 def check_packages(*packages: str) -> None:

@@ -41,8 +41,17 @@ def networks_dir() -> Path:
 
 
 def is_installed(folder: Path | None = None) -> bool:
-    """Whether both files of the model are there; says nothing about what is in them."""
-    return all(path.is_file() for path in model_files(folder or model_dir()))
+    """Whether both files of the model are there; says nothing about what is in them.
+
+    Raises:
+        ModelError: the folder may not be looked into.
+    """
+    folder = folder or model_dir()
+    try:
+        return all(path.is_file() for path in model_files(folder))
+    except OSError as error:
+        reason = (error.strerror or "failed").lower()
+        raise ModelError(f"cannot look into {folder}: {reason}; let everybody read it") from error
 
 
 def checkpoint_hash(model_dir: Path) -> str:
@@ -75,6 +84,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target)
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        part.chmod(0o755)  # a model is no secret, and may serve several users
     except OSError as error:
         raise _cannot_write(target, error) from error
     try:
