@@ -145,7 +145,7 @@ def _ready(settings: Settings, source: Path, notes: list[str]) -> Converted:
     )
     agreement = converted.agreement or 0.0
     notes.append(
-        f"m2fp in int8 was calibrated on the first frames of {source.name}; on them it sees "
+        f"m2fp in int8 was calibrated on the first frames of {source.name}; there it sees "
         f"{agreement:.1%} of what fp32 sees"
     )
     return converted

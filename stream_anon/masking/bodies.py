@@ -261,7 +261,8 @@ class Bodies:
     def forget(self, index: int, faces: Sequence[Track]) -> None:
         """Frames before `index` will not be asked for again."""
         self._tracker.forget(index)
-        self._people = {n: p for n, p in self._people.items() if n in self._tracker.numbers()}
+        known = self._tracker.numbers()
+        self._people = {n: p for n, p in self._people.items() if n in known}
         alive = {face.number for face in faces}
         self._faces = {n: p for n, p in self._faces.items() if n in alive}
 

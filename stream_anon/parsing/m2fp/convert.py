@@ -70,7 +70,10 @@ def find_converted(model_dir: Path, precision: Precision, short_side: int = 0) -
     Raises:
         ModelError: the model folder cannot be read.
     """
-    folder = _folder(checkpoint_hash(model_dir), precision, short_side)
+    return _read(_folder(checkpoint_hash(model_dir), precision, short_side))
+
+
+def _read(folder: Path) -> Converted | None:
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         digest = _digest(folder)
@@ -81,8 +84,8 @@ def find_converted(model_dir: Path, precision: Precision, short_side: int = 0) -
     if not isinstance(about, dict) or about.get("sha256") != digest:
         log.warning("the converted network in %s is damaged and is made anew", folder)
         return None
-    side = about.get("short_side", 0)
-    return Converted(folder / NETWORK, precision, about.get("agreement"), side, digest)
+    kind = about["precision"], about["agreement"], about["short_side"]
+    return Converted(folder / NETWORK, *kind, digest)
 
 
 def convert(
@@ -120,11 +123,8 @@ def all_converted(model_dir: Path) -> list[Converted]:
     Raises:
         ModelError: the model folder cannot be read.
     """
-    names = networks_dir().glob(f"m2fp-{checkpoint_hash(model_dir)[:16]}-*-{VERSION}")
-    found: list[Converted | None] = []
-    for precision, side in sorted(_kind(path.name) for path in names):
-        found.append(find_converted(model_dir, precision, side))
-    return [made for made in found if made is not None]
+    folders = networks_dir().glob(f"m2fp-{checkpoint_hash(model_dir)[:16]}-*-{VERSION}")
+    return [made for made in map(_read, sorted(folders)) if made is not None]
 
 
 def _convert(model_dir: Path) -> Converted:
@@ -259,12 +259,6 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 def _folder(hashed: str, precision: Precision, short_side: int) -> Path:
     kind = precision if precision == "fp32" else f"{precision}@{short_side}"
     return networks_dir() / f"m2fp-{hashed[:16]}-{kind}-{VERSION}"
-
-
-def _kind(name: str) -> tuple[Precision, int]:
-    """Precision and short side in the name of a folder."""
-    precision, _, side = name.split("-")[2].partition("@")
-    return ("int8", int(side)) if precision == "int8" and side.isdecimal() else ("fp32", 0)
 
 
 def _save(
