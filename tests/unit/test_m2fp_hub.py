@@ -368,7 +368,7 @@ def test_a_folder_that_holds_no_good_model_changes_nothing(
 
 @pytest.mark.parametrize("changes", [{"single_human": True}, {"classes": ["a", "b"]}])
 def test_a_model_that_no_run_could_use_is_not_installed(
-    home: Path, tiny: Path, tmp_path: Path, changes: dict[str, object]
+    home: Path, tiny: Path, tmp_path: Path, changes: dict[str, Any]
 ) -> None:
     getting.import_folder(tiny, store.model_dir())
     with pytest.raises(ModelError, match="model"):
