@@ -158,6 +158,10 @@ class Frame:
         return int(self.planes[0].shape[0])
 
     @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.index, self.pts, self.time_base, self.duration)
+
+    @property
     def time(self) -> float:
         """Presentation time in seconds."""
         return float(self.pts * self.time_base)
@@ -173,6 +177,10 @@ class Unknown(Enum):
     CORRUPT = "damaged input"
     NOT_IN_TRACKS = "not covered by the tracks file"
     NOT_PARSED = "the parser has not answered yet"
+    PARSER_FAILED = "the parser failed"
+    LATE = "no mask in time"
+    FAILED = "redaction failed"
+    AWAY = "no picture from the source"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -190,6 +198,16 @@ class MaskedFrame:
     def __repr__(self) -> str:
         what = self.parts.name if isinstance(self.parts, Unknown) else f"{len(self.parts)} parts"
         return f"<MaskedFrame {self.frame.index} {what}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Where a picture stands in its stream; see `Frame`."""
+
+    index: int
+    pts: int
+    time_base: Fraction
+    duration: int | None = None
 
 
 class _RedactorKey:
@@ -221,25 +239,25 @@ class RedactedFrame:
         key: _RedactorKey,
         *,
         planes: Planes,
-        masked: MaskedFrame,
-        parts_hidden: int,
+        stamp: Stamp,
+        raw: Planes | None,
+        parts_hidden: int = 0,
+        hidden_whole: Unknown | None = None,
     ) -> None:
+        """Args: raw: what it was made of; None where no raw picture went into it."""
         if key is not _REDACTOR_KEY:
             raise TypeError("only the redactor can make a RedactedFrame")
         _check_planes(planes)
-        frame = masked.frame
-        if any(np.shares_memory(new, raw) for new, raw in zip(planes, frame.planes, strict=True)):
+        if any(np.shares_memory(new, old) for new, old in zip(planes, raw or (), strict=False)):
             raise ValueError("a redacted picture must not share memory with the raw one")
         for plane in planes:
             plane.setflags(write=False)
         set_once = super().__setattr__
         set_once("planes", planes)
-        set_once("index", frame.index)
-        set_once("pts", frame.pts)
-        set_once("time_base", frame.time_base)
-        set_once("duration", frame.duration)
+        for name in ("index", "pts", "time_base", "duration"):
+            set_once(name, getattr(stamp, name))
         set_once("parts_hidden", parts_hidden)
-        set_once("hidden_whole", masked.parts if isinstance(masked.parts, Unknown) else None)
+        set_once("hidden_whole", hidden_whole)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a RedactedFrame does not change: {name} cannot be set")
@@ -255,3 +273,30 @@ class RedactedFrame:
     def __repr__(self) -> str:
         what = self.hidden_whole.value if self.hidden_whole else f"{self.parts_hidden} hidden"
         return f"<RedactedFrame {self.index} pts={self.pts} {self.width}x{self.height} {what}>"
+
+
+@final
+class DebugFrame:
+    """What the preview of a debug run may show: outlines, or the raw picture under a banner.
+
+    The redactor makes it, in debug mode only. No sink takes it; the preview's window does.
+    """
+
+    planes: Planes
+    """Y, U and V in memory of their own; read-only."""
+
+    __slots__ = ("planes",)
+
+    def __init__(self, key: _RedactorKey, planes: Planes) -> None:
+        if key is not _REDACTOR_KEY:
+            raise TypeError("only the redactor can make a DebugFrame")
+        _check_planes(planes)
+        for plane in planes:
+            plane.setflags(write=False)
+        super().__setattr__("planes", planes)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a DebugFrame does not change: {name} cannot be set")
+
+    def __repr__(self) -> str:
+        return f"<DebugFrame {self.planes[0].shape[1]}x{self.planes[0].shape[0]}>"
