@@ -1,0 +1,1 @@
+"""Child processes: where input and output may hang without freezing the program."""

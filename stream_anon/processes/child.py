@@ -1,0 +1,156 @@
+"""The parent's side of a child process: messages with a time limit, and an end that always comes.
+
+A child that lets a limit pass is killed: whatever holds it up holds up nobody else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any, cast
+
+from stream_anon.processes.wire import Message, WireError, read_message, write_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+PIPE_BYTES = 1 << 20
+"""Room in each pipe, where the system lets us choose: a picture takes two writes, not twenty."""
+TICK = 0.1
+"""Seconds between two looks at the time limits."""
+DEBUG = "STREAM_ANON_DEBUG"
+
+
+class ChildGone(Exception):
+    """The child has ended, or has let a time limit pass and was killed. It is to be replaced."""
+
+
+class Child:
+    """One running module of this package, reached through its standard input and output.
+
+    Any thread may call anything, one thread at a time for `send` and one for `receive`. The
+    child's own words on the standard error stream are dropped: they may hold passwords.
+    """
+
+    def __init__(self, module: str) -> None:
+        """Start `python -m module`; its `main` is to call `processes.host.serve`."""
+        self.name = module.rpartition(".")[2]
+        debug = os.environ.get(DEBUG) == "1"
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if debug else subprocess.DEVNULL,
+            bufsize=0,
+            pipesize=PIPE_BYTES,
+            start_new_session=True,  # Ctrl-C is for the parent, which then ends its children
+        )
+        self._limits: dict[str, float] = {}
+        self._too_slow: str | None = None
+        self._ended = threading.Event()
+        self._watch = threading.Thread(
+            target=self._watch_limits, name=f"stream_anon watch {self.name}", daemon=True
+        )
+        self._watch.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, message: Message, limit: float) -> None:
+        """Hand a message over.
+
+        Args:
+            message: what to say.
+            limit: seconds after which the child is killed.
+
+        Raises:
+            ChildGone: it has ended, or did not take the message in time.
+        """
+        with self._limited("take a picture", limit), self._lost():
+            write_message(cast("Any", self._process.stdin), message)
+
+    def receive(self, limit: float | None) -> Message:
+        """Wait for the child's next message.
+
+        Args:
+            limit: seconds after which it is killed; None waits for ever.
+
+        Raises:
+            ChildGone: it has ended, or said nothing in time.
+        """
+        with self._limited("answer", limit), self._lost():
+            message = read_message(cast("Any", self._process.stdout))
+        if message is None:
+            raise ChildGone(self._why())
+        return message
+
+    def end(self, patience: float) -> bool:
+        """No more messages: let the child complete its work, and kill it if it takes too long.
+
+        Returns:
+            Whether it ended by itself, and well. What it said last can still be received.
+        """
+        with suppress(OSError):
+            cast("Any", self._process.stdin).close()
+        try:
+            return self._process.wait(patience) == 0
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return False
+
+    def kill(self) -> None:
+        """End it at once."""
+        with suppress(OSError):
+            self._process.kill()
+
+    def close(self) -> None:
+        """Kill it if it runs, and free what belongs to it. Called once, by its owner."""
+        self.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)  # longer only if the kernel itself hangs in a device
+        self._ended.set()
+        self._watch.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                cast("Any", pipe).close()
+
+    @contextmanager
+    def _limited(self, what: str, limit: float | None) -> Iterator[None]:
+        if limit is not None:
+            self._limits[what] = monotonic() + limit
+        try:
+            yield
+        finally:
+            self._limits.pop(what, None)
+
+    @contextmanager
+    def _lost(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, WireError) as error:
+            self.kill()
+            raise ChildGone(self._why()) from error
+
+    def _why(self) -> str:
+        if self._too_slow is not None:
+            return f"it did not {self._too_slow} in time and was stopped"
+        with suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(1)
+            return f"it ended with signal {-code}" if code < 0 else f"it ended with code {code}"
+        return "it closed the connection"
+
+    def _watch_limits(self) -> None:
+        while not self._ended.wait(TICK):
+            now = monotonic()
+            for what, limit in list(self._limits.items()):
+                if now > limit:
+                    self._too_slow = self._too_slow or what
+                    self.kill()

@@ -1,0 +1,73 @@
+"""The child's side: messages come in on standard input and go out on standard output.
+
+A child never outlives its parent. It ends when its standard input does, and whatever may hang, with
+or without Python's lock held, is given a limit by `within`, after which the system ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from stream_anon.processes.wire import Message, WireError, read_message, write_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Line:
+    """The connection to the parent."""
+
+    def __init__(self) -> None:
+        """Take over standard input and output; what libraries print goes nowhere."""
+        self._in: Any = open(os.dup(0), "rb", buffering=0)  # noqa: SIM115, PTH123
+        self._out: Any = open(os.dup(1), "wb", buffering=0)  # noqa: SIM115, PTH123
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nowhere, 0)
+        os.dup2(2, 1)
+        os.close(nowhere)
+        self._lock = threading.Lock()
+
+    def receive(self) -> Message | None:
+        """Wait for the parent's next message; None when there will be no more."""
+        try:
+            return read_message(self._in)
+        except (OSError, WireError):
+            return None
+
+    def send(self, message: Message) -> None:
+        """Tell the parent; any thread may. The process ends where there is no parent any more."""
+        try:
+            with self._lock:
+                write_message(self._out, message)
+        except OSError:
+            os._exit(0)
+
+
+def serve(work: Callable[[Line], None]) -> None:
+    """Run a child's work, and end the process."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # for the parent, which then ends its children
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    line = Line()
+    work(line)
+    sys.stderr.flush()
+    os._exit(0)  # threads of libraries may hang in an orderly exit
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Let the system end this process if what is inside takes longer. Not nested."""
+    if not hasattr(signal, "setitimer"):  # elsewhere the parent's limit has to do
+        yield
+        return
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(cast("Any", signal).ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(cast("Any", signal).ITIMER_REAL, 0)

@@ -1,0 +1,38 @@
+"""A child process for tests: it does what each message tells it to."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+
+from stream_anon.processes.host import Line, serve, within
+from stream_anon.processes.wire import Message
+
+
+def hang_with_lock() -> None:
+    """Sleep in C without letting any other thread of Python run."""
+    ctypes.PyDLL(None).sleep(3600)
+
+
+def work(line: Line) -> None:
+    while message := line.receive():
+        if message.kind == "hang":
+            hang_with_lock()
+        elif message.kind == "hang within":
+            with within(message.fields["seconds"]):
+                hang_with_lock()
+        elif message.kind == "deaf":
+            time.sleep(3600)
+        elif message.kind == "print":
+            print("a library that says what it likes", flush=True)
+        elif message.kind == "garbage":
+            os.write(line._out.fileno(), b"x" * 4096)
+        elif message.kind == "exit":
+            os._exit(message.fields["code"])
+        line.send(message)
+    line.send(Message("end"))
+
+
+if __name__ == "__main__":
+    serve(work)
