@@ -88,14 +88,15 @@ def seen_labels(engine: str) -> frozenset[str]:
     return CENTERFACE_LABELS | bodies
 
 
-def load_engines(engine: str, settings: Settings, info: StreamInfo, source: Path) -> Engines:
+def load_engines(engine: str, settings: Settings, info: StreamInfo, source: Path | None) -> Engines:
     """Load what `engine_name` gave.
 
     Args:
         engine: its name.
         settings: of the run.
         info: of the stream.
-        source: its file; int8 that was never calibrated is calibrated on its first frames.
+        source: its file; int8 that was never calibrated is calibrated on its first frames. None
+            for a live stream, which does not wait for that.
 
     Raises:
         ModelError: weights are missing or damaged, or int8 does not see enough.
@@ -127,14 +128,20 @@ def load_engines(engine: str, settings: Settings, info: StreamInfo, source: Path
     return engines
 
 
-def _ready(settings: Settings, source: Path, notes: list[str]) -> Converted:
+def _ready(settings: Settings, source: Path | None, notes: list[str]) -> Converted:
     """The converted network; made now if it is not there yet."""
     folder, wanted = store.model_dir(), settings.m2fp
     if found := find_converted(folder, wanted.precision, wanted.short_side):
         return found
-    log.warning("preparing m2fp (%s) for this machine, once: about a minute", wanted.precision)
     if wanted.precision == "fp32":
+        log.warning("preparing m2fp (fp32) for this machine, once: about a minute")
         return convert(folder)
+    if source is None:
+        raise ModelError(
+            "m2fp in int8 is not calibrated for this size: do that first, with stream-anon models "
+            f"convert m2fp --precision int8 --size {wanted.short_side} --frames FILE"
+        )
+    log.warning("preparing m2fp (int8) for this machine, once: about a minute")
     pictures = calibration_pictures(source, wanted.short_side, FIRST_SECONDS)
     converted = convert(
         folder,

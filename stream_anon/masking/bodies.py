@@ -65,7 +65,9 @@ class Bodies:
         masking = settings.masking
         self._parser, self._hidden, self._number = parser, hidden, number
         self._settings, self._window = settings.m2fp, window
-        self._policy = ParsePolicy(settings.keyframes, masking.lookahead, longest_gap)
+        # Beside a live stream the lookahead bridges nothing: masks are carried forward.
+        lookahead = 0.0 if info.live else masking.lookahead
+        self._policy = ParsePolicy(settings.keyframes, lookahead, longest_gap)
         self._look = whole_look(info, settings.m2fp.short_side)
         patience = self._policy.interval + masking.linger + (LATE if info.live else 0.0)
         self._tracker = Tracker(
@@ -102,6 +104,13 @@ class Bodies:
         """Nothing known holds for the next frame."""
         self._tracker.end_shot()
         self._known_from = None
+
+    def hide(self, labels: frozenset[str]) -> None:
+        """Follow other labels from now on; nothing is known of them yet."""
+        if labels != self._hidden:
+            self._hidden = labels
+            self._is_late = True  # an answer under way was asked for other parts
+            self.end_shot()
 
     def advance(self, held: Held) -> None:
         """Take all parts along into a new frame."""

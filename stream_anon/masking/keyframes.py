@@ -32,10 +32,23 @@ class Seen:
     """Pixels per frame."""
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How closely a live stream is looked at; less where the machine is too slow for more."""
+
+    deep_side: int
+    """Longer side of a deep look at most, in pixels."""
+    larger_sides: tuple[int, ...] = STEPS
+    """Sizes between a light and a deep look."""
+    interval_factor: float = 1.0
+    """Times as long between two looks."""
+
+
 class KeyframePolicy:
     """Decides from what moves, from what is followed and from the time since the last looks.
 
-    The decision depends on the frames only, never on how long anything took.
+    The decision depends on the frames only, never on how long anything took; `spare` is for live
+    streams.
     """
 
     def __init__(
@@ -54,10 +67,15 @@ class KeyframePolicy:
         """Index of the frame that was looked at last."""
         self._last_deep = 0
         self._last_deep_time = 0.0
+        self._effort = Effort(self._deep)
+
+    def spare(self, effort: Effort) -> None:
+        """Look with another effort from now on."""
+        self._effort = effort
 
     @property
     def deep(self) -> Look:
-        return Look(self._deep)
+        return Look(min(self._deep, self._effort.deep_side))
 
     @property
     def light(self) -> Look:
@@ -88,9 +106,10 @@ class KeyframePolicy:
     def moving(self, index: int, time: float, faces: Sequence[Seen]) -> list[Look]:
         """Something moves."""
         since = time - self._last_deep_time
-        if since >= self._settings.deep_interval or index - self._last_deep >= self._longest_gap:
+        wait = self._settings.deep_interval * self._effort.interval_factor
+        if since >= wait or index - self._last_deep >= self._longest_gap:
             return self.first(index, time)
-        interval: float = self._settings.interval
+        interval = self._settings.interval * self._effort.interval_factor
         for face in faces:
             interval = min(interval, STRIDE * face.box.size / max(face.speed, 1e-6))
         if index - self.last_look < interval:
@@ -105,8 +124,8 @@ class KeyframePolicy:
         if not small:
             return [Look(side)]
         needed = SMALLEST_SEEN * self._long_side / min(face.box.size for face in small)
-        larger = next((s for s in STEPS if s >= needed and s > side), self._deep)
-        larger = min(larger, self._deep)
+        steps, most = self._effort.larger_sides, self.deep.long_side
+        larger = min(next((s for s in steps if s >= needed and s > side), most), most)
         if self._cost(larger) - self._cost(side) < len(small) * self._region**2:
             return [Look(larger)]
         return [Look(side), *(self.closely(face.box) for face in small)]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from stream_anon.config import Settings
     from stream_anon.frame import Box, Frame, StreamInfo
+    from stream_anon.masking.keyframes import Effort
     from stream_anon.masking.motion import Thumbnail
     from stream_anon.parsing.base import Look, Parser, Part
 
@@ -32,7 +33,11 @@ MAX_HELD = 240
 
 
 class Masker:
-    """Works out the masks of one stream. Used by one thread; `masks` is called once."""
+    """Works out the masks of one stream. Used by one thread.
+
+    Frames are taken one by one and released in order, each once it `is_decided`; `masks` does that
+    for a whole stream, and is called once.
+    """
 
     def __init__(
         self,
@@ -59,7 +64,7 @@ class Masker:
         self._max_held = max(2, min(MAX_HELD, room))
         self._confirm_score = NEW_FACE if info.still else masking.confirm_score
         self._deep_interval = settings.keyframes.deep_interval
-        if masking.lookahead:  # nobody can be traced back further than that
+        if masking.lookahead and not info.live:  # nobody can be traced back further than that
             self._deep_interval = min(self._deep_interval, masking.lookahead)
         self._policy = KeyframePolicy(
             settings.keyframes.model_copy(update={"deep_interval": self._deep_interval}),
@@ -94,22 +99,54 @@ class Masker:
         """
         try:
             for frame in frames:
-                self._take(frame)
-                while self._window and self._is_decided():
-                    yield self._release()
+                self.take(frame)
+                while self.is_decided:
+                    yield self.release()
             while self._window:
-                yield self._release()
+                yield self.release()
         finally:
-            if self._bodies is not None:
-                self._bodies.close()
+            self.close()
 
-    def _is_decided(self) -> bool:
+    def close(self) -> None:
+        """End what works beside the stream. What was taken and not released is forgotten."""
+        if self._bodies is not None:
+            self._bodies.close()
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the oldest frame held has waited for long enough."""
         window = self._window
-        return window.span >= self._masking.lookahead or len(window) >= self._max_held
+        if not window:
+            return False
+        return window.span >= self._masking.lookahead - 1e-6 or len(window) >= self._max_held
+
+    @property
+    def held(self) -> list[Frame]:
+        """Frames taken and not released, oldest first."""
+        return self._window.frames
+
+    def hide(self, labels: frozenset[str]) -> None:
+        """From the next release on, hide these labels instead, from `resolve_scope`.
+
+        What the slow parser has not looked for is unknown until it answers again.
+        """
+        self._hidden = labels
+        self._needs_bodies = not covers(self._parser.labels, labels)
+        if self._bodies is not None:
+            self._bodies.hide(labels)
+
+    def spare(self, effort: Effort) -> None:
+        """Look more or less closely from now on."""
+        self._policy.spare(effort)
 
     # -- looking ------------------------------------------------------------------------------
 
-    def _take(self, frame: Frame) -> None:
+    def take(self, frame: Frame) -> None:
+        """Look at the newest frame, or carry along what is known.
+
+        Raises:
+            ParserError: the parser failed or answered with nonsense.
+        """
         held = self._window.take(frame)
         if frame.corrupt:
             self._end_shot()
@@ -199,7 +236,8 @@ class Masker:
 
     # -- deciding -----------------------------------------------------------------------------
 
-    def _release(self) -> MaskedFrame:
+    def release(self) -> MaskedFrame:
+        """The oldest frame held, with its mask; there is one."""
         held = self._window.release()
         frame, index = held.frame, held.index
         if frame.corrupt:

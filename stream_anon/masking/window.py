@@ -73,6 +73,11 @@ class Window:
         return len(self._frames)
 
     @property
+    def frames(self) -> list[Frame]:
+        """The frames held, oldest first."""
+        return [held.frame for held in self._frames]
+
+    @property
     def span(self) -> float:
         """Seconds from the oldest frame held to the newest."""
         return self._frames[-1].frame.time - self._frames[0].frame.time

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TELEMETRY = "openvino_telemetry"
-COMPILED_SIZES = 5
-"""Input sizes kept compiled at a time: deep, light, close, and two for small faces."""
+COMPILED_SIZES = 8
+"""Input sizes kept compiled at a time: deep, light, close, and those for small faces."""
 
 
 def import_openvino() -> Any:
