@@ -67,7 +67,16 @@ def encoder_for(path: Path, wanted: str) -> av.codec.codec.Codec:
     Raises:
         SinkError: FFmpeg has no such video encoder.
     """
-    name = _ENCODERS.get(path.suffix.lower(), DEFAULT_ENCODER) if wanted == "auto" else wanted
+    suited = _ENCODERS.get(path.suffix.lower(), DEFAULT_ENCODER)
+    return encoder_called(suited if wanted == "auto" else wanted)
+
+
+def encoder_called(name: str) -> av.codec.codec.Codec:
+    """The video encoder of a name.
+
+    Raises:
+        SinkError: FFmpeg has no such video encoder.
+    """
     try:
         codec = av.codec.codec.Codec(name, "w")
     except (av.codec.codec.UnknownCodecError, ValueError):

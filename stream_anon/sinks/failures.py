@@ -35,3 +35,20 @@ def as_sink_errors(path: Path) -> Iterator[None]:
             ) from error
         said = str(getattr(error, "strerror", None) or error or type(error).__name__)
         raise SinkError(f"cannot write {path}: {said.lower()}") from error
+
+
+@contextmanager
+def as_stream_errors(label: str) -> Iterator[None]:
+    """Raise `SinkError` about `label`: what is raised inside may hold an address with a password.
+
+    Nor is the cause kept: a traceback would show it.
+    """
+    try:
+        yield
+    except av.error.ProtocolNotFoundError:
+        raise SinkError(
+            f"cannot send to {label}: this build of FFmpeg has no such protocol; use another one"
+        ) from None
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        said = str(getattr(error, "strerror", None) or type(error).__name__)
+        raise SinkError(f"cannot send to {label}: {said.lower()}") from None

@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import av
-import av.codec.codec
 import av.error
-import numpy as np
-from av.video.reformatter import VideoReformatter
 
 from stream_anon.errors import SinkError
 from stream_anon.part import check_target, claim_part, part_of
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoders import (
-    ODD_SIZES,
     STILL,
     container_for,
     container_options,
     encoder_for,
     options_for,
-    pixel_format_for,
     time_base_for,
 )
 from stream_anon.sinks.failures import as_sink_errors
+from stream_anon.sinks.planes import RATE_WHERE_UNKNOWN, Pictures, Times, open_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from av.codec.codec import Codec
     from av.container import OutputContainer
     from av.video.stream import VideoStream
 
     from stream_anon.audio.tracks import SideTracks
     from stream_anon.config import Output
     from stream_anon.frame import RedactedFrame, StreamInfo
-
-RATE_WHERE_UNKNOWN = Fraction(25)
 
 
 class MediaSink:
@@ -73,12 +67,11 @@ class MediaSink:
         self._info = info
         self._overwrite = settings.overwrite
         self._sent = 0
-        self._last_pts: int | None = None
-        self._durations: dict[int, int] = {}
         self._side: SideTracks | None = None
         self._finished = False
         codec = encoder_for(path, settings.encoder)
         container = container_for(path)
+        self._pictures = Pictures(info, codec)
         self._check_place()
         self._container = self._open(container)
         try:
@@ -95,9 +88,10 @@ class MediaSink:
     def notes(self) -> list[str]:
         """What differs from what was asked for, for people."""
         notes = list(self._side.notes) if self._side else []
-        if self._padded != (self._info.width, self._info.height):
+        width, height = self._pictures.size
+        if (width, height) != (self._info.width, self._info.height):
             was = f"{self._info.width}x{self._info.height}"
-            notes.append(f"{was} has an odd side: padded to {self._padded[0]}x{self._padded[1]}")
+            notes.append(f"{was} has an odd side: padded to {width}x{height}")
         return notes
 
     # -- opening ------------------------------------------------------------------------------
@@ -118,119 +112,39 @@ class MediaSink:
                 self._part.unlink(missing_ok=True)
                 raise
 
-    def _add_stream(self, codec: av.codec.codec.Codec, settings: Output) -> VideoStream:
-        info, name = self._info, codec.name
-        self._pixel_format = pixel_format_for(codec)
-        odd = name in ODD_SIZES
-        self._padded = (
-            info.width if odd else info.width + info.width % 2,
-            info.height if odd else info.height + info.height % 2,
-        )
+    def _add_stream(self, codec: Codec, settings: Output) -> VideoStream:
+        info, container = self._info, self._container.format.name
         rate = info.rate or RATE_WHERE_UNKNOWN
-        self._time_base = time_base_for(self._container.format.name, name, info.time_base, rate)
-        options = options_for(name, self._container.format.name, settings)
+        unit = time_base_for(container, codec.name, info.time_base, rate)
+        self._times = Times(unit)
+        options = options_for(codec.name, container, settings)
         with self._errors():
-            stream = cast("VideoStream", self._container.add_stream(name, rate=rate))
-            stream.codec_context.options = options
-            stream.width, stream.height = self._padded
-            stream.pix_fmt = self._pixel_format
+            stream = self._pictures.add_stream(self._container, codec, options, unit)
             # PyAV's default, threads inside one picture, costs x264 a fifth of its speed.
             stream.thread_type = "AUTO"
-            stream.time_base = stream.codec_context.time_base = self._time_base
-            self._tag(stream)
-            self._open_encoder(stream, settings)
-        self._reformatter = VideoReformatter()
+            open_encoder(stream, settings)
         return stream
-
-    def _tag(self, stream: VideoStream) -> None:
-        context, color = stream.codec_context, self._info.color
-        context.sample_aspect_ratio = self._info.pixel_aspect
-        context.color_range = 2 if self._is_full_range() else 1
-        context.colorspace = 0 if self._is_rgb() else color.matrix
-        context.color_primaries = color.primaries
-        context.color_trc = color.transfer
-
-    def _open_encoder(self, stream: VideoStream, settings: Output) -> None:
-        try:
-            stream.codec_context.open()
-        except av.error.FFmpegError as error:
-            raise SinkError(
-                f"the encoder {stream.codec_context.name} does not work with preset "
-                f"{settings.preset!r}, quality {settings.quality} and "
-                f"{self._padded[0]}x{self._padded[1]} pixels on this machine"
-            ) from error
-
-    def _is_rgb(self) -> bool:
-        return self._pixel_format.startswith(("rgb", "bgr"))
-
-    def _is_full_range(self) -> bool:
-        return self._info.color.full_range or self._is_rgb() or "yuvj" in self._pixel_format
 
     # -- writing ------------------------------------------------------------------------------
 
     def send(self, frame: RedactedFrame) -> None:
         check_redacted(frame)
-        if (frame.width, frame.height) != (self._info.width, self._info.height):
-            raise SinkError(f"{frame!r} is not {self._info.width}x{self._info.height}")
+        picture = self._pictures.make(frame)
         if self._sent and self._container.format.name == STILL:
             raise SinkError(
                 f"{self._path.name} holds one picture only: name a video for the output"
             )
-        picture = self._picture(frame)
+        self._times.put(picture, frame)
         self._sent += 1
         self._encode(picture)
         if self._side:
             with self._errors():
                 self._side.feed(float(frame.pts * frame.time_base))
 
-    def _picture(self, frame: RedactedFrame) -> av.VideoFrame:
-        """A new picture with nothing of the decoder's in it: no side data and no tags."""
-        picture = av.VideoFrame(*self._padded, "yuv420p")
-        for target, plane in zip(picture.planes, frame.planes, strict=True):
-            buffer = np.frombuffer(cast("Any", target), np.uint8)
-            room = buffer.reshape(-1, target.line_size)[: target.height, : target.width]
-            if room.shape == plane.shape:
-                room[:] = plane
-            else:
-                more = [(0, have - had) for have, had in zip(room.shape, plane.shape, strict=True)]
-                room[:] = np.pad(plane, more, mode="edge")
-        color = self._info.color
-        picture.color_range = 2 if color.full_range else 1
-        picture.colorspace = color.matrix
-        if self._pixel_format != "yuv420p":
-            picture = self._converted(picture)
-        picture.color_primaries = color.primaries
-        picture.color_trc = color.transfer
-        self._time(picture, frame)
-        return picture
-
-    def _time(self, picture: av.VideoFrame, frame: RedactedFrame) -> None:
-        """Exactly the frame's own times, unless the container has coarser ones."""
-        scale = frame.time_base / self._time_base
-        pts = round(frame.pts * scale)
-        if self._last_pts is not None and pts <= self._last_pts:
-            pts = self._last_pts + 1
-        self._last_pts = picture.pts = pts
-        picture.time_base = self._time_base
-        if frame.duration:
-            picture.duration = self._durations[pts] = max(1, round(frame.duration * scale))
-
-    def _converted(self, picture: av.VideoFrame) -> av.VideoFrame:
-        matrix = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}.get(self._info.color.matrix, 5)
-        return self._reformatter.reformat(
-            picture,
-            format=self._pixel_format,
-            src_colorspace=matrix,
-            dst_colorspace=matrix,
-            src_color_range=2 if self._info.color.full_range else 1,
-            dst_color_range=2 if self._is_full_range() else 1,
-        )
-
     def _encode(self, picture: av.VideoFrame | None) -> None:
         with self._errors():
             for packet in self._stream.encode(picture):
-                if packet.pts is not None and packet.pts in self._durations:
-                    packet.duration = self._durations.pop(packet.pts)
+                self._times.restore(packet)
                 self._container.mux(packet)
 
     # -- completing ---------------------------------------------------------------------------
