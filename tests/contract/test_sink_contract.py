@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from stream_anon.config import Output, Redaction
+from stream_anon.config import Output, Redaction, Settings
 from stream_anon.errors import OutputExistsError, SinkError
 from stream_anon.frame import ColorTags, Frame, MaskedFrame, RedactedFrame, StreamInfo
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.media import MediaSink
 from stream_anon.sinks.null import NullSink
+from stream_anon.sinks.preview import PreviewSink
+from stream_anon.sinks.recording import RecordingSink
+from stream_anon.sinks.stream import StreamSink
+from stream_anon.sinks.virtual_camera import VirtualCameraSink
+from tests.camera import BACKEND, memory_cameras
 from tests.media import pictures
+from tests.screen import StubWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +34,23 @@ FILES = ("out.mp4", "out.mov", "out.mkv", "out.webm", "out.avi", "out.ts", "out.
 VIDEOS = FILES[:-1]
 SINKS: dict[str, Callable[[Path], Sink]] = {
     "null": lambda _: NullSink(),
+    "preview": lambda _: _preview(),
+    "camera": lambda _: VirtualCameraSink(INFO, backend=BACKEND),
     **{name: lambda folder, name=name: _media(folder / name) for name in FILES},  # type: ignore[misc]
+    **{
+        f"live {name}": lambda folder, name=name: RecordingSink(folder / name, INFO, Settings())  # type: ignore[misc]
+        for name in ("out.mkv", "out.mp4", "out.ts", "out-%H%M%S.mkv")
+    },
+    "hls": lambda folder: StreamSink(f"hls:{folder}", INFO, Settings()),
+    "udp": lambda _: StreamSink("udp://127.0.0.1:9", INFO, Settings()),
 }
+
+
+def _preview() -> PreviewSink:
+    def hear(_: str) -> None:
+        return None
+
+    return PreviewSink(INFO, title="test", on_key=hear, on_close=print, window=StubWindow)
 
 
 def _media(path: Path, info: StreamInfo = INFO, **settings: Any) -> MediaSink:
@@ -56,9 +78,10 @@ def _names(folder: Path) -> set[str]:
 
 @pytest.fixture(params=list(SINKS))
 def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sink]:
-    opened = SINKS[request.param](tmp_path)
-    yield opened
-    opened.close()
+    with memory_cameras() if request.param == "camera" else nullcontext():
+        opened = SINKS[request.param](tmp_path)
+        yield opened
+        opened.close()
 
 
 @pytest.mark.parametrize(
@@ -93,6 +116,13 @@ def test_it_can_be_closed_at_any_time_and_leaves_nothing_half_done(
         sink.finish()
     sink.close()
     assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("sink", [name for name in SINKS if name != "null"], indirect=True)
+def test_a_frame_of_another_size_is_refused(sink: Sink) -> None:
+    sink.send(_redacted(0))
+    with pytest.raises(SinkError, match="is not 64x48"):
+        sink.send(_redacted(1, 66, 48))
 
 
 # -- files ------------------------------------------------------------------------------------

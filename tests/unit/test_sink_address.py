@@ -1,0 +1,159 @@
+"""What `--to` means, and that no name or message holds a password."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from stream_anon.errors import ConfigError
+from stream_anon.sinks.address import (
+    PUBLISH_PASSWORD,
+    PUBLISH_USER,
+    SinkAddress,
+    parse_duration,
+    parse_sink,
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_login_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(PUBLISH_USER, raising=False)
+    monkeypatch.delenv(PUBLISH_PASSWORD, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "container"),
+    [
+        ("out.mkv", "matroska"),
+        ("some/where/out.MP4", "mp4"),
+        ("out.mov", "mov"),
+        ("out.ts", "mpegts"),
+        ("out.webm", "webm"),
+        ("cam-%Y%m%d-%H%M%S.mkv", "matroska"),
+        ("c:out.mkv", "matroska"),
+    ],
+)
+def test_files(text: str, container: str) -> None:
+    assert parse_sink(text) == SinkAddress("file", text, text, container)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [("web/live.m3u8", "web/live.m3u8"), ("hls:web", "web/live.m3u8"), ("a.m3u8", "a.m3u8")],
+)
+def test_playlists(text: str, target: str) -> None:
+    assert parse_sink(text) == SinkAddress("stream", text, target, "hls")
+
+
+@pytest.mark.parametrize(
+    ("text", "device"), [("camera", ""), ("camera:/dev/video4", "/dev/video4")]
+)
+def test_virtual_cameras(text: str, device: str) -> None:
+    assert parse_sink(text) == SinkAddress("camera", text, device)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "target", "container"),
+    [
+        ("rtsp://host:8554/cam", "rtsp://host:8554/cam", None, "rtsp"),
+        ("RTSPS://host/cam?a=b", "rtsps://host/cam", "rtsps://host/cam?a=b", "rtsp"),
+        ("rtsp://[::1]:8554/cam", "rtsp://[::1]:8554/cam", None, "rtsp"),
+        ("rtmp://host/app/key-1", "rtmp://host/app/…", None, "flv"),
+        ("rtmps://host/app/key", "rtmps://host/app/…", None, "flv"),
+        ("udp://host:5000", "udp://host:5000", "udp://host:5000?pkt_size=1316", "mpegts"),
+        ("udp://@239.0.0.1:5000?ttl=2", "udp://239.0.0.1:5000",
+         "udp://239.0.0.1:5000?ttl=2&pkt_size=1316", "mpegts"),
+        ("udp://host:5000?pkt_size=188", "udp://host:5000", None, "mpegts"),
+        ("srt://host:5000?passphrase=secret", "srt://host:5000", None, "mpegts"),
+    ],
+)  # fmt: skip
+def test_streams(text: str, label: str, target: str | None, container: str) -> None:
+    assert parse_sink(text) == SinkAddress("stream", label, target or text, container)
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("rtsp://me:secret@host/cam", "rtsp://me:secret@host/cam"),
+        ("rtsp://me:a%20secret%2F@host/cam", "rtsp://me:a%20secret%2F@host/cam"),
+        ("rtsp://me:se@cret@host/cam", "rtsp://me:se%40cret@host/cam"),
+        ("rtsp://secret@host/cam", "rtsp://secret@host/cam"),
+        ("rtmp://me:a%20secret@host/cam/k", "rtmp://me:a secret@host/cam/k"),
+    ],
+)
+def test_a_login_in_the_address_is_used_and_never_shown(given: str, used: str) -> None:
+    address = parse_sink(given)
+    assert address.target == used
+    assert "secret" not in address.label + repr(address)
+    assert "me" not in address.label + repr(address).replace("SinkAddress", "")
+    assert parse_sink(used) == address
+
+
+def test_a_login_of_the_environment_is_used_where_the_address_has_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PUBLISH_USER, "me@home")
+    monkeypatch.setenv(PUBLISH_PASSWORD, "a/secret")
+    assert parse_sink("rtsp://host/cam").target == "rtsp://me%40home:a%2Fsecret@host/cam"
+    assert parse_sink("rtsp://you:own@host/cam").target == "rtsp://you:own@host/cam"
+    assert parse_sink("udp://host:1").target == "udp://host:1?pkt_size=1316"
+    with pytest.raises(ConfigError, match="cannot hold") as caught:
+        parse_sink("rtmp://host/app/key")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no output"),
+        ("out", "no output"),
+        ("out.avi", "no output"),
+        ("cam-%Y", "no output"),
+        ("cam-%A.mkv", "%A"),
+        ("hls:", "folder"),
+        ("http://host/x.mkv", "http://"),
+        ("file:///x.mkv", "file://"),
+        ("://", "nothing can be sent"),
+        ("rtsp://", "a host"),
+        ("rtsp:///cam", "a host"),
+        ("udp://host", "a host and a port"),
+        ("srt://host/", "a host and a port"),
+        ("rtsp://host:99999/cam", "host and port"),
+        ("rtsp://me:secret@[host/cam", "host and port"),
+        ("me:secret@host/cam", "no output"),
+        ("rtsp://me:secret/1@host/cam", "host and port"),
+        ("rtsp://me:5ecret#1@host/cam", "host and port"),
+        ("rtsp://me:12?secret@host/cam", "%3F"),
+        ("rtsp://me:12#secret@host/cam", "%23"),
+        ("rtsp://me:a@b/secret@host/cam", "%2F"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line_without_the_password(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_sink(text)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not any(word in str(caught.value) for word in ("secret", "5ecret", "me:"))
+    assert caught.value.__cause__ is None
+
+
+def test_an_address_can_be_told_to_another_process() -> None:
+    address = parse_sink("rtsp://me:secret@host/cam")
+    told = json.loads(json.dumps(dataclasses.asdict(address)))
+    assert SinkAddress(**told) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("90", 90), ("10m", 600), ("2h", 7200), ("7d", 604800), ("1.5h", 5400)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "-1m", "m", "10 m", "10w", "1e3", "10m5s", "inf"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ConfigError, match="10m"):
+        parse_duration(text)

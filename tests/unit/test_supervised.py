@@ -1,0 +1,167 @@
+"""Outputs in child processes: one that fails or hangs is opened anew, and nobody waits for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stream_anon.config import Settings, load_settings
+from stream_anon.errors import SinkError
+from stream_anon.sinks.address import parse_sink
+from stream_anon.sinks.supervised import Opening, SupervisedSink
+from stream_anon.sinks.transport import describe, pack
+from tests.numbered import INFO, expected, numbered, numbers, seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WAIT = 15.0
+
+
+def settings(**more: Any) -> Settings:
+    values = {"live.backoff": 0.1, "live.sink_timeout": 1.0} | more
+    return load_settings(None, values)
+
+
+def opening(target: Path | str, room: int = 500, **more: Any) -> Opening:
+    address = parse_sink(str(target))
+    fields = {
+        "kind": address.kind,
+        "label": address.label,
+        "target": address.target,
+        "container": address.container,
+        "info": describe(INFO),
+        "settings": settings().model_dump(mode="json"),
+        "segment": None,
+        "keep": None,
+    }
+    return Opening(address.label, fields, room, **more)
+
+
+@pytest.fixture
+def sinks() -> Iterator[list[SupervisedSink]]:
+    opened: list[SupervisedSink] = []
+    yield opened
+    for sink in opened:
+        sink.close()
+
+
+def start(sinks: list[SupervisedSink], what: Opening, **more: Any) -> SupervisedSink:
+    sink = SupervisedSink(what, settings(**more).live, lambda *_: None)
+    sinks.append(sink)
+    sink.start()
+    sink.wait_open()
+    return sink
+
+
+def feed(sink: SupervisedSink, first: int, count: int, pause: float = 0.0) -> float:
+    """Offer numbered frames; returns the longest time that one took."""
+    longest = 0.0
+    for index in range(first, first + count):
+        began = monotonic()
+        sink.offer(pack(numbered(index)))
+        longest = max(longest, monotonic() - began)
+        sleep(pause)
+    return longest
+
+
+def numbers_in(path: Path) -> list[int]:
+    return numbers(seen(path, cut_short=True))
+
+
+def wait_until(condition: Any, seconds: float = WAIT) -> None:
+    deadline = monotonic() + seconds
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.02)
+
+
+def pid_of(sink: SupervisedSink) -> int:
+    assert sink._child is not None
+    return sink._child.pid
+
+
+def test_frames_arrive_in_the_file(sinks: list[SupervisedSink], tmp_path: Path) -> None:
+    sink = start(sinks, opening(tmp_path / "a.mkv"))
+    feed(sink, 0, 40)
+    sink.finish(WAIT)
+    assert numbers_in(tmp_path / "a.mkv") == expected(40)
+    assert (sink.status.state, sink.status.frames, sink.status.dropped) == ("finished", 40, 0)
+
+
+def test_what_cannot_be_opened_at_the_start_is_an_error(
+    sinks: list[SupervisedSink], tmp_path: Path
+) -> None:
+    with pytest.raises(SinkError, match="nowhere does not exist"):
+        start(sinks, opening(tmp_path / "nowhere" / "a.mkv"))
+
+
+def test_a_stream_that_nobody_takes_is_tried_again(sinks: list[SupervisedSink]) -> None:
+    sink = start(sinks, opening("rtsp://127.0.0.1:9/none", must_open=False))
+    wait_until(lambda: sink.status.restarts >= 2)
+    assert sink.status.state == "down"
+    assert sink.status.why
+
+
+def test_a_child_that_is_killed_is_replaced_and_nothing_is_overwritten(
+    sinks: list[SupervisedSink], tmp_path: Path
+) -> None:
+    sink = start(sinks, opening(tmp_path / "a.mkv"))
+    feed(sink, 0, 30, pause=0.02)
+    wait_until(lambda: sink.status.frames == 30)
+    sleep(0.5)
+    os.kill(pid_of(sink), signal.SIGKILL)
+    feed(sink, 30, 30, pause=0.02)
+    wait_until(lambda: sink.status.state == "running" and sink.status.restarts == 1)
+    feed(sink, 60, 4)
+    sink.finish(WAIT)
+    before, after = numbers_in(tmp_path / "a.mkv"), numbers_in(tmp_path / "a-2.mkv")
+    assert before == list(range(len(before)))
+    assert len(before) >= 5  # up to a second before
+    assert after[-1] == 63
+    assert len(after) >= 30
+
+
+def test_a_child_that_hangs_is_replaced_while_another_output_goes_on(
+    sinks: list[SupervisedSink], tmp_path: Path
+) -> None:
+    stuck = start(sinks, opening(tmp_path / "stuck.mkv", room=10))
+    other = start(sinks, opening(tmp_path / "other.mkv"))
+    os.kill(pid_of(stuck), signal.SIGSTOP)
+    longest = 0.0
+    began = monotonic()
+    count = 0
+    while stuck.status.restarts < 1:
+        assert monotonic() - began < WAIT
+        longest = max(longest, feed(stuck, count, 50), feed(other, count, 50))
+        count += 50
+        wait_until(lambda: other.status.frames >= count)
+        sleep(0.1)
+    other.finish(WAIT)
+    assert longest < 0.2, "nobody waits for an output that hangs"
+    assert other.status.dropped == 0
+    assert len(numbers_in(tmp_path / "other.mkv")) == count
+    assert stuck.status.dropped > 0
+
+
+def test_an_output_that_hangs_does_not_hold_up_the_end(
+    sinks: list[SupervisedSink], tmp_path: Path
+) -> None:
+    sink = start(sinks, opening(tmp_path / "a.mkv"), **{"live.sink_timeout": 60.0})
+    os.kill(pid_of(sink), signal.SIGSTOP)
+    feed(sink, 0, 500)
+    began = monotonic()
+    sink.finish(0.5)
+    sink.close()
+    sinks.clear()
+    assert monotonic() - began < 3
+
+
+def test_nothing_but_redacted_frames_is_packed() -> None:
+    with pytest.raises(TypeError, match="RedactedFrame"):
+        pack(object())  # type: ignore[arg-type]
