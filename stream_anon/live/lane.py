@@ -1,0 +1,77 @@
+"""What the inference stage of a live run works on, shared by whichever worker is at it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stream_anon.channel import Channel
+    from stream_anon.config import Live
+    from stream_anon.frame import Frame, MaskedFrame
+    from stream_anon.live.controls import Controls
+    from stream_anon.live.stats import LiveStats
+    from stream_anon.masking.keyframes import Effort
+    from stream_anon.masking.masker import Masker
+
+
+class Looker(Protocol):
+    """Engines that are loaded, and what this machine can do with them."""
+
+    @property
+    def efforts(self) -> Sequence[Effort]:
+        """Levels of effort, the closest look first."""
+
+    def masker(self, hidden: frozenset[str]) -> Masker:
+        """A new masker that knows nothing yet and hides these labels."""
+
+    def close(self) -> None:
+        """Free the engines."""
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One stream on its way through the inference stage."""
+
+    load: Callable[[], Looker]
+    """Loads the engines; called again where they fail."""
+    frames: Channel[Frame]
+    """In; the oldest are dropped where there are too many."""
+    masked: Channel[MaskedFrame]
+    """Out; closed at the end."""
+    settings: Live
+    controls: Controls
+    stats: LiveStats
+    is_open: bool = False
+    """Somebody takes frames; before, old ones make room without being missed."""
+    _breaks: deque[int] = field(default_factory=deque)
+    _taken: int = 0
+
+    def put(self, frame: Frame) -> None:
+        """A new frame; returns at once.
+
+        Raises:
+            Cancelled: nobody takes frames any more.
+        """
+        if frame.discontinuity:
+            self._breaks.append(frame.index)
+        before = self.frames.dropped
+        self.frames.put(frame)
+        dropped = self.frames.dropped - before
+        if dropped and self.is_open:
+            self.stats.drop("before inference", dropped)
+
+    def own(self, frame: Frame) -> Frame:
+        """A frame that was taken, under a number without gaps: some may have been dropped.
+
+        Where the dropped one was the first after a break, this one is.
+        """
+        broken = frame.discontinuity
+        while self._breaks and self._breaks[0] <= frame.index:
+            self._breaks.popleft()
+            broken = True
+        index, self._taken = self._taken, self._taken + 1
+        return replace(frame, index=index, discontinuity=broken)

@@ -1,0 +1,74 @@
+"""What systemd is told: a few words to the socket that it names. Nothing where it names none."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PATIENCE = 0.5
+"""Seconds to wait for a system that does not listen."""
+
+
+class Notifier:
+    """Tells the service manager how the run is doing. Never raises, never waits for long."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        """Args: environment: where NOTIFY_SOCKET and the watchdog's variables stand."""
+        self._address = _address(environment.get("NOTIFY_SOCKET", ""))
+        self._interval = watchdog_interval(environment)
+
+    @property
+    def watchdog_interval(self) -> float | None:
+        """Seconds between two calls of `alive`; None where nobody counts them."""
+        return self._interval
+
+    def ready(self) -> bool:
+        """The run has started, or has read its settings again."""
+        return self._tell("READY=1")
+
+    def alive(self) -> bool:
+        """The run does its work: for the watchdog."""
+        return self._tell("WATCHDOG=1")
+
+    def status(self, text: str) -> bool:
+        """One line for `systemctl status`."""
+        return self._tell(f"STATUS={' '.join(text.split())}")
+
+    def stopping(self) -> bool:
+        """The run is about to end."""
+        return self._tell("STOPPING=1")
+
+    def reloading(self) -> bool:
+        """Settings are read again; `ready` follows."""
+        return self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def _tell(self, words: str) -> bool:
+        """Returns: whether somebody took it."""
+        if self._address is None:
+            return False
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(PATIENCE)
+            sock.sendto(words.encode(), self._address)
+            return True
+        return False
+
+
+def watchdog_interval(environment: Mapping[str, str] = os.environ) -> float | None:
+    """Half of the time after which systemd restarts us, in seconds; None where it does not."""
+    if environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    limit = environment.get("WATCHDOG_USEC", "")
+    return int(limit) / 2e6 if limit.isdecimal() and int(limit) else None
+
+
+def _address(name: str) -> str | None:
+    """The address of the socket; an @ stands for the abstract namespace."""
+    if not hasattr(socket, "AF_UNIX") or not name.startswith(("/", "@")):
+        return None
+    return f"\0{name[1:]}" if name.startswith("@") else name

@@ -1,0 +1,99 @@
+"""A live run's inference stage without a source: frames are put in, masked frames come out."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+from stream_anon.channel import Cancelled, Channel, Closed, Overflow
+from stream_anon.config import load_settings
+from stream_anon.live.controls import Controls
+from stream_anon.live.inference import Inference
+from stream_anon.live.lane import Lane
+from stream_anon.live.stats import LiveStats
+from stream_anon.masking.keyframes import Effort
+from stream_anon.masking.masker import Masker
+from stream_anon.parsing.labels import CENTERFACE_LABELS
+from tests.stubs import make_info
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from stream_anon.config import Settings
+    from stream_anon.frame import Frame, MaskedFrame
+    from stream_anon.parsing.base import Parser
+
+WIDTH, HEIGHT = 320, 192
+RATE = 50
+"""Frames put in per second: quicker than the footage's own rate, so that tests are short."""
+
+
+def live_settings(**more: Any) -> Settings:
+    """Short waits, and no lookahead unless it is asked for."""
+    values = {
+        "masking.lookahead": 0.0, "live.lookahead": 0.0, "live.latency": 2.0,
+        "live.stall": 0.4, "live.backoff": 0.1, "keyframes.still": 0.0, "keyframes.interval": 1,
+    }  # fmt: skip
+    return load_settings(None, values | {key.replace("__", "."): v for key, v in more.items()})
+
+
+class StubLooker:
+    """A looker with one parser."""
+
+    def __init__(self, parser: Parser, settings: Settings) -> None:
+        self.parser, self.settings = parser, settings
+        self.efforts = (Effort(WIDTH), Effort(WIDTH // 2))
+        self.closed = 0
+
+    def masker(self, hidden: frozenset[str]) -> Masker:
+        info = replace(make_info(WIDTH, HEIGHT), live=True)
+        return Masker(self.parser, hidden, self.settings, info)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def lane_with(parsers: Callable[[], Parser], settings: Settings, *, room: int = 1000) -> Lane:
+    """Args: parsers: gives a parser each time that engines are loaded."""
+    frames: Channel[Frame] = Channel(room, Overflow.DROP_OLDEST)
+    masked: Channel[MaskedFrame] = Channel(1000, Overflow.DROP_OLDEST)
+    controls = Controls(settings.redaction, CENTERFACE_LABELS, "stub", debug=False)
+    return Lane(
+        lambda: StubLooker(parsers(), settings), frames, masked, settings.live, controls,
+        LiveStats(), is_open=True,
+    )  # fmt: skip
+
+
+@contextmanager
+def running(lane: Lane) -> Iterator[Inference]:
+    """The stage at work."""
+    inference = Inference(lane)
+    inference.start()
+    try:
+        yield inference
+    finally:
+        inference.close(5)
+
+
+def feed(lane: Lane, frames: Sequence[Frame], check: Callable[[], None] = lambda: None) -> None:
+    """Put frames in as a camera would."""
+    for frame in frames:
+        lane.put(replace(frame, captured_at=monotonic()))
+        check()
+        sleep(1 / RATE)
+
+
+def drain(lane: Lane, count: int, seconds: float = 10.0) -> list[MaskedFrame]:
+    """The next masked frames, as many as come of `count`."""
+    got: list[MaskedFrame] = []
+    deadline = monotonic() + seconds
+    while len(got) < count and monotonic() < deadline:
+        try:
+            got.append(lane.masked.get(timeout=0.05))
+        except TimeoutError:
+            continue
+        except (Closed, Cancelled):
+            break
+    return got

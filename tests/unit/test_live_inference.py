@@ -1,0 +1,230 @@
+"""The inference stage of a live run: whatever the parser does, frames are masked or hidden."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from itertools import count
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from stream_anon.errors import ParserError, StalledError
+from stream_anon.frame import Box, Frame, MaskedFrame, Unknown
+from stream_anon.parsing.base import Look, Part
+from stream_anon.parsing.shapes import ellipse
+from tests.lanes import drain, feed, lane_with, live_settings, running
+from tests.stubs import StubParser, covers, face, moving, truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_anon.live.lane import Lane
+
+FRAMES = 40
+
+
+def good(frame: Frame, _look: Look) -> list[Part]:
+    return [face(truth_of(frame))]
+
+
+def truth_of(frame: Frame) -> Box:
+    """The footage moves with its own times, whatever number a frame has."""
+    return truth(replace(frame, index=frame.pts))
+
+
+def failing(how: Callable[[], Any], when: Callable[[int], bool]) -> Callable[[Frame, Look], Any]:
+    calls = count()
+
+    def answer(frame: Frame, look: Look) -> Any:
+        return how() if when(next(calls)) else good(frame, look)
+
+    return answer
+
+
+def boom() -> Any:
+    raise RuntimeError("pixels 1 2 3")
+
+
+def no_memory() -> Any:
+    raise MemoryError
+
+
+BAD: dict[str, Callable[[], Any]] = {
+    "raises": boom,
+    "no memory": no_memory,
+    "None": lambda: None,
+    "NaN": lambda: [Part("face", Box(0, 0, float("nan"), 5), ellipse(), 0.5, 0)],
+    "NaN score": lambda: [Part("face", Box(0, 0, 5, 5), ellipse(), float("nan"), 0)],
+    "another label": lambda: [Part("cat", Box(0, 0, 5, 5), ellipse(), 0.5, 0)],
+    "an empty mask": lambda: [Part("face", Box(0, 0, 5, 5), np.zeros((4, 4), np.uint8), 0.5, 0)],
+    "far outside": lambda: [Part("face", Box(1e9, 0, 5, 5), ellipse(), 0.5, 0)],
+    "a dictionary": lambda: [{"label": "face"}],
+}
+
+
+def assert_safe(masks: list[MaskedFrame]) -> None:
+    for masked in masks:
+        assert covers(masked, truth_of(masked.frame)), masked
+
+
+def run(lane: Lane, frames: list[Frame]) -> list[MaskedFrame]:
+    with running(lane) as inference:
+        feed(lane, frames, inference.check)
+        lane.frames.close()
+        return drain(lane, len(frames))
+
+
+@pytest.mark.parametrize("how", list(BAD))
+def test_a_bad_answer_hides_frames_and_the_next_one_is_used(how: str) -> None:
+    lane = lane_with(lambda: StubParser(failing(BAD[how], lambda n: n == 10)), live_settings())
+    masks = run(lane, moving(FRAMES))
+    assert [m.frame.pts for m in masks] == list(range(FRAMES)), "each frame comes out, once"
+    assert_safe(masks)
+    hidden = [m.frame.pts for m in masks if m.parts is Unknown.PARSER_FAILED]
+    assert 10 in hidden
+    assert len(hidden) < 4
+
+
+def test_frames_held_for_the_lookahead_are_hidden_too() -> None:
+    settings = live_settings(masking__lookahead=0.2, live__lookahead=0.2)
+    lane = lane_with(lambda: StubParser(failing(boom, lambda n: n == 20)), settings)
+    masks = run(lane, moving(FRAMES))
+    assert [m.frame.pts for m in masks] == list(range(FRAMES))
+    assert_safe(masks)
+    hidden = [m.frame.pts for m in masks if m.parts is Unknown.PARSER_FAILED]
+    assert {16, 17, 18, 19, 20} <= set(hidden)
+
+
+def test_a_parser_that_always_fails_is_loaded_anew_and_everything_is_hidden() -> None:
+    loaded: list[StubParser] = []
+
+    def load() -> StubParser:
+        loaded.append(StubParser(failing(boom, lambda _: True)))
+        return loaded[-1]
+
+    masks = run(lane_with(load, live_settings()), moving(FRAMES))
+    assert len(masks) == FRAMES
+    assert all(m.parts is Unknown.PARSER_FAILED for m in masks)
+    assert len(loaded) > 1
+    asked = sum(len(parser.asked) for parser in loaded)
+    assert asked < FRAMES, "a broken parser is not asked at every frame"
+
+
+def test_a_new_parser_takes_over_after_one_that_always_fails() -> None:
+    broken = iter([StubParser(failing(boom, lambda _: True))])
+    lane = lane_with(lambda: next(broken, None) or StubParser(good), live_settings())
+    masks = run(lane, moving(80))
+    assert_safe(masks)
+    assert isinstance(masks[-1].parts, tuple)
+
+
+def test_a_parser_that_hangs_is_left_behind_for_a_new_one() -> None:
+    released = threading.Event()
+    stuck = StubParser(failing(lambda: released.wait(20) and [], lambda n: n == 5))
+    parsers = iter([stuck])
+    lane = lane_with(lambda: next(parsers, None) or StubParser(good), live_settings(), room=5)
+    try:
+        with running(lane) as inference:
+            feed(lane, moving(80), inference.check)
+            released.set()  # its answer comes at last, and is not used
+            lane.frames.close()
+            masks = drain(lane, 80, seconds=3)
+    finally:
+        released.set()
+    assert_safe(masks)
+    assert masks[-1].frame.pts > 60
+    assert isinstance(masks[-1].parts, tuple)
+    times = [m.frame.pts for m in masks]
+    assert times == sorted(set(times))
+
+
+def test_parsers_that_hang_again_and_again_end_the_run() -> None:
+    released = threading.Event()
+    lane = lane_with(
+        lambda: StubParser(lambda *_: released.wait(20) and []),
+        live_settings(live__stall=0.1),
+        room=5,
+    )
+    began = monotonic()
+    try:
+        with running(lane) as inference:
+            with pytest.raises(StalledError, match=r"live\.stall"):
+                feed(lane, moving(60) * 5, inference.check)
+            assert monotonic() - began < 4
+            released.set()
+    finally:
+        released.set()
+    assert drain(lane, 1, 0.1) == []
+
+
+def test_what_fails_to_load_at_the_start_is_the_users_to_know() -> None:
+    def load() -> StubParser:
+        raise ParserError("no weights")
+
+    with pytest.raises(ParserError, match="no weights"), running(lane_with(load, live_settings())):
+        pass
+
+
+def test_what_fails_to_load_later_is_tried_again() -> None:
+    loads = count()
+
+    def load() -> StubParser:
+        number = next(loads)
+        if number in (1, 2):
+            raise ParserError("busy")
+        return StubParser(good if number else failing(boom, lambda _: True))
+
+    masks = run(lane_with(load, live_settings(live__backoff=0.05)), moving(80))
+    assert_safe(masks)
+    assert isinstance(masks[-1].parts, tuple)
+    assert next(loads) >= 4
+
+
+class TestDropping:
+    def test_frames_that_nobody_has_time_for_are_dropped_before_they_are_looked_at(self) -> None:
+        slow = threading.Event()
+        parser = StubParser(lambda f, _look: slow.wait(0.1) or good(f, _look))
+        lane = lane_with(lambda: parser, live_settings(live__latency=0.2), room=4)
+        masks = run(lane, moving(60))
+        assert_safe(masks)
+        dropped = lane.stats.snapshot().dropped_total
+        assert dropped > 10
+        assert dropped + len(masks) == 60
+        assert all(isinstance(m.parts, tuple) for m in masks), "and none is hidden for it"
+
+    def test_a_break_that_was_dropped_breaks_at_the_next_frame(self) -> None:
+        lane = lane_with(lambda: StubParser(good), live_settings(), room=2)
+        frames = moving(6)
+        for frame in frames:
+            lane.put(replace(frame, discontinuity=frame.index == 2))
+        taken = [lane.own(lane.frames.get()) for _ in range(2)]
+        assert [f.pts for f in taken] == [4, 5]
+        assert [f.index for f in taken] == [0, 1]
+        assert [f.discontinuity for f in taken] == [True, False]
+
+    def test_frames_are_not_held_for_others_that_do_not_come(self) -> None:
+        settings = live_settings(masking__lookahead=1.0, live__lookahead=0.1, live__latency=0.2)
+        lane = lane_with(lambda: StubParser(good), settings)
+        with running(lane):
+            feed(lane, moving(3))
+            masks = drain(lane, 3, seconds=1)
+        assert [m.frame.pts for m in masks] == [0, 1, 2]
+        assert_safe(masks)
+
+
+def test_another_scope_counts_from_the_next_frame_on() -> None:
+    parser = StubParser(
+        lambda f, _look: [face(truth_of(f)), face(truth_of(f).grown(9, 9), label="head")]
+    )
+    lane = lane_with(lambda: parser, live_settings())
+    with running(lane):
+        feed(lane, moving(40)[:10])
+        first = drain(lane, 10)
+        lane.controls.press("s")
+        feed(lane, moving(40)[10:20])
+        second = drain(lane, 10)
+    labels = [{p.label for p in m.parts} for m in (*first, *second) if isinstance(m.parts, tuple)]
+    assert labels == [{"face"}] * 10 + [{"head"}] * 10
