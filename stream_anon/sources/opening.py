@@ -49,8 +49,12 @@ def open_input(path: Path) -> InputContainer:
         raise SourceError(f"{path} is not a video that can be read: {reason(error)}") from error
 
 
-def choose_video(container: InputContainer, path: Path) -> VideoStream:
+def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
     """The video stream to redact, ready to decode. Cover pictures do not count.
+
+    Args:
+        container: an open input.
+        path: its name, for errors.
 
     Raises:
         SourceError: there is none, or FFmpeg has no decoder for it.

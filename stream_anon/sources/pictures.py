@@ -63,12 +63,23 @@ class PictureReader:
     fitted into the first one's size, with black bars.
     """
 
-    def __init__(self, orientation: Orientation) -> None:
-        """Args: orientation: how every picture is to be turned."""
+    def __init__(
+        self,
+        orientation: Orientation,
+        size: tuple[int, int] | None = None,
+        color: ColorTags | None = None,
+    ) -> None:
+        """Without size and colours, those of the first picture are kept.
+
+        Args:
+            orientation: how every picture is to be turned.
+            size: columns and rows of every picture, upright.
+            color: of every picture.
+        """
         self._orientation = orientation
         self._reformatter = VideoReformatter()
-        self._size: tuple[int, int] | None = None
-        self._color: ColorTags | None = None
+        self._size = size
+        self._color = color
 
     def read(self, picture: av.VideoFrame) -> tuple[Planes, bool]:
         """Planes of `picture`, and whether they had to be fitted into another size."""

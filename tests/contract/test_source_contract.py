@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from stream_anon.config import Live
 from stream_anon.frame import Frame, plane_shapes
+from stream_anon.sources.address import parse_source
+from stream_anon.sources.base import Source
+from stream_anon.sources.live import LiveSource
 from stream_anon.sources.media import MediaSource
 from tests.media import Tone, write
 from tests.patterns import texture
@@ -16,8 +20,6 @@ from tests.patterns import texture
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from stream_anon.sources.base import Source
 
 FRAMES = 12
 KINDS: dict[str, dict[str, Any]] = {
@@ -40,7 +42,20 @@ KINDS: dict[str, dict[str, Any]] = {
     "single.mp4": {"frames": 1},
 }
 HURT = ("damaged.ts", "truncated.mkv", "resized.ts", "restarted.ts")
-SOURCES: dict[str, Callable[[Path], Source]] = {"MediaSource": MediaSource}
+PLAYED = ("plain.mp4", "odd.webm", "turned-odd.mp4", "deep.mp4", "single.mp4", *HURT)
+"""What is played at its own pace too: that takes its time."""
+
+
+def _played(path: Path) -> Source:
+    settings = Live()
+    source = LiveSource(parse_source(str(path), pace=True, settings=settings), settings)
+    source.connect()
+    return source
+
+
+SOURCES: dict[str, Callable[[Path], Source]] = {"MediaSource": MediaSource, "LiveSource": _played}
+CASES = [("MediaSource", kind) for kind in (*KINDS, *HURT)]
+CASES += [("LiveSource", kind) for kind in PLAYED]
 
 
 def _video(folder: Path, kind: str) -> Path:
@@ -66,28 +81,40 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(scope="module", params=list(SOURCES))
-def backend(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+class Read(NamedTuple):
+    """A source that was read to its end."""
+
+    kind: str
+    source: Source
+    frames: list[Frame]
 
 
-@pytest.fixture(scope="module")
-def source(backend: str, kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
+def read(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Read]:
+    backend, kind = request.param
     opened = SOURCES[backend](_video(tmp_path_factory.mktemp("video"), kind))
-    yield opened
+    yield Read(kind, opened, list(opened.frames()))
     opened.close()
 
 
 @pytest.fixture(scope="module")
-def frames(source: Source) -> list[Frame]:
-    return list(source.frames())
+def source(read: Read) -> Source:
+    return read.source
+
+
+@pytest.fixture(scope="module")
+def frames(read: Read) -> list[Frame]:
+    return read.frames
 
 
 def test_indices_count_from_zero_without_gaps(frames: list[Frame]) -> None:
     assert [frame.index for frame in frames] == list(range(len(frames)))
 
 
-def test_every_frame_arrives(frames: list[Frame], kind: str) -> None:
+def test_every_frame_arrives(read: Read) -> None:
+    kind, frames = read.kind, read.frames
     expected = {"truncated.mkv": range(15, 49), "damaged.ts": range(30, 60)}
     if kind in KINDS:
         assert len(frames) == KINDS[kind]["frames"]
@@ -126,22 +153,24 @@ def test_frames_stay_what_they_are_while_more_are_read(kind: str, tmp_path: Path
             assert np.array_equal(plane, copy)
 
 
-def test_only_hurt_videos_have_losses_or_corrupt_frames(
-    frames: list[Frame], source: Source, kind: str
-) -> None:
+def test_only_hurt_videos_have_losses_or_corrupt_frames(read: Read) -> None:
+    kind, source, frames = read
     hurt = kind in HURT
     assert (bool(source.losses) or any(frame.corrupt for frame in frames)) == hurt
     assert (source.losses.reason is not None) == hurt
 
 
-def test_a_seam_costs_a_few_frames_only(frames: list[Frame], kind: str) -> None:
+def test_a_seam_costs_a_few_frames_only(read: Read) -> None:
+    kind, _, frames = read
     if kind in {"resized.ts", "restarted.ts"}:
         assert sum(frame.corrupt for frame in frames) < 10
         assert not any(frame.corrupt for frame in frames[50:])
 
 
-def test_a_new_size_is_a_discontinuity(frames: list[Frame], kind: str) -> None:
-    marked = [frame.index for frame in frames if frame.discontinuity]
+def test_a_new_size_is_a_discontinuity(read: Read) -> None:
+    kind, source, frames = read
+    assert frames[0].discontinuity == source.info.live
+    marked = [frame.index for frame in frames[1:] if frame.discontinuity]
     assert marked == ([50] if kind == "resized.ts" else [])
 
 

@@ -1,0 +1,57 @@
+"""Playing what comes too fast at its own pace, and finding out what that pace is."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from statistics import median
+from time import monotonic, sleep
+
+LONGEST_WAIT = 1.0
+"""Seconds between two pictures; longer gaps are left out."""
+ENOUGH = 10
+"""Pictures that tell the rate."""
+PATIENCE = 1.0
+"""Seconds to wait for them."""
+
+
+class Pacer:
+    """Waits until a picture is due."""
+
+    def __init__(self) -> None:
+        self._shift: float | None = None
+
+    def wait(self, time: Fraction | None) -> None:
+        """Args: time: the picture's own, in seconds; None is due at once."""
+        if time is None:
+            return
+        now = monotonic()
+        if self._shift is None:
+            self._shift = now - float(time)
+        left = float(time) + self._shift - now
+        if abs(left) > LONGEST_WAIT:  # time jumped, or we cannot keep up
+            self._shift = now - float(time)
+        elif left > 0:
+            sleep(left)
+
+
+class RateMeter:
+    """Measures the rate of a stream that does not tell it."""
+
+    def __init__(self) -> None:
+        self._times: list[Fraction] = []
+        self._until = monotonic() + PATIENCE
+
+    def see(self, time: Fraction | None) -> bool:
+        """Note a picture's time; say whether that is enough."""
+        if time is not None:
+            self._times.append(time)
+        return len(self._times) >= ENOUGH or monotonic() > self._until
+
+    @property
+    def rate(self) -> Fraction | None:
+        """Frames per second, to the nearest half."""
+        steps = [after - before for before, after in pairwise(self._times) if after > before]
+        if not steps:
+            return None
+        return Fraction(round(2 / median(steps)), 2) or None
