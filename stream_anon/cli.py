@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_anon import __version__
+from stream_anon.cli_live import devices, live
 from stream_anon.cli_models import models
 from stream_anon.config import load_settings
 from stream_anon.console import ProgressLine, err, flush, log_to_console, out, say
@@ -26,6 +27,7 @@ from stream_anon.errors import (
     ConfigError,
     StreamAnonError,
 )
+from stream_anon.options import LogLevel, Method, option
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -57,16 +59,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(models)
+app.command()(live)
+app.command()(devices)
 
 EXIT_USAGE = ConfigError.exit_code
-
-
-class Method(StrEnum):
-    """How to hide."""
-
-    blur = "blur"
-    pixelate = "pixelate"
-    fill = "fill"
 
 
 class Audio(StrEnum):
@@ -75,15 +71,6 @@ class Audio(StrEnum):
     drop = "drop"
     copy = "copy"
     disguise = "disguise"
-
-
-class LogLevel(StrEnum):
-    """How much to log."""
-
-    debug = "debug"
-    info = "info"
-    warning = "warning"
-    error = "error"
 
 
 def _print_version(wanted: bool) -> None:
@@ -106,12 +93,8 @@ def _main(
         raise typer.Exit(EXIT_USAGE)
 
 
-def _option(text: str, panel: str, *names: str, metavar: str | None = None) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel, metavar=metavar)
-
-
 def _file(text: str, kind: str = "json") -> Any:
-    return _option(text, RECORD, metavar=f"FILE.{kind}")
+    return option(text, RECORD, metavar=f"FILE.{kind}")
 
 
 @app.command(epilog=EPILOG)
@@ -122,42 +105,42 @@ def redact(
     ],
     scope: Annotated[
         str | None,
-        _option("face, head, person, or labels joined by commas (face).", WHAT, metavar="WHAT"),
+        option("face, head, person, or labels joined by commas (face).", WHAT, metavar="WHAT"),
     ] = None,
-    method: Annotated[Method | None, _option("How to hide (blur).", WHAT)] = None,
+    method: Annotated[Method | None, option("How to hide (blur).", WHAT)] = None,
     cells: Annotated[
-        int | None, _option("Cells across a face, 1 to 4 (4).", WHAT, metavar="COUNT")
+        int | None, option("Cells across a face, 1 to 4 (4).", WHAT, metavar="COUNT")
     ] = None,
     color: Annotated[
-        str | None, _option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")
+        str | None, option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")
     ] = None,
     engine: Annotated[
-        str | None, _option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")
+        str | None, option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")
     ] = None,
     tracks: Annotated[
         Path | None,
-        _option("Hide what this file says; detect nothing.", WHAT, metavar="FILE.json"),
+        option("Hide what this file says; detect nothing.", WHAT, metavar="FILE.json"),
     ] = None,
-    audio: Annotated[Audio | None, _option("What to do with the sound (drop).", OUTPUT)] = None,
+    audio: Annotated[Audio | None, option("What to do with the sound (drop).", OUTPUT)] = None,
     keep_subtitles: Annotated[
-        bool, _option("Copy text subtitles.", OUTPUT, "--keep-subtitles")
+        bool, option("Copy text subtitles.", OUTPUT, "--keep-subtitles")
     ] = False,
     encoder: Annotated[
-        str | None, _option("FFmpeg's name of a video encoder (auto).", OUTPUT, metavar="NAME")
+        str | None, option("FFmpeg's name of a video encoder (auto).", OUTPUT, metavar="NAME")
     ] = None,
     preset: Annotated[
-        str | None, _option("The encoder's preset (veryfast).", OUTPUT, metavar="NAME")
+        str | None, option("The encoder's preset (veryfast).", OUTPUT, metavar="NAME")
     ] = None,
     quality: Annotated[
-        int | None, _option("crf: lower is better and larger (20).", OUTPUT, metavar="0..63")
+        int | None, option("crf: lower is better and larger (20).", OUTPUT, metavar="0..63")
     ] = None,
-    overwrite: Annotated[bool, _option("Replace existing outputs.", OUTPUT, "--overwrite")] = False,
+    overwrite: Annotated[bool, option("Replace existing outputs.", OUTPUT, "--overwrite")] = False,
     config: Annotated[
         Path | None, _file("Settings; options given here win over it.", "toml")
     ] = None,
     report: Annotated[Path | None, _file("Write the record of the run; no pictures.")] = None,
     export_tracks: Annotated[Path | None, _file("Write what was hidden, to edit.")] = None,
-    quiet: Annotated[bool, _option("Print errors only.", RECORD, "--quiet", "-q")] = False,
+    quiet: Annotated[bool, option("Print errors only.", RECORD, "--quiet", "-q")] = False,
     log_level: Annotated[
         LogLevel,
         typer.Option(

@@ -100,6 +100,29 @@ class Pipeline(_Section):
     stall: Annotated[float, Field(gt=0, le=3600)] = 120.0
 
 
+class Live(_Section):
+    """Sources that never end, and outputs that must not wait."""
+
+    mode: Literal["production", "debug"] = "production"
+    latency: Annotated[float, Field(ge=0.04, le=10)] = 0.2
+    lookahead: Annotated[float, Field(ge=0, le=5)] = 0.08
+    preset: str = "ultrafast"
+    rtsp_transport: Literal["tcp", "udp"] = "tcp"
+    device_size: Annotated[str, Field(pattern=r"^(\d+x\d+)?$")] = ""
+    device_rate: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    open_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0
+    watchdog: Annotated[float, Field(gt=0, le=600)] = 5.0
+    backoff: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    longest_backoff: Annotated[float, Field(gt=0, le=86400)] = 60.0
+    attempts: Annotated[int, Field(ge=0)] = 0
+    stall: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    sink_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0
+    backlog: Annotated[int, Field(ge=1, le=65536)] = 128
+    log_interval: Annotated[float, Field(gt=0, le=86400)] = 60.0
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+
+
 class Settings(_Section):
     """All settings of a run."""
 
@@ -110,6 +133,7 @@ class Settings(_Section):
     redaction: Redaction = Redaction()
     output: Output = Output()
     pipeline: Pipeline = Pipeline()
+    live: Live = Live()
 
 
 def known_keys() -> list[str]:

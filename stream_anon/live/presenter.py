@@ -83,6 +83,7 @@ class Presenter:
 
     def run(self, masked: Channel[MaskedFrame]) -> None:
         """Present everything that comes, until there will be no more."""
+        self._last_out = monotonic()  # engines take seconds to load
         while True:
             try:
                 item = masked.get(timeout=self._wait())

@@ -74,7 +74,7 @@ class Child:
         Raises:
             ChildGone: it has ended, or did not take the message in time.
         """
-        with self._limited("take a picture", limit), self._lost():
+        with self._limited("take more", limit), self._lost():
             write_message(cast("Any", self._process.stdin), message)
 
     def receive(self, limit: float | None) -> Message:

@@ -75,8 +75,8 @@ def read_message(file: Raw) -> Message | None:
         if len(shapes) != count or not isinstance(fields, dict):
             raise WireError("not a message")
         planes = tuple(_read_plane(file, int(rows), int(columns)) for rows, columns in shapes)
-    except (ValueError, TypeError) as error:
-        raise WireError("not a message") from error
+    except (ValueError, TypeError, EOFError) as error:
+        raise WireError("not a message, or cut short") from error
     return Message(str(kind), fields, planes)
 
 
