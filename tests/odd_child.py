@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import time
 
 from stream_anon.processes.host import Line, serve, within
-from stream_anon.processes.wire import Message
+from stream_anon.processes.wire import Message, write_message
 
 
 def hang_with_lock() -> None:
@@ -25,9 +26,14 @@ def work(line: Line) -> None:
         elif message.kind == "deaf":
             time.sleep(3600)
         elif message.kind == "print":
-            print("a library that says what it likes", flush=True)
+            os.write(1, b"a library that says what it likes")
         elif message.kind == "garbage":
             os.write(line._out.fileno(), b"x" * 4096)
+        elif message.kind == "cut":
+            whole = io.BytesIO()
+            write_message(whole, message)
+            os.write(line._out.fileno(), whole.getvalue()[: message.fields["kept"]])
+            os._exit(0)
         elif message.kind == "exit":
             os._exit(message.fields["code"])
         line.send(message)

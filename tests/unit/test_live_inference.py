@@ -143,11 +143,12 @@ def test_a_parser_that_hangs_is_left_behind_for_a_new_one() -> None:
 
 def test_parsers_that_hang_again_and_again_end_the_run() -> None:
     released = threading.Event()
-    lane = lane_with(
-        lambda: StubParser(lambda *_: released.wait(20) and []),
-        live_settings(live__stall=0.1),
-        room=5,
-    )
+
+    def hang(*_: object) -> list[Part]:
+        released.wait(20)
+        return []
+
+    lane = lane_with(lambda: StubParser(hang), live_settings(live__stall=0.1), room=5)
     began = monotonic()
     try:
         with running(lane) as inference:
@@ -186,7 +187,7 @@ def test_what_fails_to_load_later_is_tried_again() -> None:
 class TestDropping:
     def test_frames_that_nobody_has_time_for_are_dropped_before_they_are_looked_at(self) -> None:
         slow = threading.Event()
-        parser = StubParser(lambda f, _look: slow.wait(0.1) or good(f, _look))
+        parser = StubParser(lambda f, look: [] if slow.wait(0.1) else good(f, look))
         lane = lane_with(lambda: parser, live_settings(live__latency=0.2), room=4)
         masks = run(lane, moving(60))
         assert_safe(masks)

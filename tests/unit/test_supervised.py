@@ -140,7 +140,7 @@ def test_a_child_that_hangs_is_replaced_while_another_output_goes_on(
         assert monotonic() - began < WAIT
         longest = max(longest, feed(stuck, count, 50), feed(other, count, 50))
         count += 50
-        wait_until(lambda: other.status.frames >= count)
+        wait_until(lambda due=count: other.status.frames >= due)
         sleep(0.1)
     other.finish(WAIT)
     assert longest < 0.2, "nobody waits for an output that hangs"

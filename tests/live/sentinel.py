@@ -1,0 +1,86 @@
+"""A face with a pattern that survives encoding, so that one frame of it in an output is noticed."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+import av
+import cv2
+import numpy as np
+
+from stream_anon.frame import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Luma = NDArray[np.uint8]
+
+WIDTH, HEIGHT, RATE = 640, 360, 25
+FACE: Final = Box(260, 110, 96, 112)
+"""Where the pattern is, in every frame."""
+CELL = 8
+"""Pixels of the squares of the pattern: large enough for any encoder and any scaling."""
+SEEN = 0.35
+"""Correlation with the pattern from which on it counts as seen; noise stays below a tenth."""
+
+
+def pattern() -> Luma:
+    """Random squares, the same each time."""
+    rows, columns = round(FACE.height) // CELL, round(FACE.width) // CELL
+    squares = np.random.default_rng(7).integers(0, 2, (rows, columns)).astype(np.uint8)
+    return np.asarray(np.kron(squares, np.ones((CELL, CELL), np.uint8)) * 170 + 40, np.uint8)
+
+
+def write_clip(path: Path, seconds: float) -> Path:
+    """A picture that drifts behind the pattern, which stays in its place."""
+    rng = np.random.default_rng(3)
+    noise = rng.integers(0, 256, (12, 80), np.uint8)
+    wide = np.asarray(cv2.resize(noise, (WIDTH * 4, HEIGHT), interpolation=cv2.INTER_CUBIC))
+    x, y, width, height = (round(value) for value in FACE)
+    with av.open(str(path), "w") as container:
+        options = {"preset": "ultrafast", "crf": "18", "bf": "0", "g": str(RATE)}
+        stream = container.add_stream("libx264", RATE, options=options)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(round(seconds * RATE)):
+            left = 2 * number % (WIDTH * 3)
+            luma = np.ascontiguousarray(wide[:, left : left + WIDTH])
+            luma[y : y + height, x : x + width] = pattern()
+            frame = av.VideoFrame.from_ndarray(np.asarray(np.dstack([luma] * 3), np.uint8), "rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def strength(luma: Luma) -> float:
+    """How much of the pattern is in a picture of any size, -1..1."""
+    if luma.shape != (HEIGHT, WIDTH):
+        luma = np.asarray(cv2.resize(luma, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
+    x, y, width, height = (round(value) for value in FACE)
+    seen = luma[y : y + height, x : x + width].astype(np.float64)
+    # Cells of the redaction are larger than the pattern's squares: what is left is detail.
+    seen -= cv2.GaussianBlur(seen, (0, 0), 2 * CELL)
+    wanted = pattern().astype(np.float64)
+    wanted -= cv2.GaussianBlur(wanted, (0, 0), 2 * CELL)
+    norm = float(np.linalg.norm(seen) * np.linalg.norm(wanted))
+    return float((seen * wanted).sum()) / norm if norm > 1 else 0.0
+
+
+def strengths(file: Any) -> list[float]:
+    """Of every picture of a video that can be decoded."""
+    found: list[float] = []
+    try:
+        with av.open(str(file)) as container:
+            found.extend(_all(container.decode(video=0)))
+    except (av.error.InvalidDataError, av.error.EOFError):
+        pass  # cut short, or nothing in it
+    return found
+
+
+def _all(pictures: Iterable[av.VideoFrame]) -> Iterable[float]:
+    for picture in pictures:
+        yield strength(np.asarray(picture.to_ndarray(format="gray"), np.uint8))
