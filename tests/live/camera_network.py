@@ -53,6 +53,11 @@ class NamespacedServer(RtspServer):
         for chain in ("INPUT", "OUTPUT"):
             _run(*self._inside(), "iptables", "-A", chain, "-j", "DROP")
 
+    def lose(self, share: float) -> None:
+        """Lose UDP packets on the way from it, by chance; 1 is all of them."""
+        rule = f"-p udp -m statistic --mode random --probability {share} -j DROP"
+        _run(*self._inside(), "iptables", "-A", "OUTPUT", *rule.split())
+
     def heal(self) -> None:
         """Plug it in again."""
         for chain in ("INPUT", "OUTPUT"):

@@ -8,6 +8,7 @@ from itertools import islice, pairwise
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
 import pytest
 
@@ -156,6 +157,25 @@ def test_a_cable_that_is_pulled_and_plugged_in_again(serving: ServingClip) -> No
         heal.join()
         assert back.captured_at - dropped < 2 * WATCHDOG + 3.0 + LONGEST_WAIT + BACK
         assert back.discontinuity
+
+
+def test_no_picture_that_lost_packets_hurt_passes_for_whole(serving: ServingClip) -> None:
+    require_network()
+    with av.open(str(serving.path)) as video:
+        sent = [frame.to_ndarray()[: serving.height] for frame in video.decode(video=0)]
+    with (
+        NamespacedServer(serving.path) as camera,
+        connected(camera.url, rtsp_transport="udp", watchdog=10) as source,
+    ):
+        frames = source.frames()
+        next(frames)
+        camera.lose(0.02)
+        seen = list(islice(frames, 200))
+    whole = [frame for frame in seen if not frame.corrupt]
+    assert 0 < len(whole) < len(seen)
+    for frame, number in zip(whole, numbers(whole), strict=True):
+        assert np.array_equal(frame.planes[0], sent[number])
+    assert source.losses.reason == "packets got lost on the way"
 
 
 @pytest.mark.parametrize(
