@@ -254,7 +254,9 @@ def _for_live(settings: Settings) -> Settings:
         )
     return settings.model_copy(
         update={
-            "masking": settings.masking.model_copy(update={"lookahead": live.lookahead}),
+            "masking": settings.masking.model_copy(
+                update={"lookahead": live.lookahead, "linger": live.linger}
+            ),
             "pipeline": settings.pipeline.model_copy(update={"stall": live.stall}),
         }
     )

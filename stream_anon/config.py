@@ -106,6 +106,7 @@ class Live(_Section):
     mode: Literal["production", "debug"] = "production"
     latency: Annotated[float, Field(ge=0.04, le=10)] = 0.2
     lookahead: Annotated[float, Field(ge=0, le=5)] = 0.08
+    linger: Annotated[float, Field(ge=0, le=10)] = 1.0
     preset: str = "ultrafast"
     rtsp_transport: Literal["tcp", "udp"] = "tcp"
     device_size: Annotated[str, Field(pattern=r"^(\d+x\d+)?$")] = ""

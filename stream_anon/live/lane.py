@@ -46,9 +46,15 @@ class Lane:
     controls: Controls
     stats: LiveStats
     is_open: bool = False
-    """Somebody takes frames; before, old ones make room without being missed."""
+    """Somebody takes frames."""
     _breaks: deque[int] = field(default_factory=deque)
     _taken: int = 0
+
+    def open(self) -> None:
+        """Begin with what comes now; what has waited while engines were loaded is too old."""
+        while len(self.frames):
+            self.frames.get()
+        self.is_open = True
 
     def put(self, frame: Frame) -> None:
         """A new frame; returns at once.

@@ -104,7 +104,7 @@ class LiveSession:
         if self.inference is None:
             raise ValueError("there is nothing to work out masks with")
         try:
-            self._lane.is_open = True
+            self._lane.open()
             self.inference.start()
             self._threads[1].start()
             self._look_after()

@@ -39,6 +39,8 @@ class Exposure:
     """Frames of the clip that were left out between those that came."""
     faces: int = 0
     leaked: int = 0
+    where: list[tuple[int, int]] = field(default_factory=list)
+    """Person and number of the frame of each leak."""
     runs: list[int] = field(default_factory=list)
     """Lengths of all runs of pictures in a row in which one person's face can be seen."""
 
@@ -67,7 +69,7 @@ def exposure(clip: ServingClip, recording: Path) -> Exposure:
         if last is not None:
             found.missing += (number - last[0]) % clip.frames - 1
         last = number, time
-        _compare(found, originals[number], luma, clip.faces[number], seen)
+        _compare(found, number, originals[number], luma, clip.faces[number], seen)
     for history in seen.values():
         found.runs += [sum(1 for _ in run) for leaks, run in groupby(history) if leaks]
     return found
@@ -75,6 +77,7 @@ def exposure(clip: ServingClip, recording: Path) -> Exposure:
 
 def _compare(
     found: Exposure,
+    number: int,
     original: NDArray[np.uint8],
     luma: NDArray[np.uint8],
     faces: dict[int, tuple[float, float, float, float]],
@@ -88,6 +91,7 @@ def _compare(
                 found.faces += 1
                 leaks = share > LEAK
                 found.leaked += leaks
+                found.where += [(person, number)] * leaks
         seen.setdefault(person, []).append(leaks)
 
 
