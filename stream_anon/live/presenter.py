@@ -27,6 +27,7 @@ PATIENCE = 0.5
 """Seconds without a picture after which a slate is shown, at least."""
 USUAL_RATE = 25.0
 """Slates per second where the stream's own rate is not known."""
+LEAST_STEP = 0.002
 FASTEST, SLOWEST = 60.0, 1.0
 """Slates per second: they need not be as many as the frames of a fast camera."""
 
@@ -71,7 +72,7 @@ class Presenter:
         self._patience = max(PATIENCE, 2 * self._latency, 3 * self._interval)
         self._choice = controls.choice
         self._redactor = self._make_redactor(self._choice)
-        self._last_pts = -1
+        self._last_pts: int | None = None
         self._last_out = monotonic()
         self._slate_since: float | None = None
         self._told = ""
@@ -103,8 +104,9 @@ class Presenter:
 
     def _show(self, item: MaskedFrame) -> None:
         frame = item.frame
-        if frame.pts <= self._last_pts:  # a slate stands in its place
-            self._stats.drop("after a slate", 1)
+        last = self._last_pts
+        if last is not None and (frame.pts - last) * frame.time_base < self._least_step:
+            self._stats.drop("a slate stands in its place", 1)
             return
         choice = self._follow_controls()
         redacted = self._redacted(item)
@@ -139,6 +141,11 @@ class Presenter:
         view = self._redactor.debug_view(item, raw=choice.raw)
         return pack_debug(view, overlay=self._overlay())
 
+    @property
+    def _least_step(self) -> float:
+        """Seconds between two pictures: containers may count in milliseconds."""
+        return LEAST_STEP if self._slate_since is None else self._interval / 4
+
     # -- slates -------------------------------------------------------------------------------
 
     def _show_slate(self) -> None:
@@ -148,10 +155,9 @@ class Presenter:
             self._slate_since = now
             self._told = strftime("%H:%M:%S")
         base = self._info.time_base
-        pts = max(
-            self._last_pts + 1,
-            self._camera.clock_now() - round(self._latency / base),
-        )
+        pts = self._camera.clock_now() - round(self._latency / base)
+        if self._last_pts is not None:
+            pts = max(pts, self._last_pts + round(LEAST_STEP / base))
         redacted = self._slate(Stamp(0, pts, base, self._ticks(base)), reason)
         self._hand_off(redacted, None)
         self._stats.count_out(redacted, None, 0, people=0)

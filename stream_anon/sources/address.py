@@ -193,6 +193,8 @@ def _options(scheme: str, settings: Live) -> dict[str, str]:
     elif scheme == "udp":
         own = {"timeout": silence, "overrun_nonfatal": "1", "buffer_size": str(RECEIVE_BYTES)}
     elif scheme in ("rtmp", "rtmps"):
+        # FLV never says that there will be no sound: more time would be spent on waiting for it.
+        probing["analyzeduration"] = str(MICROSECONDS // 2)
         own = {"rtmp_live": "live", "rw_timeout": silence}
     elif scheme == "srt":
         own = {"timeout": silence}

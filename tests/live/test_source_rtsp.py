@@ -14,7 +14,7 @@ import pytest
 
 from stream_anon.sources.live_clock import TICKS
 from tests.live.camera_network import NamespacedServer
-from tests.live.clips import ServingClip, read_number, serving_clip
+from tests.live.clips import GOP, ServingClip, read_number, serving_clip
 from tests.live.needs import require_network, require_rtsp
 from tests.live.servers import FaultProxy, RtspServer
 from tests.live_sources import WATCHDOG, connected, opening_error
@@ -73,6 +73,14 @@ def test_all_frames_come_in_time(camera: RtspServer, serving: ServingClip, trans
     steps = np.diff([frame.pts for frame in frames[25:]]) / TICKS
     assert np.allclose(steps, 0.04, atol=0.001)
     assert source.state.dropped == 0
+
+
+def test_nothing_is_shown_before_the_first_keyframe(serving: ServingClip) -> None:
+    require_rtsp()
+    with RtspServer(serving.path, first=13) as camera, connected(camera.url) as source:
+        frames = list(islice(source.frames(), 5))
+    assert numbers(frames)[0] >= GOP
+    assert not any(frame.corrupt for frame in frames)
 
 
 def test_a_camera_with_sound_and_a_login_is_read(

@@ -180,9 +180,9 @@ def test_damaged_frames_alone_do_not_keep_a_source_alive(long: Path) -> None:
         frames = source.frames()
         last_good = monotonic()
         for frame in frames:
-            last_good = last_good if frame.corrupt else frame.captured_at
             if source.state.reconnects:
                 break
+            last_good = last_good if frame.corrupt else frame.captured_at
         waited = frame.captured_at - last_good
         assert source.state.damaged > 0
     assert frame.discontinuity
@@ -204,7 +204,7 @@ def test_time_that_starts_again_goes_on(folder: Path) -> None:
 
 
 def test_a_new_size_in_the_stream_is_fitted(folder: Path, video: Path) -> None:
-    other = clip(folder / "other.ts", frames=60, size=(240, 180))
+    other = clip(folder / "other.ts", frames=60, size=(240, 180), pts=range(50, 110))
     with Feed(steady(video, other)) as feed, connected(feed.url) as source:
         frames = list(islice(source.frames(), 70))
     assert {(frame.width, frame.height) for frame in frames} == {(320, 180)}

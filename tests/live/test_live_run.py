@@ -1,0 +1,243 @@
+"""Whole live runs with real cameras, targets and a window: what comes out, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import signal
+from itertools import pairwise
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import pytest
+
+from tests.live.clips import ServingClip, number_of, serving_clip
+from tests.live.command import LiveCommand
+from tests.live.leaks import exposure
+from tests.live.needs import require_rtmp, require_rtsp
+from tests.live.servers import RtmpTarget, RtspServer, RtspTarget
+from tests.requirements import require_live
+from tests.screen import PROGRAMS, open_screen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SETTINGS = """
+[live]
+watchdog = 1.0
+backoff = 0.4
+longest_backoff = 0.5
+sink_timeout = 2.0
+log_interval = 2.0
+"""
+BACK = 2.0
+"""Seconds, on top of the wait, in which everything is well again."""
+
+
+@pytest.fixture
+def camera(serving: ServingClip) -> Iterator[RtspServer]:
+    require_rtsp()
+    with RtspServer(serving.path) as server:
+        yield server
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "live.toml"
+    path.write_text(SETTINGS)
+    return path
+
+
+def times_of(path: Path) -> list[float]:
+    with av.open(str(path)) as container:
+        return [float(picture.time or 0) for picture in container.decode(video=0)]
+
+
+def numbers_of(path: Path) -> list[int | None]:
+    with av.open(str(path)) as container:
+        return [number_of(picture) for picture in container.decode(video=0)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["walk", "eat", "face-demographics-walking-and-pause", "head-pose-face-detection-female"],
+)
+def test_a_steady_camera_is_recorded_whole_and_nobody_can_be_known(
+    clip_folder: Path, tmp_path: Path, name: str
+) -> None:
+    require_rtsp()
+    clip = serving_clip(clip_folder, name)
+    if not clip.real and name != "walk":
+        pytest.skip("no real footage: one run with the demo's is enough")
+    target = tmp_path / "cam.mkv"
+    with RtspServer(clip.path) as server, LiveCommand(server.url, "--to", target) as run:
+        run.wait_for_pictures(150)
+        assert run.health() == (200, {"healthy": True, "detail": "frames come in"})
+        figures = run.figures()
+        took = run.stop()
+    assert took < 2
+    found = exposure(clip, target)
+    assert found.frames >= 150
+    assert found.faces > 100
+    assert found.leaked == 0
+    assert found.slates == 0
+    assert found.missing <= 0.02 * found.frames, "a busy machine may drop a few"
+    assert figures["stream_anon_source_connected"] == 1
+    steps = np.diff(times_of(target))
+    assert np.median(steps) == pytest.approx(0.04, abs=0.002)
+    assert steps.min() > 0
+
+
+def test_a_camera_that_goes_and_comes_back_again_and_again(
+    camera: RtspServer, serving: ServingClip, clip_folder: Path, tmp_path: Path, config: Path
+) -> None:
+    target = tmp_path / "cam.mkv"
+    smaller = serving_clip(clip_folder, size=(640, 360), seconds=6)
+    with LiveCommand(camera.url, "--to", target, "--config", config) as run:
+        run.wait_for_pictures()
+        for number, (hurt, heal) in enumerate(
+            [
+                (camera.kill, camera.restart),
+                (camera.freeze, camera.thaw),
+                (camera.stop_video, camera.resume_video),
+                (lambda: camera.switch(smaller.path), lambda: camera.switch(serving.path)),
+            ],
+            start=1,
+        ):
+            hurt()
+            if number < 4:
+                run.wait_until(lambda: run.figures()["stream_anon_source_connected"] == 0, 5)
+                slates = run.figures().get(
+                    'stream_anon_hidden_whole_frames_total{reason="away"}', 0
+                )
+                sleep(1.5)
+                more = run.figures().get('stream_anon_hidden_whole_frames_total{reason="away"}', 0)
+                assert more - slates > 20, "slates go on at the stream's rate"
+            else:
+                sleep(2.0)
+            heal()
+            back = run.wait_until(lambda: run.figures()["stream_anon_source_connected"] == 1, 10)
+            assert back < 0.5 + BACK, f"after fault {number}"
+            run.wait_for_pictures()
+        assert run.figures()["stream_anon_reconnects_total"] >= 3
+        run.stop()
+    found = exposure(serving, target)
+    assert found.leaked == 0
+    assert found.slates > 100
+    times = times_of(target)
+    steps = [b - a for a, b in pairwise(times)]
+    assert min(steps) > 0
+    assert max(steps) < 1.0, "time goes on while the camera is away"
+    assert "lost rtsp" in run.said
+
+
+@pytest.mark.parametrize("kind", ["rtsp", "rtmp"])
+def test_a_target_that_fails_is_published_to_again_and_the_file_has_everything(
+    kind: str, camera: RtspServer, serving: ServingClip, tmp_path: Path, config: Path
+) -> None:
+    if kind == "rtmp":
+        require_rtmp()
+    wanted: Any = RtspTarget if kind == "rtsp" else RtmpTarget
+    with wanted(tmp_path / "published") as target:
+        file = tmp_path / "cam.mkv"
+        to = ("--to", file, "--to", target.url)
+        with LiveCommand(camera.url, *to, "--config", config) as run:
+            run.wait_until(lambda: bool(target.files()))
+            run.wait_for_pictures(50)
+            target.kill()
+            run.wait_said("failed", 10)
+            target.restart()
+            before = len(target.files())
+            run.wait_said("is back", 10)
+            run.wait_until(lambda: len(target.files()) > before - 1, 10)
+            run.wait_for_pictures(50)
+            target.freeze()
+            run.wait_for_pictures(50)
+            target.thaw()
+            run.wait_for_pictures(50)
+            run.stop()
+        published = [numbers_of(path) for path in target.files()]
+    found = exposure(serving, file)
+    assert found.leaked == 0
+    assert found.missing <= 0.02 * found.frames
+    assert len(published) >= 2
+    assert all(numbers for numbers in published[:2])
+
+
+def test_what_to_hide_can_be_changed_while_it_runs(
+    camera: RtspServer, tmp_path: Path, config: Path
+) -> None:
+    with LiveCommand(camera.url, "--to", tmp_path / "cam.mkv", "--config", config) as run:
+        run.wait_for_pictures()
+        config.write_text(SETTINGS + '[redaction]\nscope = "head"\nmethod = "fill"\n')
+        run.send_signal(signal.SIGHUP)
+        run.wait_said("hiding head with fill from now on")
+        config.write_text("nonsense")
+        run.send_signal(signal.SIGHUP)
+        run.wait_said("settings were not reloaded")
+        run.wait_for_pictures()
+        run.stop()
+    assert len(numbers_of(tmp_path / "cam.mkv")) > 50
+
+
+def test_a_run_that_is_killed_leaves_what_it_wrote(camera: RtspServer, tmp_path: Path) -> None:
+    target = tmp_path / "cam.mp4"
+    with LiveCommand(camera.url, "--to", target) as run:
+        run.wait_for_pictures(75)
+        sent = run.figures()["stream_anon_frames_out_total"]
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait_end()
+    sleep(1)
+    assert len(numbers_of(target)) >= sent - 25
+
+
+class TestPreview:
+    def test_a_window_shows_the_stream_and_closing_it_ends_the_run(
+        self, camera: RtspServer, tmp_path: Path
+    ) -> None:
+        require_live(*PROGRAMS)
+        target = tmp_path / "cam.mkv"
+        with (
+            open_screen() as screen,
+            LiveCommand(camera.url, "--preview", "--to", target, DISPLAY=screen.name) as run,
+        ):
+            window = screen.find("stream_anon")
+            run.wait_for_pictures(50)
+            picture = screen.shot(window)
+            assert picture.shape[0] > 300
+            assert picture.std() > 20
+            screen.press(window, "s")
+            run.wait_said("hiding head")
+            screen.close(window)
+            assert run.wait_end(10) == 0, run.said
+        assert len(numbers_of(target)) > 50
+
+    def test_raw_pictures_stay_in_the_window_of_a_debug_run(
+        self, camera: RtspServer, serving: ServingClip, tmp_path: Path
+    ) -> None:
+        require_live(*PROGRAMS)
+        target = tmp_path / "cam.mkv"
+        arguments = ("--preview", "--mode", "debug", "--to", target)
+        with (
+            open_screen() as screen,
+            LiveCommand(camera.url, *arguments, DISPLAY=screen.name) as run,
+        ):
+            window = screen.find("stream_anon")
+            run.wait_for_pictures(25)
+            screen.press(window, "r")
+            run.wait_said("raw in the preview on")
+            run.wait_for_pictures(50)
+            screen.press(window, "q")
+            assert run.wait_end(10) == 0, run.said
+        assert exposure(serving, target).leaked == 0
+        with av.open(str(target)) as container:
+            for picture in container.decode(video=0):
+                red = np.asarray(picture.to_ndarray(format="rgb24"))[4, 4]
+                assert int(red[0]) - int(red[1]) > 60, "the banner is in every picture"
+
+    def test_without_a_display_it_says_so_at_once(self, camera: RtspServer) -> None:
+        with LiveCommand(camera.url, "--preview", DISPLAY="", WAYLAND_DISPLAY="") as run:
+            assert run.wait_end(10) == 4
+        assert "display" in run.said
