@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 
-from stream_anon.channel import Channel, Overflow
+from stream_anon.channel import Cancelled, Channel, Overflow
 from stream_anon.engines import engine_name, load_engines, seen_labels
 from stream_anon.errors import ConfigError
 from stream_anon.live.controls import Controls
@@ -137,10 +137,11 @@ class LiveRun:
                 )
                 stack.callback(server.close)
             self._notifier.ready()
-            info = self._connect()
-            session = self._open(stack, info)
-            if not self._stopped.is_set():
-                session.run()
+            with suppress(Cancelled):  # stopped before anything came
+                info = self._connect()
+                session = self._open(stack, info)
+                if not self._stopped.is_set():
+                    session.run()
         return self.stats.snapshot()
 
     def _connect(self) -> StreamInfo:

@@ -182,6 +182,19 @@ def test_what_to_hide_can_be_changed_while_it_runs(
     assert len(numbers_of(tmp_path / "cam.mkv")) > 50
 
 
+@pytest.mark.parametrize("after", [0.0, 1.0, 2.0])
+def test_a_run_can_be_stopped_before_there_is_a_picture(tmp_path: Path, after: float) -> None:
+    nobody = "rtsp://viewer:s3cret@127.0.0.1:9/cam"
+    with LiveCommand(nobody, "--to", tmp_path / "cam.mkv") as run:
+        run.wait_said("cannot open")
+        code, health = run.health()
+        assert (code, health["healthy"]) == (200, True), "it has not been away for long yet"
+        sleep(after)
+        assert run.stop() < 2
+    assert "s3cret" not in run.said
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_that_is_killed_leaves_what_it_wrote(camera: RtspServer, tmp_path: Path) -> None:
     target = tmp_path / "cam.mp4"
     with LiveCommand(camera.url, "--to", target) as run:
