@@ -7,7 +7,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 
@@ -24,6 +25,7 @@ from stream_anon.live.presenter import Presenter
 from stream_anon.live.session import TICK, LiveSession, count_source
 from stream_anon.live.stats import LiveStats
 from stream_anon.sinks.address import parse_sink
+from stream_anon.sinks.names import Names
 from stream_anon.sinks.supervised import Opening, SupervisedSink
 from stream_anon.sinks.transport import describe
 from stream_anon.sinks.window import check_display
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from stream_anon.sinks.address import SinkAddress
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 USUAL_RATE = 25
 TITLE = "stream_anon"
@@ -138,23 +141,23 @@ class LiveRun:
                 stack.callback(server.close)
             self._notifier.ready()
             with suppress(Cancelled):  # stopped before anything came
-                info = self._connect()
+                info = self._patiently(self._source.connect)  # it may be away for days
                 session = self._open(stack, info)
                 if not self._stopped.is_set():
                     session.run()
         return self.stats.snapshot()
 
-    def _connect(self) -> StreamInfo:
-        """Wait for the source, which may be away for days, and stay answerable meanwhile."""
-        with ThreadPoolExecutor(1, thread_name_prefix="stream_anon connect") as pool:
-            connecting = pool.submit(self._source.connect)
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Do what may take long in a thread, and stay answerable meanwhile."""
+        with ThreadPoolExecutor(1, thread_name_prefix="stream_anon opening") as pool:
+            future = pool.submit(work)
             while True:
                 count_source(self.stats, self._source)
                 self._notifier.alive()
                 try:
-                    return connecting.result(timeout=TICK)
+                    return future.result(timeout=TICK)
                 except TimeoutError:
-                    if connecting.done():  # it was the source's own
+                    if future.done():  # it was its own
                         raise
 
     def _health(self) -> tuple[bool, str]:
@@ -185,9 +188,9 @@ class LiveRun:
         stack.callback(session.end_capture)
         for sink in sinks:
             sink.start()
-        session.inference = Inference(lane)
+        session.inference = self._patiently(lambda: Inference(lane))
         for sink in sinks:
-            sink.wait_open()
+            self._patiently(sink.wait_open)
             for note in sink.notes:
                 log.warning("%s", note)
         hidden = ", ".join(sorted(self._controls.choice.hidden))
@@ -270,6 +273,12 @@ def _check_outputs(outputs: Outputs, addresses: list[SinkAddress]) -> None:
     for address, target in zip(addresses, targets, strict=True):
         if targets.count(target) > 1:
             raise ConfigError(f"the output {address.label} is named twice")
+    for address in addresses:
+        if outputs.keep and address.kind == "file" and not Names(Path(address.target)).dated:
+            raise ConfigError(
+                f"--keep deletes files by the date in their name, and {address.label} has none: "
+                "name it like cam-%Y%m%d-%H%M%S.mkv"
+            )
     if (outputs.segment or outputs.keep) and all(a.kind != "file" for a in addresses):
         raise ConfigError("--segment and --keep are for files: name one with --to")
 

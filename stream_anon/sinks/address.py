@@ -36,7 +36,6 @@ _PROTOCOLS = {
     "rtmp": _Protocol("flv", user=True),
     "rtmps": _Protocol("flv", user=True),
     "udp": _Protocol("mpegts", port=True),
-    "srt": _Protocol("mpegts", port=True),
 }
 _SCHEMES = ", ".join(f"{name}://" for name in _PROTOCOLS)
 
@@ -59,8 +58,8 @@ def parse_sink(text: str) -> SinkAddress:
     """What a `--to` means.
 
     `NAME.mkv` (or .mp4, .mov, .ts, .webm; the name may hold a date such as `%Y%m%d-%H%M%S`) is a
-    file, `NAME.m3u8` or `hls:FOLDER` an HLS folder, `rtsp://`, `rtmp://`, `udp://` and `srt://`
-    are streams, `camera` or `camera:DEVICE` is a virtual camera. Where the address has no user
+    file, `NAME.m3u8` or `hls:FOLDER` an HLS folder, `rtsp://`, `rtmp://` and `udp://` are
+    streams, `camera` or `camera:DEVICE` is a virtual camera. Where the address has no user
     and password, those of the environment are taken.
 
     Raises:

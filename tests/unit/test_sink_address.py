@@ -66,7 +66,6 @@ def test_virtual_cameras(text: str, device: str) -> None:
         ("udp://@239.0.0.1:5000?ttl=2", "udp://239.0.0.1:5000",
          "udp://239.0.0.1:5000?ttl=2&pkt_size=1316", "mpegts"),
         ("udp://host:5000?pkt_size=188", "udp://host:5000", None, "mpegts"),
-        ("srt://host:5000?passphrase=secret", "srt://host:5000", None, "mpegts"),
     ],
 )  # fmt: skip
 def test_streams(text: str, label: str, target: str | None, container: str) -> None:
@@ -119,7 +118,6 @@ def test_a_login_of_the_environment_is_used_where_the_address_has_none(
         ("rtsp://", "a host"),
         ("rtsp:///cam", "a host"),
         ("udp://host", "a host and a port"),
-        ("srt://host/", "a host and a port"),
         ("rtsp://host:99999/cam", "host and port"),
         ("rtsp://me:secret@[host/cam", "host and port"),
         ("me:secret@host/cam", "no output"),
