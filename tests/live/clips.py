@@ -74,7 +74,7 @@ def serving_clip(
     order = _forth_and_back(len(images), seconds)
     path = folder / f"{name if real else 'demo'}-{size[0]}x{size[1]}-{len(order)}.mp4"
     if not path.is_file():
-        _write(path, (images[k] for k in order), size)
+        write_numbered(path, (images[k] for k in order), size)
     return ServingClip(path, *size, RATE, len(order), [faces[k] for k in order], real)
 
 
@@ -120,7 +120,8 @@ def _demo(folder: Path, size: tuple[int, int]) -> tuple[list[Image], list[Faces]
     return images, [dict(faces) for faces in made.faces]
 
 
-def _write(path: Path, images: Iterable[Image], size: tuple[int, int]) -> None:
+def write_numbered(path: Path, images: Iterable[Image], size: tuple[int, int]) -> None:
+    """Write a video for a test camera: each frame carries its number."""
     part = path.with_suffix(".part")
     options = {"preset": "superfast", "crf": "20", "bf": "0", "g": str(GOP), "sc_threshold": "0"}
     with av.open(str(part), "w", format="mp4") as container:
