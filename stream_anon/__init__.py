@@ -6,7 +6,7 @@ stream_anon.redact("in.mp4", "out.mp4", scope="head")
 
 from __future__ import annotations
 
-from stream_anon._api import redact
+from stream_anon._api import redact, redact_live
 from stream_anon.config import Settings, load_settings
 from stream_anon.errors import (
     CheckpointError,
@@ -41,4 +41,5 @@ __all__ = [
     "Summary",
     "load_settings",
     "redact",
+    "redact_live",
 ]

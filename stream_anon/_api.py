@@ -1,4 +1,4 @@
-"""The call that most programs need."""
+"""The calls that most programs need."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from stream_anon.build import redact_file
 from stream_anon.config import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
 
+    from stream_anon.build_live import LiveRun
     from stream_anon.report import Summary
 
 
@@ -69,6 +70,48 @@ def redact(
         tracks=_path(tracks),
         export_tracks=_path(export_tracks),
         on_progress=on_progress,
+    )
+
+
+def redact_live(
+    source: str | PathLike[str],
+    *,
+    to: Sequence[str | PathLike[str]] = (),
+    preview: bool = False,
+    scope: str | list[str] | None = None,
+    method: Literal["blur", "pixelate", "fill"] | None = None,
+    segment: float | None = None,
+    keep: float | None = None,
+    pace: bool = False,
+    config: str | PathLike[str] | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> LiveRun:
+    """Describe a live run; its `run()` runs it, its `stop()` ends it from any other thread.
+
+    Args:
+        source: a webcam (`0`), an address such as `rtsp://camera/stream`, or with `pace` a file.
+        to: where to: files, addresses, `hls:FOLDER`, `camera`.
+        preview: show it in a window.
+        scope: what to hide, as in `redact`.
+        method: how to hide it.
+        segment: seconds after which a recording goes on in the next file.
+        keep: seconds after which files of the recording are deleted.
+        pace: `source` is a file, to be played at its own pace.
+        config: a TOML file with settings.
+        settings: any other setting by its dotted path; the arguments above win over it.
+
+    Raises:
+        StreamAnonError: it cannot be run like this. Nothing has been opened.
+    """
+    from stream_anon.build_live import LiveRun, Outputs  # noqa: PLC0415 - not for recordings
+
+    named = {"redaction.scope": scope, "redaction.method": method}
+    given = {dotted: value for dotted, value in named.items() if value is not None}
+    return LiveRun(
+        str(source),
+        Outputs(tuple(str(place) for place in to), preview, segment, keep),
+        load_settings(_path(config), {**(settings or {}), **given}),
+        pace=pace,
     )
 
 

@@ -184,8 +184,6 @@ class LiveRun:
             preview,
         )
         session = self._session = LiveSession(self._source, lane, presenter, sinks, self._notifier)
-        session.start_capture()
-        stack.callback(session.end_capture)
         for sink in sinks:
             sink.start()
         session.inference = self._patiently(lambda: Inference(lane))

@@ -62,7 +62,7 @@ def lane_with(parsers: Callable[[], Parser], settings: Settings, *, room: int = 
     controls = Controls(settings.redaction, CENTERFACE_LABELS, "stub", debug=False)
     return Lane(
         lambda: StubLooker(parsers(), settings), frames, masked, settings.live, controls,
-        LiveStats(), is_open=True,
+        LiveStats(),
     )  # fmt: skip
 
 

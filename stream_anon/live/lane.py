@@ -45,16 +45,8 @@ class Lane:
     settings: Live
     controls: Controls
     stats: LiveStats
-    is_open: bool = False
-    """Somebody takes frames."""
     _breaks: deque[int] = field(default_factory=deque)
     _taken: int = 0
-
-    def open(self) -> None:
-        """Begin with what comes now; what has waited while engines were loaded is too old."""
-        while len(self.frames):
-            self.frames.get()
-        self.is_open = True
 
     def put(self, frame: Frame) -> None:
         """A new frame; returns at once.
@@ -66,8 +58,7 @@ class Lane:
             self._breaks.append(frame.index)
         before = self.frames.dropped
         self.frames.put(frame)
-        dropped = self.frames.dropped - before
-        if dropped and self.is_open:
+        if dropped := self.frames.dropped - before:
             self.stats.drop("before inference", dropped)
 
     def own(self, frame: Frame) -> Frame:

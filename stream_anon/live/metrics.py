@@ -70,7 +70,8 @@ def serve_metrics(
         from stream_anon.live.exposition import exposition_of  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigError(
-            "metrics need prometheus_client: pip install 'stream-anon[live]'"
+            "metrics need prometheus_client: pip install 'stream-anon[live]' "
+            "(from a checkout: ./scripts/setup live)"
         ) from error
     if not host:
         raise ConfigError("live.metrics_host is empty: 127.0.0.1 is this machine, 0.0.0.0 everyone")

@@ -57,7 +57,7 @@ class LiveSession:
         """Everything is open; nothing runs yet. The caller closes what it opened."""
         self._source, self._lane = source, lane
         self.inference: Inference | None = None
-        """Set before `run`: it takes seconds to load, while old frames are thrown away."""
+        """Set before `run`: it takes seconds to load."""
         self._presenter, self._sinks, self._notifier = presenter, sinks, notifier
         self._events: SimpleQueue[tuple[str, str]] = SimpleQueue()
         self._stopping = threading.Event()
@@ -84,17 +84,6 @@ class LiveSession:
 
     # -- the loop -----------------------------------------------------------------------------
 
-    def start_capture(self) -> None:
-        """Take frames from the source, so that none is old when the run begins."""
-        self._threads[0].start()
-
-    def end_capture(self) -> None:
-        """Take no more frames. May be called more than once."""
-        self._source.cancel()
-        self._lane.frames.cancel()
-        if self._threads[0].ident is not None:
-            self._threads[0].join(JOIN)
-
     def run(self) -> None:
         """Run until the end.
 
@@ -104,9 +93,9 @@ class LiveSession:
         if self.inference is None:
             raise ValueError("there is nothing to work out masks with")
         try:
-            self._lane.open()
             self.inference.start()
-            self._threads[1].start()
+            for thread in self._threads:
+                thread.start()
             self._look_after()
         finally:
             self._end()
@@ -199,10 +188,12 @@ class LiveSession:
     def _end(self) -> None:
         """Files are completed first: nothing else is worth waiting for."""
         self._notifier.stopping()
+        self._source.cancel()
+        self._lane.frames.cancel()
         self._lane.masked.cancel()
-        self.end_capture()
-        if self._threads[1].ident is not None:
-            self._threads[1].join(JOIN)
+        for thread in reversed(self._threads):
+            if thread.ident is not None:
+                thread.join(JOIN)
         patience = FINISHING if self._stopping.is_set() else FINISHING_AT_THE_END
         finishing = [
             threading.Thread(target=sink.finish, args=(patience,), daemon=True)

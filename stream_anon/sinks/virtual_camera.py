@@ -151,7 +151,8 @@ def _open(width: int, height: int, rate: float, device: str | None, backend: str
         from pyvirtualcam.camera import BACKENDS  # noqa: PLC0415
     except ImportError as error:
         raise SinkError(
-            "a virtual camera needs pyvirtualcam: pip install 'stream-anon[live]'"
+            "a virtual camera needs pyvirtualcam: pip install 'stream-anon[live]' "
+            "(from a checkout: ./scripts/setup live)"
         ) from error
     if backend is not None and backend not in BACKENDS:
         known = ", ".join(BACKENDS) or "none on this system"

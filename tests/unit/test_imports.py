@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "engines": {*GROUND, "parsing", "sources", "masking"},
     "build": {*GROUND, *ORCHESTRA, "engines"},
     "build_live": {*GROUND, *PARTS, "engines", "live"},
-    "_api": {*GROUND, "build", "report"},
+    "_api": {*GROUND, "build", "build_live", "report"},
     "console": {*GROUND, "report"},
     "options": set(),
     "cli": {

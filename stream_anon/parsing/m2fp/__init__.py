@@ -39,6 +39,7 @@ def load_network(model_dir: str | PathLike[str]) -> torch.nn.Module:
         if error.name != "torch":
             raise
         raise ModelError(
-            "PyTorch is not installed: pip install 'stream-anon[m2fp]' brings what m2fp needs"
+            "PyTorch is not installed: pip install 'stream-anon[m2fp]' "
+            "(from a checkout: ./scripts/setup m2fp) brings what m2fp needs"
         ) from error
     return load(Path(model_dir))

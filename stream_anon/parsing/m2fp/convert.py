@@ -144,8 +144,8 @@ def _export(model_dir: Path) -> Any:
         from stream_anon.parsing.m2fp.checkpoint import load_network  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ModelError(
-            "converting m2fp needs PyTorch, once: pip install 'stream-anon[m2fp]', "
-            "or take --engine centerface"
+            "converting m2fp needs PyTorch, once: pip install 'stream-anon[m2fp]' "
+            "(from a checkout: ./scripts/setup m2fp), or take --engine centerface"
         ) from error
 
     class Normalised(torch.nn.Module):

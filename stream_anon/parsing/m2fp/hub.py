@@ -32,7 +32,7 @@ MEGABYTES = 250
 """About what is downloaded."""
 HUB, INTERNATIONAL_HUB = "https://modelscope.cn", "https://www.modelscope.ai"
 
-EXTRA = "pip install 'stream-anon[m2fp]'"
+EXTRA = "pip install 'stream-anon[m2fp]' (from a checkout: ./scripts/setup m2fp)"
 BY_HAND = "or bring a copy and run: stream-anon models import m2fp FOLDER"
 BLOCK = 1 << 20
 
