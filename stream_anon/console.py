@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Self
 
@@ -13,11 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from stream_anon.channel import Cancelled, Channel, Overflow
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stream_anon.report import Summary
 
 REDRAW = 0.1
 """Seconds between two updates of the progress line."""
+WAITING_LINES = 1000
+"""Log lines that wait for a terminal."""
+LAST_WORDS = 0.5
+"""Seconds that they have at the end."""
 LONGEST_NAME = 24
 """Characters of a file name in the progress line."""
 
@@ -77,6 +86,48 @@ def log_to_console(level: str) -> None:
         logger.removeHandler(handler)
     logger.addHandler(_LogLines())
     logger.setLevel(level.upper())
+
+
+class _FromAThread(logging.Handler):
+    """Hands records to a thread that prints them; drops the oldest where nobody reads them."""
+
+    def __init__(self, printer: logging.Handler) -> None:
+        super().__init__(printer.level)
+        self._records: Channel[logging.LogRecord] = Channel(WAITING_LINES, Overflow.DROP_OLDEST)
+        self._printer = printer
+        self._thread = threading.Thread(target=self._print, name="stream_anon log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with suppress(Cancelled, ValueError):
+            self._records.put(record)
+
+    def close(self) -> None:
+        self._records.close()
+        self._thread.join(LAST_WORDS)
+        super().close()
+
+    def _print(self) -> None:
+        for record in self._records:
+            self._printer.handle(record)
+
+
+@contextmanager
+def log_from_a_thread() -> Iterator[None]:
+    """Whoever logs inside does not wait for a terminal that is stopped, or a pipe that is full."""
+    logger = logging.getLogger("stream_anon")
+    printers = [handler for handler in logger.handlers if isinstance(handler, _LogLines)]
+    threaded = [_FromAThread(printer) for printer in printers]
+    for before, after in zip(printers, threaded, strict=True):
+        logger.removeHandler(before)
+        logger.addHandler(after)
+    try:
+        yield
+    finally:
+        for before, after in zip(printers, threaded, strict=True):
+            logger.removeHandler(after)
+            after.close()
+            logger.addHandler(before)
 
 
 class ProgressLine:
