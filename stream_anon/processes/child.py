@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
@@ -44,7 +46,9 @@ class Child:
         self.name = module.rpartition(".")[2]
         debug = os.environ.get(DEBUG) == "1"
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", module],
+            # Not from the current folder, where anybody may have put an av.py.
+            [sys.executable, "-P", "-m", module],
+            env=os.environ | {"PYTHONPATH": _python_path()},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if debug else subprocess.DEVNULL,
@@ -58,7 +62,12 @@ class Child:
         self._watch = threading.Thread(
             target=self._watch_limits, name=f"stream_anon watch {self.name}", daemon=True
         )
-        self._watch.start()
+        try:
+            self._watch.start()
+        except BaseException:
+            self.kill()
+            self._process.wait()
+            raise
 
     @property
     def pid(self) -> int:
@@ -86,11 +95,26 @@ class Child:
         Raises:
             ChildGone: it has ended, or said nothing in time.
         """
+        if limit is not None and not self._has_something(limit):
+            self._too_slow = self._too_slow or "answer"
+            self.kill()
+            raise ChildGone(self._why())
         with self._limited("answer", limit), self._lost():
             message = read_message(cast("Any", self._process.stdout))
         if message is None:
             raise ChildGone(self._why())
         return message
+
+    def _has_something(self, limit: float) -> bool:
+        """Whether there is something to read: a process in a device may not even die in time."""
+        if not hasattr(select, "poll"):
+            return True
+        poll = select.poll()
+        try:
+            poll.register(cast("Any", self._process.stdout).fileno(), select.POLLIN)
+            return bool(poll.poll(1000 * limit))
+        except (OSError, ValueError):
+            return True  # it is closed, and reading says so
 
     def end(self, patience: float) -> bool:
         """No more messages: let the child complete its work, and kill it if it takes too long.
@@ -154,3 +178,9 @@ class Child:
                 if now > limit:
                     self._too_slow = self._too_slow or what
                     self.kill()
+
+
+def _python_path() -> str:
+    """Where children find this package first: they run the same code as their parent."""
+    here = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))

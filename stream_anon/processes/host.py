@@ -1,7 +1,7 @@
 """The child's side: messages come in on standard input and go out on standard output.
 
-A child never outlives its parent. It ends when its standard input does, and whatever may hang, with
-or without Python's lock held, is given a limit by `within`, after which the system ends it.
+A child does not outlive its parent: it ends when its standard input does, and what may hang, with
+or without Python's lock held, has a limit set by `within`, after which the system ends it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from stream_anon.processes.wire import Message, WireError, read_message, write_message
@@ -53,10 +53,19 @@ def serve(work: Callable[[Line], None]) -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # for the parent, which then ends its children
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
+    forbid_core_dumps()
     line = Line()
     work(line)
     sys.stderr.flush()
     os._exit(0)  # threads of libraries may hang in an orderly exit
+
+
+def forbid_core_dumps() -> None:
+    """A dump of this process would hold raw pictures and passwords."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - not on every system
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -153,6 +154,21 @@ def test_no_child_outlives_a_parent_that_was_killed() -> None:
         assert is_alive(pid)
         parent.kill()
     assert wait_for_end(pid, 3)
+
+
+def test_nothing_is_imported_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "numpy.py").write_text("import os\nos._exit(99)\n")
+    monkeypatch.chdir(tmp_path)
+    with child():
+        pass
+
+
+def test_core_dumps_are_forbidden() -> None:
+    with child() as one:
+        limits = Path(f"/proc/{one.pid}/limits").read_text(encoding="ascii")
+    assert re.search(r"Max core file size\s+0 ", limits)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
