@@ -14,7 +14,7 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import av.error
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from stream_anon.frame import Planes
     from stream_anon.sources.base import Losses
 
+T = TypeVar("T")
 WAITING = 2
 """Pictures that wait for the parent. A live source never waits: the oldest is left out."""
 SETTLING = 0.5
@@ -174,7 +175,7 @@ def play_live(order: dict[str, Any], line: Line, outlet: Outlet, begin: threadin
         rate = _measured(pictures)
     line.send(Message("opened", _describe(source, upright, rate)))
     pacer = Pacer() if source.comes_at_once else None
-    for decoded, suspect in chain([first], pictures):
+    for decoded, suspect in chain([first], _limited(pictures, 3 * order["watchdog"])):
         picture = upright.read(decoded, suspect)
         if pacer:
             pacer.wait(picture.time)
@@ -187,6 +188,16 @@ def play_live(order: dict[str, Any], line: Line, outlet: Outlet, begin: threadin
                 seam=picture.seam,
             )
     return Message("ended", {"reason": source.losses.reason})
+
+
+def _limited(items: Iterator[T], seconds: float) -> Iterator[T]:
+    """The same items; the system ends this process where one takes too long to come."""
+    while True:
+        with within(seconds):
+            item = next(items, None)
+        if item is None:
+            return
+        yield item
 
 
 def _open(order: dict[str, Any]) -> LiveInput:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,8 @@ class Connection:
     def __init__(self, address: SourceAddress, settings: Live) -> None:
         self._address, self._settings = address, settings
         self._child = Child(MODULE)
+        self.answered_in = 0.0
+        """Seconds that the source took to answer."""
         self._silent = 0.0
         """Seconds of waiting since the last intact picture."""
 
@@ -47,11 +50,12 @@ class Connection:
     def pid(self) -> int:
         return self._child.pid
 
-    def open(self, wanted: StreamInfo | None) -> dict[str, Any]:
+    def open(self, wanted: StreamInfo | None, patience: float = math.inf) -> dict[str, Any]:
         """Open the source, and wait for its first whole picture.
 
         Args:
             wanted: what pictures are to be like; None takes them as they are.
+            patience: seconds for the first answer, where it is known how long that takes.
 
         Returns:
             The fields of "opened".
@@ -74,7 +78,11 @@ class Connection:
         }
         self._expect("ready", START, "the capture process did not start")
         self._send(Message("open", order))
-        self._expect("found", limit, f"it did not answer within {limit:g} s")
+        self.answered_in = 0.0
+        answer = min(limit, patience)
+        begun = monotonic()
+        self._expect("found", answer, f"it did not answer within {answer:g} s")
+        self.answered_in = monotonic() - begun
         opened = self._expect("opened", limit, f"no whole picture came within {limit:g} s")
         return opened.fields
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from stream_anon.sources.address import SourceAddress
 
 log = logging.getLogger(__name__)
+
+SHORTEST_PATIENCE, SLOWER = 2.0, 4.0
+"""Seconds that a known source has to answer at least, and times as long as it usually takes."""
 
 LASTED = 10.0
 """Seconds after which a connection counts as a good one."""
@@ -57,6 +61,7 @@ class LiveSource:
         self._state = SourceState(since=monotonic())
         self._index = 0
         self._seams = self._lost_before = self._dropped_before = 0
+        self._usual_answer = 0.0
 
     @property
     def info(self) -> StreamInfo:
@@ -136,7 +141,8 @@ class LiveSource:
 
     def _open(self) -> dict[str, Any]:
         connection = self._connection or self._start()
-        fields = connection.open(self._info)
+        fields = connection.open(self._info, self._patience())
+        self._usual_answer = max(self._usual_answer, connection.answered_in)
         self._clock.restart()
         self._seams = self._lost_before = self._dropped_before = 0
         self._note(connected=True, reason="")
@@ -149,6 +155,15 @@ class LiveSource:
             f"{float(rate):.4g} frames/s" if rate else "an unknown rate",
         )
         return fields
+
+    def _patience(self) -> float:
+        """Seconds for an answer: a camera that is just starting may take a call and forget it.
+
+        Every third try waits for as long as the settings allow, for those that got slower.
+        """
+        if not self._usual_answer or self._failures % 3 == 2:
+            return math.inf
+        return max(SHORTEST_PATIENCE, SLOWER * self._usual_answer)
 
     def _recover(self, lost: Lost) -> None:
         if self._address.kind == "file" and not self._cancelled.is_set():
@@ -185,7 +200,7 @@ class LiveSource:
             self._check_cancelled()
             try:
                 self._connection = Connection(self._address, self._settings)
-            except OSError as error:
+            except (OSError, RuntimeError, MemoryError) as error:
                 raise Lost("the system starts no more processes") from error
             return self._connection
 

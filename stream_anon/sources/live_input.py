@@ -73,7 +73,6 @@ class LiveInput:
             SourceError: it holds no video that can be decoded.
         """
         self.losses = Losses()
-        self._label = label
         self._lost_packets = _watch_for_losses()
         self._container: InputContainer = av.open(
             url, format=format, options=options, timeout=limits, metadata_errors="replace"
