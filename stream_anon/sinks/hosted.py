@@ -7,7 +7,9 @@ connection: the sink is finished then. Whatever takes longer than it may ends th
 from __future__ import annotations
 
 import logging
+import os
 import threading
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.channel import Cancelled, Channel, Closed, Overflow
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from stream_anon.sinks.base import Sink
     from stream_anon.sinks.preview import PreviewSink
 
-log = logging.getLogger(__name__)
+PARTING = 5.0
+"""Seconds that a window has to close."""
 IDLE = 0.02
 """Seconds between two looks at a window's events."""
 
@@ -33,16 +36,30 @@ def work(line: Line) -> None:
     opening = line.receive()
     if opening is None:
         return
+    logging.getLogger("stream_anon").addHandler(_ToParent(line))
     limit = float(opening.fields["limit"])
     try:
         if opening.fields["kind"] == "preview":
-            _show(line, opening.fields)
+            _show(line, opening.fields, limit)
         else:
             _write(line, opening.fields, limit)
+        line.send(Message("done"))
     except StreamAnonError as error:
         line.send(Message("failed", {"said": str(error), "code": error.exit_code}))
     except Exception as error:  # noqa: BLE001 - the parent opens it anew
         line.send(Message("failed", {"said": f"unexpected {type(error).__name__}", "code": 1}))
+
+
+class _ToParent(logging.Handler):
+    """What sinks log, to where the run logs: this process shows nothing to anybody."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(logging.WARNING)
+        self._line = line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields = {"level": record.levelno, "text": record.getMessage()}
+        self._line.send(Message("log", fields))
 
 
 def _write(line: Line, fields: dict[str, Any], limit: float) -> None:
@@ -56,7 +73,6 @@ def _write(line: Line, fields: dict[str, Any], limit: float) -> None:
                 sink.send(unpack(message))
         with within(limit):
             sink.finish()
-        line.send(Message("done"))
     finally:
         with within(limit):
             sink.close()
@@ -90,24 +106,26 @@ def open_sink(fields: dict[str, Any], info: StreamInfo) -> Sink:
 # -- a window ---------------------------------------------------------------------------------
 
 
-def _show(line: Line, fields: dict[str, Any]) -> None:
+def _show(line: Line, fields: dict[str, Any], limit: float) -> None:
     """A window's events go on while no frames come, so another thread waits for those."""
     from stream_anon.sinks.preview import PreviewSink  # noqa: PLC0415 - loads a window system
 
     info = described(fields["info"])
-    window = PreviewSink(
-        info,
-        title=fields["title"],
-        on_key=lambda key: line.send(Message("key", {"key": key})),
-        on_close=lambda: line.send(Message("closed")),
-    )
+    with within(limit):
+        window = PreviewSink(
+            info,
+            title=fields["title"],
+            on_key=lambda key: line.send(Message("key", {"key": key})),
+            on_close=lambda: line.send(Message("closed")),
+        )
     line.send(Message("ready", {"notes": []}))
     messages: Channel[Message] = Channel(2, Overflow.DROP_OLDEST)
     threading.Thread(target=_collect, args=(line, messages), daemon=True).start()
     try:
-        _pump(window, messages)
+        _pump(window, messages, limit)
     finally:
-        window.close()
+        with within(limit):
+            window.close()
 
 
 def _collect(line: Line, messages: Channel[Message]) -> None:
@@ -117,22 +135,26 @@ def _collect(line: Line, messages: Channel[Message]) -> None:
     except Cancelled:
         return
     messages.close()
+    sleep(PARTING)
+    os._exit(0)  # the window hangs, and nobody is there any more to end this process
 
 
-def _pump(window: PreviewSink, messages: Channel[Message]) -> None:
+def _pump(window: PreviewSink, messages: Channel[Message], limit: float) -> None:
     while True:
         try:
             message = messages.get(timeout=IDLE)
         except TimeoutError:
-            window.idle()
+            with within(limit):
+                window.idle()
             continue
         except Closed:
             return
         window.overlay(message.fields.get("overlay", {}))
-        if message.kind == DEBUG:
-            window.show_debug(unpack_debug(message))
-        elif message.kind == FRAME:
-            window.send(unpack(message))
+        with within(limit):
+            if message.kind == DEBUG:
+                window.show_debug(unpack_debug(message))
+            elif message.kind == FRAME:
+                window.send(unpack(message))
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.channel import Cancelled, Channel, Overflow
-from stream_anon.errors import SinkError
+from stream_anon.complaints import Complaints
+from stream_anon.errors import ConfigError, SinkError, StreamAnonError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.processes.child import Child, ChildGone
 from stream_anon.processes.wire import Message
@@ -24,10 +25,10 @@ log = logging.getLogger(__name__)
 HOSTED = "stream_anon.sinks.hosted"
 START = 20.0
 """Seconds that a child's own start may take, on a machine that is busy."""
+UNSTOPPABLE = 5.0
+"""Seconds to wait for a process that even the system cannot end: it hangs in a device."""
 HEALTHY = 10.0
 """Seconds that a sink has to work for its troubles to be over."""
-COMPLAIN = 10.0
-"""Seconds between two complaints about a slow sink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,12 @@ class SinkStatus:
 
 
 class _Failed(Exception):
-    """The child said that it cannot go on, and why."""
+    """The child cannot go on."""
+
+    def __init__(self, why: str, *, for_good: bool = False) -> None:
+        super().__init__(why)
+        self.for_good = for_good
+        """What it was asked for makes no sense, and never will."""
 
 
 class SupervisedSink:
@@ -84,21 +90,24 @@ class SupervisedSink:
         self._backoff = Backoff(settings.backoff, settings.longest_backoff)
         self._stopping = threading.Event()
         self._tried = threading.Event()
-        self._first_failure: str | None = None
         self._child: Child | None = None
         self._said: str | None = None
+        self._is_done = False
         self._state, self._why = "starting", ""
-        self._frames = self._restarts = self._lost = 0
-        self._complained_at = -COMPLAIN
+        self._frames = self._restarts = 0
+        self._failing = Complaints(log, logging.WARNING)
+        self._slow = Complaints(log, logging.WARNING)
         self._thread = threading.Thread(
             target=self._run, name=f"stream_anon sink {opening.label}", daemon=True
         )
-        self.notes: list[str] = []
-        """What differs from what was asked for."""
+        self.incomplete: str | None = None
+        """Why it could not be completed, where it could not."""
+        self.error: StreamAnonError | None = None
+        """Why it could never be opened, where that is not to be tried again."""
 
     @property
     def status(self) -> SinkStatus:
-        dropped = self._lost + (0 if self._opening.newest_only else self._queue.dropped)
+        dropped = 0 if self._opening.newest_only else self._queue.dropped
         return SinkStatus(
             self._opening.label, self._state, self._why, self._frames, dropped, self._restarts
         )
@@ -112,12 +121,12 @@ class SupervisedSink:
 
         Raises:
             SinkError: it cannot be opened.
+            ConfigError: what is asked of it makes no sense.
         """
-        if not self._opening.must_open:
-            return
-        self._tried.wait()
-        if self._first_failure is not None:
-            raise SinkError(self._first_failure)
+        if self._opening.must_open:
+            self._tried.wait()
+        if self.error is not None:
+            raise self.error
 
     def offer(self, message: Message) -> None:
         """Hand a message over; returns at once."""
@@ -140,67 +149,83 @@ class SupervisedSink:
         """Free everything; what is not finished stays as it is. Nothing is called after it."""
         self._stopping.set()
         self._queue.cancel()
-        if self._child is not None:
+        if self._thread.is_alive() and self._child is not None:
+            self.incomplete = self.incomplete or "it did not end in time"
             self._child.kill()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(UNSTOPPABLE)
 
     # -- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
-            began = monotonic()
-            try:
-                self._serve()
-            except (ChildGone, _Failed) as error:
-                self._fail(str(error))
-            except Cancelled:
-                break
-            else:
-                break
-            if monotonic() - began > HEALTHY:
-                self._backoff.reset()
-            if self._opening.must_open and self._first_failure is not None:
-                break
-            if self._stopping.wait(self._backoff.wait()):
-                break
-            self._restarts += 1
-        self._state = "finished"
-        self._queue.cancel()
-        self._tried.set()
+        try:
+            while self._serve_once() and not self._stopping.wait(self._backoff.wait()):
+                self._restarts += 1
+        finally:
+            self._state = "finished"
+            self._queue.cancel()
+            self._tried.set()
+
+    def _serve_once(self) -> bool:
+        """Open the sink and feed it; True where it is to be opened anew."""
+        began = monotonic()
+        try:
+            self._serve()
+        except _Failed as error:
+            self._fail(error)
+        except Cancelled:
+            return False
+        except Exception as error:  # noqa: BLE001 - no memory, no threads: it is tried again
+            self._fail(_Failed(f"unexpected {type(error).__name__}"))
+        else:
+            return False
+        if monotonic() - began > HEALTHY:
+            self._backoff.reset()
+        return self.error is None
 
     def _serve(self) -> None:
         """Feed one child until there is no more to feed."""
-        limit, opening = self._settings.sink_timeout, self._opening
-        self._said = None
-        child = self._child = Child(HOSTED)
+        limit = self._settings.sink_timeout
+        self._said, self._is_done = None, False
+        try:
+            child = self._child = Child(HOSTED)
+        except OSError as error:
+            raise _Failed("the system starts no more processes") from error
         listener = threading.Thread(target=self._listen, args=(child,), daemon=True)
         try:
-            child.send(Message("open", opening.fields | {"limit": limit}), limit + START)
-            answer = child.receive(limit + START)
-            if answer.kind != "ready":
-                raise _Failed(str(answer.fields.get("said", "it does not answer")))
-            self._is_open(answer)
+            self._open(child, limit)
             listener.start()
             for message in self._queue:
                 child.send(message, limit)
                 self._frames += 1
-            if not child.end(limit):
-                raise ChildGone(self._said or "it could not be completed")
+            child.end(limit)
+            listener.join(UNSTOPPABLE)
+            if not self._is_done:
+                raise _Failed(self._said or "it could not be completed")
         except ChildGone as error:
             if listener.ident is not None:
                 child.kill()
-                listener.join()  # it may have heard why
+                listener.join(UNSTOPPABLE)  # it may have heard why
             raise _Failed(self._said or str(error)) from error
         finally:
             child.close()
             if listener.ident is not None:
-                listener.join()
+                listener.join(UNSTOPPABLE)
 
-    def _is_open(self, answer: Message) -> None:
+    def _open(self, child: Child, limit: float) -> None:
+        child.send(Message("open", self._opening.fields | {"limit": limit}), limit + START)
+        while (answer := child.receive(limit + START)).kind == "log":
+            self._pass_on(answer)
+        if answer.kind != "ready":
+            code = answer.fields.get("code")
+            raise _Failed(
+                str(answer.fields.get("said", "it does not answer")),
+                for_good=code == ConfigError.exit_code,
+            )
         if self._state == "down":
-            log.warning("%s is back", self._opening.label)
-        self.notes = list(answer.fields.get("notes", []))
+            log.warning("output %s is back", self._opening.label)
+        for note in answer.fields.get("notes", []):
+            log.warning("output %s: %s", self._opening.label, note)
         self._state, self._why = "running", ""
         self._tried.set()
 
@@ -210,22 +235,32 @@ class SupervisedSink:
                 message = child.receive(None)
                 if message.kind == "failed":
                     self._said = str(message.fields["said"])
+                elif message.kind == "done":
+                    self._is_done = True
+                elif message.kind == "log":
+                    self._pass_on(message)
                 elif message.kind in ("key", "closed"):
                     self._on_event(message.kind, str(message.fields.get("key", "")))
         except ChildGone:
             return
 
-    def _fail(self, why: str) -> None:
-        if not self._tried.is_set() and self._opening.must_open:
-            self._first_failure = why
-        if self._state != "down" and not self._stopping.is_set():
-            log.warning("output %s failed: %s; it is opened anew", self._opening.label, why)
+    def _pass_on(self, message: Message) -> None:
+        """What the child has to say to people."""
+        level, text = int(message.fields["level"]), str(message.fields["text"])
+        log.log(level, "output %s: %s", self._opening.label, text)
+
+    def _fail(self, error: _Failed) -> None:
+        why = str(error)
+        if not self._tried.is_set() and (self._opening.must_open or error.for_good):
+            self.error = (ConfigError if error.for_good else SinkError)(why)
+        elif not self._stopping.is_set():
+            self._failing.say(f"output {self._opening.label} failed: {why}; it is opened anew")
+        else:
+            self.incomplete = why
+            log.warning("output %s was not completed: %s", self._opening.label, why)
         self._state, self._why = "down", why
 
     def _complain(self) -> None:
-        now = monotonic()
-        if now - self._complained_at >= COMPLAIN:
-            self._complained_at = now
-            lost = self._queue.dropped
-            what = "is too slow" if self._state == "running" else "is down"
-            log.warning("output %s %s: %d frames dropped so far", self._opening.label, what, lost)
+        what = "is too slow" if self._state == "running" else "is down"
+        lost = self._queue.dropped
+        self._slow.say(f"output {self._opening.label} {what}: {lost} frames dropped so far")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import signal
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from stream_anon.frame import StreamInfo
     from stream_anon.sinks.base import Sink
 
+log = logging.getLogger("stream_anon.sinks.odd")
 VARIABLE = "ODD_SINK"
 BEGIN = 40
 """Frames before the fault."""
@@ -33,6 +35,8 @@ class Odd:
         if next(self._calls) == BEGIN:
             if self._fault == "sink raises":
                 raise RuntimeError("a fault")
+            if self._fault == "sink warns":
+                log.warning("old recordings cannot be deleted")
             if self._fault == "sink hangs":
                 time.sleep(3600)
             if self._fault == "sink dies":

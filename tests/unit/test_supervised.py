@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stream_anon.config import Settings, load_settings
-from stream_anon.errors import SinkError
+from stream_anon.errors import ConfigError, SinkError
+from stream_anon.processes.child import Child
+from stream_anon.sinks import supervised
 from stream_anon.sinks.address import parse_sink
 from stream_anon.sinks.supervised import Opening, SupervisedSink
 from stream_anon.sinks.transport import describe, pack
@@ -160,6 +162,58 @@ def test_an_output_that_hangs_does_not_hold_up_the_end(
     sink.close()
     sinks.clear()
     assert monotonic() - began < 3
+
+
+def test_what_makes_no_sense_is_an_error_for_streams_too(sinks: list[SupervisedSink]) -> None:
+    nonsense = settings(**{"live.preset": "warp"}).model_dump(mode="json")
+    what = opening("udp://127.0.0.1:9", must_open=False)
+    what.fields["settings"] = nonsense
+    sink = start(sinks, what)
+    wait_until(lambda: sink.error is not None)
+    with pytest.raises(ConfigError, match="no preset 'warp'"):
+        sink.wait_open()
+
+
+def test_a_file_that_cannot_be_completed_is_told(
+    sinks: list[SupervisedSink], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = start(sinks, opening(tmp_path / "a.mkv"))
+    sink.finish(WAIT)  # not one frame was sent
+    assert sink.status.state == "finished"
+    assert "was not completed: no frame" in caplog.text
+
+
+def test_a_system_that_starts_no_more_processes_is_waited_for(
+    sinks: list[SupervisedSink], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = iter([False, False, True])
+
+    def child(module: str) -> Child:
+        if not next(tries, True):
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return Child(module)
+
+    monkeypatch.setattr(supervised, "Child", child)
+    sink = start(sinks, opening(tmp_path / "a.mkv", must_open=False))
+    wait_until(lambda: sink.status.state == "running")
+    assert sink.status.restarts == 2
+    tries = iter([False])
+    with pytest.raises(SinkError, match="no more processes"):
+        start(sinks, opening(tmp_path / "b.mkv"))
+
+
+def test_what_a_sink_has_to_say_is_logged_here(
+    sinks: list[SupervisedSink],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervised, "HOSTED", "tests.live.odd_sink")
+    monkeypatch.setenv("ODD_SINK", "sink warns")
+    sink = start(sinks, opening(tmp_path / "a.mkv"))
+    feed(sink, 0, 60)
+    sink.finish(WAIT)
+    assert f"output {tmp_path / 'a.mkv'}: old recordings cannot be deleted" in caplog.text
 
 
 def test_nothing_but_redacted_frames_is_packed() -> None:
