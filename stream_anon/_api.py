@@ -103,7 +103,8 @@ def redact_live(
     Raises:
         StreamAnonError: it cannot be run like this. Nothing has been opened.
     """
-    from stream_anon.build_live import LiveRun, Outputs  # noqa: PLC0415 - not for recordings
+    from stream_anon.build_live import LiveRun  # noqa: PLC0415 - not for recordings
+    from stream_anon.outputs import Outputs  # noqa: PLC0415
 
     named = {"redaction.scope": scope, "redaction.method": method}
     given = {dotted: value for dotted, value in named.items() if value is not None}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
@@ -22,12 +22,10 @@ from stream_anon.live.lookers import EngineLooker
 from stream_anon.live.metrics import health, serve_metrics
 from stream_anon.live.notify import Notifier
 from stream_anon.live.presenter import Presenter
-from stream_anon.live.session import TICK, LiveSession, count_source
+from stream_anon.live.session import TICK, LiveSession, Requests, count_source
 from stream_anon.live.stats import LiveStats
-from stream_anon.sinks.address import parse_sink
-from stream_anon.sinks.names import Names
-from stream_anon.sinks.supervised import Opening, SupervisedSink
-from stream_anon.sinks.transport import describe
+from stream_anon.outputs import USUAL_RATE, Outputs, openings, parse_outputs
+from stream_anon.sinks.supervised import SupervisedSink
 from stream_anon.sinks.window import check_display
 from stream_anon.sources.address import parse_source
 from stream_anon.sources.live import LiveSource
@@ -38,28 +36,14 @@ if TYPE_CHECKING:
     from stream_anon.config import Redaction, Settings
     from stream_anon.frame import Frame, MaskedFrame, StreamInfo
     from stream_anon.live.stats import Snapshot
-    from stream_anon.sinks.address import SinkAddress
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-USUAL_RATE = 25
-TITLE = "stream_anon"
+LOADING = 600.0
+"""Seconds that engines may take to load; m2fp is converted at its first use."""
 HEALTHY_FOR = 3.0
 """Times the watchdog's limit without an intact frame after which a run is unhealthy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """Where a live run goes."""
-
-    to: tuple[str, ...] = ()
-    """What `--to` says, each."""
-    preview: bool = False
-    segment: float | None = None
-    """Seconds after which a recording goes on in the next file."""
-    keep: float | None = None
-    """Seconds after which a file of the recording is deleted."""
 
 
 class LiveRun:
@@ -85,8 +69,7 @@ class LiveRun:
             StreamAnonError: this cannot be run.
         """
         self._settings = settings = _for_live(settings)
-        self._addresses = [parse_sink(text) for text in outputs.to]
-        _check_outputs(outputs, self._addresses)
+        self._addresses = parse_outputs(outputs)
         if outputs.preview:
             check_display()
         self._outputs = outputs
@@ -97,26 +80,32 @@ class LiveRun:
             self._engine,
             debug=settings.live.mode == "debug",
         )
-        self._source = LiveSource(
-            parse_source(source, pace=pace, settings=settings.live), settings.live
-        )
+        address = parse_source(source, pace=pace, settings=settings.live)
+        self._source, self._source_label = LiveSource(address, settings.live), address.label
         self._session: LiveSession | None = None
-        self._stopped = threading.Event()
+        self._sinks: list[SupervisedSink] = []
+        self._requests = Requests()
         self._notifier = Notifier()
         self.stats = LiveStats()
         """Counts, from the beginning on."""
 
+    @property
+    def label(self) -> str:
+        """The source's name for people, without credentials."""
+        return self._source_label
+
+    @property
+    def incomplete(self) -> dict[str, str]:
+        """Outputs that could not be completed at the end, and why."""
+        return {s.status.label: s.incomplete for s in self._sinks if s.incomplete}
+
     def stop(self) -> None:
-        """End the run soon."""
-        self._stopped.set()
-        self._source.cancel()
-        if self._session is not None:
-            self._session.stop()
+        """End the run soon. Takes no lock, so that signal handlers may call it."""
+        self._requests.stop = True
 
     def reload_with(self, load: Callable[[], Redaction]) -> None:
-        """Have the settings for redaction read again."""
-        if self._session is not None:
-            self._session.reload_with(load)
+        """Have the settings for redaction read again, soon; as `stop`."""
+        self._requests.reload = load
 
     def run(self) -> Snapshot:
         """Run until it is stopped or the source has ended for good.
@@ -141,35 +130,51 @@ class LiveRun:
                 stack.callback(server.close)
             self._notifier.ready()
             with suppress(Cancelled):  # stopped before anything came
-                info = self._patiently(self._source.connect)  # it may be away for days
-                session = self._open(stack, info)
-                if not self._stopped.is_set():
-                    session.run()
+                info = self._patiently(self._source.connect, math.inf)
+                if info.converted_from:
+                    log.warning(
+                        "pictures are converted from %s to 8-bit 4:2:0", info.converted_from
+                    )
+                self._play(stack, info)
         return self.stats.snapshot()
 
-    def _patiently(self, work: Callable[[], T]) -> T:
-        """Do what may take long in a thread, and stay answerable meanwhile."""
-        with ThreadPoolExecutor(1, thread_name_prefix="stream_anon opening") as pool:
-            future = pool.submit(work)
-            while True:
-                count_source(self.stats, self._source)
+    def _patiently(self, work: Callable[[], T], limit: float = LOADING) -> T:
+        """Do what may take long in a thread, and stay answerable meanwhile.
+
+        Args:
+            work: what to do; left behind when the run is stopped.
+            limit: seconds after which the service manager is told nothing any more.
+
+        Raises:
+            Cancelled: the run was stopped.
+        """
+        future: Future[T] = Future()
+        name = "stream_anon opening"
+        thread = threading.Thread(target=_fulfil, args=(future, work), name=name, daemon=True)
+        thread.start()
+        began = monotonic()
+        while not future.done():
+            thread.join(TICK)
+            count_source(self.stats, self._source)
+            if self._requests.stop:
+                self._source.cancel()
+                thread.join(TICK)
+                raise Cancelled
+            if monotonic() - began < limit:
                 self._notifier.alive()
-                try:
-                    return future.result(timeout=TICK)
-                except TimeoutError:
-                    if future.done():  # it was its own
-                        raise
+        return future.result()
 
     def _health(self) -> tuple[bool, str]:
         return health(self.stats.snapshot(), HEALTHY_FOR * self._settings.live.watchdog)
 
     # -- opening ------------------------------------------------------------------------------
 
-    def _open(self, stack: ExitStack, info: StreamInfo) -> LiveSession:
+    def _play(self, stack: ExitStack, info: StreamInfo) -> None:
         settings = self._settings
         lane = self._lane(info)
-        sinks = [
-            SupervisedSink(opening, settings.live, self._tell) for opening in self._openings(info)
+        sinks = self._sinks = [
+            SupervisedSink(opening, settings.live, self._tell)
+            for opening in openings(self._outputs, self._addresses, settings, info)
         ]
         for sink in sinks:
             stack.callback(sink.close)
@@ -183,17 +188,22 @@ class LiveRun:
             [sink for sink in sinks if sink is not preview],
             preview,
         )
-        session = self._session = LiveSession(self._source, lane, presenter, sinks, self._notifier)
-        for sink in sinks:
-            sink.start()
-        session.inference = self._patiently(lambda: Inference(lane))
-        for sink in sinks:
-            self._patiently(sink.wait_open)
-            for note in sink.notes:
-                log.warning("%s", note)
+        session = self._session = LiveSession(
+            self._source, lane, presenter, sinks, self._notifier, self._requests
+        )
+        try:
+            for sink in sinks:
+                sink.start()
+            inference = self._patiently(lambda: Inference(lane))
+            for sink in sinks:
+                self._patiently(sink.wait_open)
+        except BaseException:
+            for sink in sinks:
+                sink.finish(1.0)  # so that no file without a picture is left
+            raise
         hidden = ", ".join(sorted(self._controls.choice.hidden))
         log.info("engine %s, hiding %s", self._engine, hidden)
-        return session
+        session.run(inference)
 
     def _tell(self, kind: str, text: str) -> None:
         if self._session is not None:
@@ -212,38 +222,12 @@ class LiveRun:
 
         return Lane(load, frames, masked, settings.live, self._controls, self.stats)
 
-    def _openings(self, info: StreamInfo) -> list[Opening]:
-        rate = round(info.rate) if info.rate else USUAL_RATE
-        frame_bytes = info.width * info.height * 1.5
-        backlog = max(2, int(self._settings.live.backlog * 2**20 / frame_bytes))
-        common = {
-            "info": describe(info),
-            "settings": self._settings.model_dump(mode="json"),
-            "segment": self._outputs.segment,
-            "keep": self._outputs.keep,
-        }
-        rooms = {"file": backlog, "stream": max(2, min(rate, backlog)), "camera": 2}
-        openings = [
-            Opening(
-                label=label,
-                fields=common
-                | {
-                    "kind": address.kind,
-                    "label": address.label,
-                    "target": address.target,
-                    "container": address.container,
-                },
-                room=rooms[address.kind],
-                must_open=address.kind != "stream",
-                newest_only=address.kind == "camera",
-            )
-            for label, address in zip(_labels(self._addresses), self._addresses, strict=True)
-        ]
-        if self._outputs.preview:
-            title = f"{TITLE}: {info.label}"
-            fields = common | {"kind": "preview", "title": title}
-            openings.append(Opening("preview", fields, 2, newest_only=True))
-        return openings
+
+def _fulfil(future: Future[T], work: Callable[[], T]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - raised again where the result is taken
+        future.set_exception(error)
 
 
 def _for_live(settings: Settings) -> Settings:
@@ -262,29 +246,3 @@ def _for_live(settings: Settings) -> Settings:
             "pipeline": settings.pipeline.model_copy(update={"stall": live.stall}),
         }
     )
-
-
-def _check_outputs(outputs: Outputs, addresses: list[SinkAddress]) -> None:
-    if not addresses and not outputs.preview:
-        raise ConfigError("there is no output: name one with --to, or show one with --preview")
-    targets = [(address.kind, address.target) for address in addresses]
-    for address, target in zip(addresses, targets, strict=True):
-        if targets.count(target) > 1:
-            raise ConfigError(f"the output {address.label} is named twice")
-    for address in addresses:
-        if outputs.keep and address.kind == "file" and not Names(Path(address.target)).dated:
-            raise ConfigError(
-                f"--keep deletes files by the date in their name, and {address.label} has none: "
-                "name it like cam-%Y%m%d-%H%M%S.mkv"
-            )
-    if (outputs.segment or outputs.keep) and all(a.kind != "file" for a in addresses):
-        raise ConfigError("--segment and --keep are for files: name one with --to")
-
-
-def _labels(addresses: list[SinkAddress]) -> list[str]:
-    """A name for each: labels leave secrets out, so two of them may be the same."""
-    labels: list[str] = []
-    for address in addresses:
-        before = sum(label.partition(" ")[0] == address.label for label in labels)
-        labels.append(f"{address.label} ({before + 1})" if before else address.label)
-    return labels

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -241,6 +242,7 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own, for wrong arguments
             said = error.format_message().replace("Value error, ", "").rstrip(".")
+            said = re.sub(r"//\S*@", "//", said)  # an address that was taken for something else
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "stream-anon"
             stop = "" if said.endswith("?") else "."

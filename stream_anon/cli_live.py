@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -14,17 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_anon.config import load_settings
-from stream_anon.console import err, log_to_console, out, say
-from stream_anon.errors import EXIT_OK
+from stream_anon.console import err, log_from_a_thread, log_to_console, out, say
+from stream_anon.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 from stream_anon.options import LogLevel, Method, option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stream_anon.build_live import LiveRun, Outputs
+    from stream_anon.build_live import LiveRun
     from stream_anon.config import Redaction, Settings
-    from stream_anon.live.lines import StatusLine
     from stream_anon.live.stats import Snapshot
+    from stream_anon.outputs import Outputs
 
 WHAT, OUTPUT, RUN = "What to hide, and how", "Where it goes", "The run"
 
@@ -122,7 +124,7 @@ def live(
     reads the settings for what to hide again. Sound is never taken along.
     Passwords belong into STREAM_ANON_USER and STREAM_ANON_PASSWORD.
     """
-    from stream_anon.build_live import Outputs  # noqa: PLC0415 - settings are checked before it loads
+    from stream_anon.outputs import Outputs  # noqa: PLC0415 - settings are checked before it loads
     from stream_anon.sinks.address import parse_duration  # noqa: PLC0415
 
     log_to_console("error" if quiet else log_level.value)
@@ -144,8 +146,8 @@ def live(
     outputs = Outputs(
         tuple(to or ()),
         preview,
-        segment and parse_duration(segment),  # type: ignore[arg-type]
-        keep and parse_duration(keep),  # type: ignore[arg-type]
+        None if segment is None else parse_duration(segment),
+        None if keep is None else parse_duration(keep),
     )
     return partial(_live, source, outputs, partial(load_settings, config, overrides), pace, quiet)
 
@@ -154,25 +156,38 @@ def _live(
     source: str, outputs: Outputs, load: Callable[[], Settings], pace: bool, quiet: bool
 ) -> int:
     from stream_anon.build_live import LiveRun  # noqa: PLC0415 - half a second
-    from stream_anon.live.lines import StatusLine  # noqa: PLC0415
+    from stream_anon.processes.host import forbid_core_dumps  # noqa: PLC0415
 
+    forbid_core_dumps()
     run = LiveRun(source, outputs, load(), pace=pace)
-    line = StatusLine(err, source.rpartition("@")[2], shown=not quiet)
-    with line, _status(run, line), _signals(run, lambda: load().redaction):
-        figures = run.run()
+    try:
+        with (
+            log_from_a_thread(),
+            _status(run, shown=not quiet),
+            _signals(run, lambda: load().redaction),
+        ):
+            figures = run.run()
+    except KeyboardInterrupt:
+        say(err, "stream-anon: interrupted: outputs may lack their last second")
+        return EXIT_INTERRUPTED
+    for label, why in run.incomplete.items():
+        say(err, f"note: {label} was not completed: {why}")
     if not quiet:
         _print_end(figures)
-    return EXIT_OK
+    return EXIT_INCOMPLETE if run.incomplete else EXIT_OK
 
 
 @contextmanager
-def _status(run: LiveRun, line: StatusLine) -> Iterator[None]:
-    """Keep the line up to date, in a thread: a terminal that is stopped stops whoever writes."""
+def _status(run: LiveRun, *, shown: bool) -> Iterator[None]:
+    """Keep a line up to date, in a thread: a terminal that is stopped stops whoever writes."""
+    from stream_anon.live.lines import StatusLine  # noqa: PLC0415 - half a second
+
     done = threading.Event()
 
     def draw() -> None:
-        while not done.wait(REDRAW):
-            line.update(run.stats.snapshot())
+        with StatusLine(err, run.label, shown=shown) as line:
+            while not done.wait(REDRAW):
+                line.update(run.stats.snapshot())
 
     drawing = threading.Thread(target=draw, name="stream_anon status", daemon=True)
     drawing.start()
@@ -191,15 +206,32 @@ def _signals(run: LiveRun, load: Callable[[], Redaction]) -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         run.stop()
 
+    had_terminal = sys.stdin is not None and sys.stdin.isatty()
+
+    def hang_up(*_: object) -> None:
+        if had_terminal and _terminal_is_gone():
+            run.stop()
+        else:
+            run.reload_with(load)
+
     handlers: dict[Any, Any] = {signal.SIGINT: stop, signal.SIGTERM: stop}
     if hasattr(signal, "SIGHUP"):
-        handlers[signal.SIGHUP] = lambda *_: run.reload_with(load)
+        handlers[signal.SIGHUP] = hang_up
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _terminal_is_gone() -> bool:
+    """Whether SIGHUP means what its name says: no run goes on that nobody knows of."""
+    try:
+        os.tcgetpgrp(0)
+    except OSError:
+        return True
+    return False
 
 
 def _print_end(figures: Snapshot) -> None:

@@ -16,7 +16,7 @@ from stream_anon.live.stats import LiveStats
 from stream_anon.masking.keyframes import Effort
 from stream_anon.masking.masker import Masker
 from stream_anon.parsing.labels import CENTERFACE_LABELS
-from tests.stubs import make_info
+from tests.stubs import StubParser, make_info, nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,14 +42,15 @@ def live_settings(**more: Any) -> Settings:
 class StubLooker:
     """A looker with one parser."""
 
-    def __init__(self, parser: Parser, settings: Settings) -> None:
-        self.parser, self.settings = parser, settings
+    def __init__(self, parser: Parser, settings: Settings, bodies: Parser | None = None) -> None:
+        self.parser, self.settings, self.bodies = parser, settings, bodies
         self.efforts = (Effort(WIDTH), Effort(WIDTH // 2))
+        self.level = 0
         self.closed = 0
 
     def masker(self, hidden: frozenset[str]) -> Masker:
         info = replace(make_info(WIDTH, HEIGHT), live=True)
-        return Masker(self.parser, hidden, self.settings, info)
+        return Masker(self.parser, hidden, self.settings, info, body_parser=self.bodies)
 
     def close(self) -> None:
         self.closed += 1
@@ -66,6 +67,13 @@ def lane_with(parsers: Callable[[], Parser], settings: Settings, *, room: int = 
     )  # fmt: skip
 
 
+def lane_with_bodies(bodies: Callable[[], Parser], settings: Settings) -> Lane:
+    """A lane whose engines are a parser of faces that sees nobody, and one of bodies."""
+    lane = lane_with(lambda: StubParser(nobody), settings)
+    lane.load = lambda: StubLooker(StubParser(nobody), settings, bodies())
+    return lane
+
+
 @contextmanager
 def running(lane: Lane) -> Iterator[Inference]:
     """The stage at work."""
@@ -77,11 +85,13 @@ def running(lane: Lane) -> Iterator[Inference]:
         inference.close(5)
 
 
-def feed(lane: Lane, frames: Sequence[Frame], check: Callable[[], None] = lambda: None) -> None:
+def feed(
+    lane: Lane, frames: Sequence[Frame], check: Callable[[float], None] = lambda _: None
+) -> None:
     """Put frames in as a camera would."""
     for frame in frames:
         lane.put(replace(frame, captured_at=monotonic()))
-        check()
+        check(0.0)
         sleep(1 / RATE)
 
 

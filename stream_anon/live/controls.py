@@ -54,6 +54,7 @@ class Controls:
         """
         self._seen, self._engine, self._debug = seen, engine, debug
         self._lock = threading.Lock()
+        self._configured = _named(redaction)
         self.choice = Choice(redaction, resolve_scope(redaction.scope, seen, engine))
 
     def reload(self, redaction: Redaction) -> None:
@@ -65,7 +66,10 @@ class Controls:
         hidden = resolve_scope(redaction.scope, self._seen, self._engine)
         with self._lock:
             self.choice = replace(self.choice, redaction=redaction, hidden=hidden)
-        log.warning("hiding %s with %s from now on", _named(redaction), redaction.method)
+        log.warning(
+            "from now on: hiding %s with %s, %d cells across",
+            *(_named(redaction), redaction.method, redaction.cells),
+        )
 
     def press(self, key: str) -> None:
         """Do what a key in the preview stands for; unknown keys do nothing."""
@@ -103,8 +107,8 @@ class Controls:
         log.warning("debug: %s in the preview %s", what, "on" if shown else "off")
 
     def _scopes(self) -> list[str]:
-        """Those that the engine can see."""
-        able = []
+        """Those that the engine can see, and the one that the run began with."""
+        able = [] if self._configured in SCOPES else [self._configured]
         for scope in SCOPES:
             try:
                 resolve_scope(scope, self._seen, self._engine)

@@ -109,6 +109,9 @@ def _source(figures: Snapshot) -> Iterator[Metric]:
     yield _gauge("source_connected", "1 while the source is connected.", figures.connected)
     yield _counter("reconnects", "How often the source was connected anew.", figures.reconnects)
     yield _counter("damaged_frames", "Frames that came in damaged.", figures.damaged)
+    yield _counter(
+        "lost_packets", "Packets that got lost or could not be decoded.", figures.lost_packets
+    )
     if figures.since_good is not None:
         yield _gauge(
             "last_good_frame_age_seconds",

@@ -34,20 +34,22 @@ class Governor:
         efforts: Sequence[Effort],
         latency: float,
         *,
+        level: int = 0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Begin with the first level.
+        """Nothing is known yet.
 
         Args:
             efforts: levels, one at least.
             latency: the budget, in seconds.
+            level: to begin with.
             clock: seconds.
         """
         self._efforts, self._latency, self._clock = efforts, latency, clock
         self._recent: deque[float] = deque(maxlen=REMEMBERED)
         self._patience = FIRST_PATIENCE
         self._changed_at = self._uneasy_at = clock()
-        self.level = 0
+        self.level = level
 
     @property
     def effort(self) -> Effort:
@@ -71,7 +73,10 @@ class Governor:
         return False
 
     def _change(self, level: int) -> bool:
-        log.info("looking %s closely: level %d", "less" if level > self.level else "more", level)
+        if level > self.level:
+            log.warning("frames are late: looking less closely from now on (level %d)", level)
+        else:
+            log.info("looking more closely again (level %d)", level)
         self.level = level
         self._changed_at = self._clock()
         self._recent.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from stream_anon.errors import StalledError
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LEFT_BEHIND = 3
-"""Hanging parsers that are left behind before the run gives up: each keeps its memory."""
+LEFT_BEHIND, REMEMBERED = 3, 86400.0
+"""Parsers that may hang within so many seconds before the run gives up: each keeps its memory."""
 
 
 class Inference:
@@ -27,31 +28,41 @@ class Inference:
             ModelError: weights are missing or damaged.
         """
         self._lane = lane
-        self._left_behind = 0
-        self._worker = Worker(lane, lane.load())
+        self._left_behind: list[float] = []
+        self._worker = Worker(lane, lane.load(), self._note_left)
 
     def start(self) -> None:
         """Begin to take frames."""
         self._worker.thread.start()
 
-    def check(self) -> None:
+    def check(self, paused: float) -> None:
         """Replace a worker that hangs. Called often, by one thread.
+
+        Args:
+            paused: seconds that the caller has been kept from calling, with the whole program.
 
         Raises:
             StalledError: too many of them hang.
         """
-        if not self._worker.hangs():
-            return
-        self._worker.leave_behind()
-        if self._left_behind >= LEFT_BEHIND:
+        self._worker.forgive(paused)
+        hangs = self._worker.hangs()
+        if hangs:
+            self._worker.leave_behind()
+            self._note_left()
+        now = monotonic()
+        self._left_behind = [then for then in self._left_behind if now - then < REMEMBERED]
+        if len(self._left_behind) > LEFT_BEHIND:
             raise StalledError(
                 f"the parser hung {LEFT_BEHIND + 1} times for {self._lane.settings.stall:g} "
                 "seconds: the run was ended; raise live.stall for slow machines"
             )
-        self._left_behind += 1
+        if hangs:
+            self._worker = Worker(self._lane, None, self._note_left)
+            self._worker.thread.start()
+
+    def _note_left(self) -> None:
         log.error("the parser hangs: it is left behind, and a new one is loaded")
-        self._worker = Worker(self._lane, None)
-        self._worker.thread.start()
+        self._left_behind.append(monotonic())
 
     def close(self, patience: float) -> None:
         """End the worker. One that hangs is left to the operating system."""

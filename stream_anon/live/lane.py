@@ -25,6 +25,10 @@ class Looker(Protocol):
     def efforts(self) -> Sequence[Effort]:
         """Levels of effort, the closest look first."""
 
+    @property
+    def level(self) -> int:
+        """The closest of them that costs no more than it may."""
+
     def masker(self, hidden: frozenset[str]) -> Masker:
         """A new masker that knows nothing yet and hides these labels."""
 

@@ -79,6 +79,7 @@ def log_line(figures: Snapshot) -> str:
         "frames_in": figures.frames_in,
         "frames_out": figures.frames_out,
         "damaged": figures.damaged,
+        "lost_packets": figures.lost_packets,
         "dropped": figures.dropped_total,
         **{f"dropped_{_key(why)}": n for why, n in sorted(figures.dropped.items())},
         "hidden_whole": figures.hidden_total,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_anon.frame import Box, Frame, StreamInfo, plane_shapes
-from stream_anon.masking.keyframes import Effort
+from stream_anon.masking.keyframes import Effort, whole_look
 from stream_anon.masking.masker import Masker
 from stream_anon.parsing.base import Look
 
@@ -43,8 +43,11 @@ class EngineLooker:
         """
         self._faces, self._bodies = faces, bodies
         self._settings, self._info = settings, info
-        self.efforts = self._time_looks()
-        log.info("deep looks at %d pixels", self.efforts[0].deep_side)
+        self._frame = _gray_frame(info)
+        if bodies is not None:  # it looks beside the stream, but compiles as long as others do
+            bodies.parse(self._frame, whole_look(info, settings.m2fp.short_side))
+        self.efforts, self.level = self._time_looks()
+        log.info("deep looks at %d pixels", self.efforts[self.level].deep_side)
 
     def masker(self, hidden: frozenset[str]) -> Masker:
         return Masker(self._faces, hidden, self._settings, self._info, body_parser=self._bodies)
@@ -54,35 +57,30 @@ class EngineLooker:
             if parser is not None:
                 parser.close()
 
-    def _time_looks(self) -> tuple[Effort, ...]:
+    def _time_looks(self) -> tuple[tuple[Effort, ...], int]:
         settings, info = self._settings.parsing, self._info
         longest = round(max(info.width * float(info.pixel_aspect), info.height))
         light = min(settings.light_side, longest)
-        sides = [side for side in SIDES if light < side <= min(settings.deep_side, longest)]
-        frame = _gray_frame(info)
-        budget = AFFORDABLE * self._settings.live.latency
         middle = Box(info.width / 2 - 8, info.height / 2 - 8, 16, 16)
         for look in (Look(light), Look(settings.region_side, middle)):
-            self._faces.parse(frame, look)
-        affordable: list[int] = []
-        for side in reversed(sides):
-            cost = self._cost(frame, Look(side))
+            self._faces.parse(self._frame, look)
+        sides = [side for side in SIDES if light < side <= min(settings.deep_side, longest)]
+        sides = sides or [light]
+        costs = [self._cost(Look(side)) for side in sides]
+        for side, cost in zip(sides, costs, strict=True):
             log.info("a look at %d pixels takes %.0f ms", side, 1000 * cost)
-            if cost > budget and affordable:
-                break
-            affordable.insert(0, side)
-        affordable = affordable or [light]
-        steps = tuple(sorted(affordable))
-        levels = [Effort(side, steps) for side in affordable]
-        return (*levels, Effort(affordable[-1], steps[:1], 2.0))
+        budget = AFFORDABLE * self._settings.live.latency
+        level = next((n for n, cost in enumerate(costs) if cost <= budget), len(sides) - 1)
+        efforts = [Effort(side, tuple(s for s in sorted(sides) if s <= side)) for side in sides]
+        return (*efforts, Effort(sides[-1], (sides[-1],), 2.0)), level
 
-    def _cost(self, frame: Frame, look: Look) -> float:
+    def _cost(self, look: Look) -> float:
         """Seconds, once compiled."""
-        self._faces.parse(frame, look)
+        self._faces.parse(self._frame, look)
         costs = []
         for _ in range(RUNS):
             began = perf_counter()
-            self._faces.parse(frame, look)
+            self._faces.parse(self._frame, look)
             costs.append(perf_counter() - began)
         return min(costs)
 

@@ -7,6 +7,7 @@ from time import monotonic, strftime
 from typing import TYPE_CHECKING, Protocol
 
 from stream_anon.channel import Channel, Closed
+from stream_anon.complaints import Complaints
 from stream_anon.frame import Stamp, Unknown
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.transport import pack, pack_debug
@@ -76,6 +77,7 @@ class Presenter:
         self._last_out = monotonic()
         self._slate_since: float | None = None
         self._told = ""
+        self._failing = Complaints(log, logging.ERROR)
 
     @property
     def idle(self) -> float:
@@ -87,13 +89,20 @@ class Presenter:
         self._last_out = monotonic()  # engines take seconds to load
         while True:
             try:
-                item = masked.get(timeout=self._wait())
+                item: MaskedFrame | None = masked.get(timeout=self._wait())
             except Closed:
                 return
             except TimeoutError:
-                self._show_slate()
-                continue
-            self._show(item)
+                item = None
+            try:
+                if item is None:
+                    self._show_slate()
+                else:
+                    self._show(item)
+            except Exception as error:  # noqa: BLE001 - nothing goes out, and the stream goes on
+                self._failing.say(f"no picture could be made: {type(error).__name__}")
+                self._stats.drop("no picture could be made")
+                self._last_out = monotonic()
 
     def _wait(self) -> float:
         """Seconds until a slate is due."""
@@ -132,7 +141,8 @@ class Presenter:
         try:
             return self._redactor.redact(item)
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream goes on
-            log.error("redaction failed with %s: a frame is hidden whole", type(error).__name__)
+            what = type(error).__name__  # its text may quote pixels
+            self._failing.say(f"redaction failed with {what}: frames are hidden whole")
             return self._slate(item.frame.stamp, Unknown.FAILED)
 
     def _debug_message(self, item: MaskedFrame, choice: Choice) -> Message | None:

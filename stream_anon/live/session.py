@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from queue import Empty, SimpleQueue
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from stream_anon.channel import Cancelled
 from stream_anon.live.lines import log_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from stream_anon.config import Redaction
     from stream_anon.live.inference import Inference
     from stream_anon.live.lane import Lane
@@ -35,12 +36,23 @@ figures_log = logging.getLogger("stream_anon.live.figures")
 
 TICK = 0.1
 """Seconds between two looks at everything."""
-FINISHING, FINISHING_AT_THE_END = 1.6, 30.0
-"""Seconds that outputs have to complete what they write: when stopped, and when all is over."""
+ENDING, ENDING_BY_ITSELF = 1.7, 30.0
+"""Seconds for everything to end, outputs first of all: when it was asked for, and when not."""
+PAUSED = 1.0
+"""Seconds between two looks after which the whole program must have been stopped."""
 DEAD = 5.0
 """Seconds without picture or slate after which the service manager is told nothing any more."""
-JOIN = 0.3
+JOIN = 0.2
 """Seconds that a thread has to come to its end."""
+
+
+@dataclass(slots=True)
+class Requests:
+    """What is asked of a run from outside. Plain values: signal handlers must not take locks."""
+
+    stop: bool = False
+    reload: Callable[[], Redaction] | None = None
+    """Reads the settings again."""
 
 
 class LiveSession:
@@ -53,65 +65,53 @@ class LiveSession:
         presenter: Presenter,
         sinks: list[SupervisedSink],
         notifier: Notifier,
+        requests: Requests,
     ) -> None:
-        """Everything is open; nothing runs yet. The caller closes what it opened."""
+        """Nothing runs yet. The caller closes what it opened."""
         self._source, self._lane = source, lane
-        self.inference: Inference | None = None
-        """Set before `run`: it takes seconds to load."""
         self._presenter, self._sinks, self._notifier = presenter, sinks, notifier
         self._events: SimpleQueue[tuple[str, str]] = SimpleQueue()
-        self._stopping = threading.Event()
+        self._requests = requests
         self._error: BaseException | None = None
-        self._load_redaction: Callable[[], Redaction] | None = None
-        self._threads = [
-            threading.Thread(target=work, name=f"stream_anon {name}", daemon=True)
-            for name, work in (("capture", self._capture), ("presenting", self._present))
-        ]
-
-    # -- from other threads and from signals --------------------------------------------------
-
-    def stop(self) -> None:
-        """End the run soon; may be called from anywhere, signal handlers too."""
-        self._stopping.set()
-
-    def reload_with(self, load: Callable[[], Redaction]) -> None:
-        """Read the settings again, in the run's own thread; from anywhere."""
-        self._load_redaction = load
+        self._capturing = _thread("capture", self._capture)
+        self._presenting = _thread("presenting", self._present)
 
     def tell(self, kind: str, text: str) -> None:
-        """What a window tells: a key was pressed, or it was closed."""
+        """What a window tells: a key was pressed, or it was closed. From any thread."""
         self._events.put((kind, text))
 
     # -- the loop -----------------------------------------------------------------------------
 
-    def run(self) -> None:
+    def run(self, inference: Inference) -> None:
         """Run until the end.
 
         Raises:
             StreamAnonError: what ended the run, after outputs were completed.
         """
-        if self.inference is None:
-            raise ValueError("there is nothing to work out masks with")
         try:
-            self.inference.start()
-            for thread in self._threads:
-                thread.start()
-            self._look_after()
+            inference.start()
+            self._capturing.start()
+            self._presenting.start()
+            self._look_after(inference)
         finally:
-            self._end()
+            self._end(inference)
         if self._error is not None:
             raise self._error
 
-    def _look_after(self) -> None:
+    def _look_after(self, inference: Inference) -> None:
         beat = self._notifier.watchdog_interval or float("inf")
         beaten = logged = monotonic()
-        while not self._stopping.wait(TICK):
-            now = monotonic()
-            if self.inference is not None:
-                self.inference.check()
+        now = beaten
+        while not self._requests.stop and self._presenting.is_alive():
+            sleep(TICK)
+            before, now = now, monotonic()
+            inference.check(now - before if now - before > PAUSED else 0.0)
             self._answer()
             self._reload()
             figures = self._take_stock()
+            for sink in self._sinks:
+                if sink.error is not None:
+                    raise sink.error
             if now - beaten >= beat and self._presenter.idle < DEAD:
                 self._notifier.alive()
                 beaten = now
@@ -119,8 +119,6 @@ class LiveSession:
                 figures_log.info("%s", log_line(figures))
                 self._notifier.status(log_line(figures))
                 logged = now
-            if not self._threads[1].is_alive():
-                return
 
     def _answer(self) -> None:
         while True:
@@ -130,12 +128,12 @@ class LiveSession:
                 return
             if kind == "closed" or text == "q":
                 log.info("the preview was closed: the run ends")
-                self.stop()
+                self._requests.stop = True
             else:
                 self._lane.controls.press(text)
 
     def _reload(self) -> None:
-        load, self._load_redaction = self._load_redaction, None
+        load, self._requests.reload = self._requests.reload, None
         if load is None:
             return
         self._notifier.reloading()
@@ -185,30 +183,42 @@ class LiveSession:
 
     # -- the end ------------------------------------------------------------------------------
 
-    def _end(self) -> None:
+    def _end(self, inference: Inference) -> None:
         """Files are completed first: nothing else is worth waiting for."""
         self._notifier.stopping()
+        patience = ENDING if self._requests.stop else ENDING_BY_ITSELF
+        deadline = monotonic() + patience
         self._source.cancel()
-        self._lane.frames.cancel()
-        self._lane.masked.cancel()
-        for thread in reversed(self._threads):
+        for channel in (self._lane.frames, self._lane.masked):
+            channel.cancel()
+        for thread in (self._presenting, self._capturing):
             if thread.ident is not None:
                 thread.join(JOIN)
-        patience = FINISHING if self._stopping.is_set() else FINISHING_AT_THE_END
         finishing = [
-            threading.Thread(target=sink.finish, args=(patience,), daemon=True)
+            _thread("finishing", partial(sink.finish, deadline - monotonic() - JOIN))
             for sink in self._sinks
         ]
         for thread in finishing:
             thread.start()
-        for thread in finishing:
-            thread.join()
+        while any(thread.is_alive() for thread in finishing) and monotonic() < deadline:
+            if self._requests.stop and patience == ENDING_BY_ITSELF:
+                break  # asked for after all
+            sleep(TICK / 5)
+        inference.close(JOIN)
         self._take_stock()
-        if self.inference is not None:
-            self.inference.close(JOIN)
+
+
+def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
+    return threading.Thread(target=work, name=f"stream_anon {name}", daemon=True)
 
 
 def count_source(stats: LiveStats, source: LiveSource) -> None:
     """How the source is doing."""
     state = source.state
-    stats.set_source(connected=state.connected, reconnects=state.reconnects, reason=state.reason)
+    stats.set_source(
+        connected=state.connected,
+        reconnects=state.reconnects,
+        reason=state.reason,
+        dropped=state.dropped,
+        lost_packets=source.losses.packets,
+    )

@@ -32,6 +32,8 @@ RATE_ROWS, LATENCY_ROWS = 2048, 8192
 MOST_NAMES = 64
 """Names kept apart in one table; later ones are counted as `OTHER`."""
 OTHER = "other"
+AT_CAPTURE = "at capture"
+"""Why a frame was dropped: the capture process was not listened to in time."""
 
 _USER = re.compile(r"//\S*@")
 _QUERY = re.compile(r"(//[^\s?]*)\?\S*")
@@ -91,6 +93,8 @@ class Snapshot:
     reason: str
     """Why it is not connected."""
     reconnects: int
+    lost_packets: int
+    """Packets that got lost, or that the decoder refused."""
     since_good: float | None
     """Seconds since the last intact frame came in; None before the first."""
     sinks: Mapping[str, SinkFigures]
@@ -125,6 +129,7 @@ class LiveStats:
         self._dropped: Counter[str] = Counter()
         self._effort = 0
         self._connected, self._reason, self._reconnects = False, "", 0
+        self._lost_packets = 0
         self._sinks: dict[str, SinkFigures] = {}
 
     def count_in(self, frame: Frame) -> None:
@@ -171,11 +176,30 @@ class LiveStats:
         with self._lock:
             self._dropped[_name(reason, self._dropped)] += count
 
-    def set_source(self, *, connected: bool, reconnects: int, reason: str = "") -> None:
-        """Args: reconnects: how often it was connected anew, since the start."""
+    def set_source(
+        self,
+        *,
+        connected: bool,
+        reconnects: int,
+        reason: str = "",
+        dropped: int = 0,
+        lost_packets: int = 0,
+    ) -> None:
+        """How the source is doing; counts are since the start.
+
+        Args:
+            connected: it is open.
+            reconnects: how often it was connected anew.
+            reason: why it is not connected.
+            dropped: frames left out because nobody took them in time.
+            lost_packets: packets that got lost, or that the decoder refused.
+        """
         with self._lock:
             self._connected, self._reconnects = connected, reconnects
             self._reason = "" if connected else without_credentials(reason)
+            self._lost_packets = lost_packets
+            if dropped:
+                self._dropped[AT_CAPTURE] = dropped
 
     def set_effort(self, level: int) -> None:
         """Args: level: 0 is the full effort."""
@@ -221,6 +245,7 @@ class LiveStats:
                 connected=self._connected,
                 reason=self._reason,
                 reconnects=self._reconnects,
+                lost_packets=self._lost_packets,
                 since_good=None if self._last_good is None else now - self._last_good,
                 sinks=dict(self._sinks),
             )

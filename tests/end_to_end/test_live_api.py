@@ -9,6 +9,7 @@ import pytest
 
 import stream_anon
 from stream_anon.errors import ConfigError, ScopeError, SinkError, SourceError
+from stream_anon.frame import Unknown
 from tests.media import pictures
 
 if TYPE_CHECKING:
@@ -62,7 +63,46 @@ def test_a_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
         run.run()
 
 
-def test_an_output_that_cannot_be_opened_is_an_error(clip: Path, tmp_path: Path) -> None:
-    run = stream_anon.redact_live(clip, pace=True, to=[tmp_path / "nowhere" / "out.mkv"])
+def test_an_output_that_cannot_be_opened_is_an_error_and_leaves_nothing(
+    clip: Path, tmp_path: Path
+) -> None:
     with pytest.raises(SinkError, match="nowhere does not exist"):
+        stream_anon.redact_live(clip, pace=True, to=[tmp_path / "nowhere" / "out.mkv"])
+    run = stream_anon.redact_live(
+        clip, pace=True, to=[tmp_path / "fine.mkv", "camera:/dev/no-such-camera"]
+    )
+    with pytest.raises(SinkError, match="virtual camera"):
         run.run()
+    run = stream_anon.redact_live(
+        clip, pace=True, to=[tmp_path / "out.mkv"], settings={"live.preset": "warp"}
+    )
+    with pytest.raises(ConfigError, match="no preset 'warp'"):
+        run.run()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "rtsp://viewer:s3cret@10.0.0.5:554/live",
+        "rtsp://10.0.0.5:554/user=admin_password=s3cret_channel=1_stream=0.sdp",
+    ],
+)
+def test_what_a_run_is_called_holds_no_credentials(source: str) -> None:
+    run = stream_anon.redact_live(source, to=["udp://127.0.0.1:9"])
+    assert "s3cret" not in run.label
+    assert "10.0.0.5" in run.label
+
+
+def test_body_parts_are_parsed_beside_the_stream(
+    tiny_m2fp: Path, clip: Path, tmp_path: Path
+) -> None:
+    assert tiny_m2fp.is_dir()
+    settings = {"parsing.engine": "m2fp", "keyframes.still": 0.0, "keyframes.parse_interval": 0.1}
+    run = stream_anon.redact_live(
+        clip, pace=True, to=[tmp_path / "out.mkv"], scope="hair", settings=settings
+    )
+    figures = run.run()
+    assert figures.frames_out == 24
+    hidden = figures.hidden_whole[Unknown.NOT_PARSED]
+    assert 0 < hidden < 24, "until the parser has answered for the first time"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(stream_anon.__file__).parent
-GROUND = {"frame", "errors", "channel", "color", "config", "part", "scaling"}
+GROUND = {"frame", "errors", "channel", "color", "complaints", "config", "part", "scaling"}
 KNOWLEDGE = {"parsing.base", "parsing.checking", "parsing.labels", "parsing.shapes"}
 PARTS = {"sources", "masking", "parsing", "redaction", "sinks", "audio", "audit"}
 ORCHESTRA = {"pipeline", "report", *PARTS}
@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "frame": set(),
     "errors": set(),
     "channel": set(),
+    "complaints": set(),
     "color": set(),
     "part": {"errors"},
     "scaling": {"frame"},
@@ -40,15 +41,26 @@ ALLOWED: dict[str, set[str]] = {
     "live": {*GROUND, *PARTS, "live", "processes"},
     "engines": {*GROUND, "parsing", "sources", "masking"},
     "build": {*GROUND, *ORCHESTRA, "engines"},
-    "build_live": {*GROUND, *PARTS, "engines", "live"},
-    "_api": {*GROUND, "build", "build_live", "report"},
+    "outputs": {*GROUND, "sinks"},
+    "build_live": {*GROUND, *PARTS, "engines", "live", "outputs"},
+    "_api": {*GROUND, "build", "build_live", "outputs", "report"},
     "console": {*GROUND, "report"},
     "options": set(),
     "cli": {
         *(GROUND | {"__init__", "_api", "build", "cli_live", "cli_models"}),
         *("console", "options", "report"),
     },
-    "cli_live": {*GROUND, "build_live", "console", "live", "options", "sinks", "sources"},
+    "cli_live": {
+        *GROUND,
+        "build_live",
+        "outputs",
+        "processes",
+        "console",
+        "live",
+        "options",
+        "sinks",
+        "sources",
+    },
     "cli_models": {*GROUND, "console", "engines", "parsing"},
     "__init__": {*GROUND, "_api", "report"},
     "__main__": {"cli"},

@@ -14,8 +14,9 @@ import pytest
 from stream_anon.errors import ParserError, StalledError
 from stream_anon.frame import Box, Frame, MaskedFrame, Unknown
 from stream_anon.parsing.base import Look, Part
+from stream_anon.parsing.labels import CIHP_LABELS
 from stream_anon.parsing.shapes import ellipse
-from tests.lanes import drain, feed, lane_with, live_settings, running
+from tests.lanes import drain, feed, lane_with, lane_with_bodies, live_settings, running
 from tests.stubs import StubParser, covers, face, moving, truth
 
 if TYPE_CHECKING:
@@ -182,6 +183,60 @@ def test_what_fails_to_load_later_is_tried_again() -> None:
     assert_safe(masks)
     assert isinstance(masks[-1].parts, tuple)
     assert next(loads) >= 4
+
+
+class Broken:
+    """A parser of bodies that always fails, or hangs."""
+
+    name = "broken"
+    labels = frozenset(CIHP_LABELS.values())
+    model_hash = "0" * 64
+
+    def __init__(self, answer: Callable[[], list[Part]]) -> None:
+        self.parse = lambda *_: answer()
+
+    def close(self) -> None:
+        pass
+
+
+class TestBesideTheStream:
+    def test_a_parser_that_always_fails_is_not_asked_again_and_again(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        loads: list[int] = []
+
+        def load() -> Broken:
+            loads.append(0)
+            return Broken(boom)
+
+        lane = lane_with_bodies(load, live_settings(live__backoff=0.3))
+        with running(lane) as inference:
+            feed(lane, moving(100), inference.check)
+            lane.frames.close()
+            masks = drain(lane, 100)
+        assert len(masks) == 100
+        assert 2 <= len(loads) < 8, "engines are loaded anew, after longer and longer waits"
+        assert len([r for r in caplog.records if "the parser failed" in r.message]) == 1
+
+    def test_a_parser_that_hangs_is_left_behind(self) -> None:
+        released = threading.Event()
+        loads: list[int] = []
+
+        def hang() -> list[Part]:
+            released.wait(20)
+            return []
+
+        def load() -> Broken:
+            loads.append(0)
+            return Broken(hang)
+
+        lane = lane_with_bodies(load, live_settings(live__stall=0.3, pipeline__stall=0.3))
+        try:
+            with running(lane) as inference, pytest.raises(StalledError, match="hung 4 times"):
+                feed(lane, moving(100) * 8, inference.check)
+        finally:
+            released.set()
+        assert 4 <= len(loads) <= 6
 
 
 class TestDropping:

@@ -102,6 +102,7 @@ class TestLogLine:
         line = log_line(
             figures(
                 damaged=4,
+                lost_packets=9,
                 reconnects=2,
                 dropped={"too old": 5, "no memory": 1},
                 hidden_whole={Unknown.LATE: 7, Unknown.AWAY: 40},
@@ -123,6 +124,7 @@ class TestLogLine:
             "frames_in": "93000",
             "frames_out": "92990",
             "damaged": "4",
+            "lost_packets": "9",
             "dropped": "6",
             "dropped_no_memory": "1",
             "dropped_too_old": "5",
