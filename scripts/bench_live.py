@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from soak import children  # noqa: E402
+
 from tests.live.clips import RATE, SIZE, ServingClip, serving_clip, write_numbered  # noqa: E402
 from tests.live.command import LiveCommand  # noqa: E402
 from tests.live.leaks import exposure  # noqa: E402

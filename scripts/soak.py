@@ -9,6 +9,7 @@ import signal
 import statistics
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep, strftime
 from typing import TYPE_CHECKING, Any
@@ -24,17 +25,21 @@ from tests.live.servers import RtspServer, RtspTarget  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SETTINGS = """
+SAMPLE = 5.0
+"""Seconds between two samples."""
+QUIET, FAULT = (8.0, 25.0), (1.0, 8.0)
+"""Seconds between two faults, and that one lasts."""
+BACKOFF, ON_TOP = 5.0, 2.0
+"""Seconds of the longest wait for a new try, and on top of it until all is well again."""
+SETTINGS = f"""
 [live]
 watchdog = 3.0
-longest_backoff = 5.0
+longest_backoff = {BACKOFF}
 sink_timeout = 5.0
 log_interval = 10.0
 """
-SAMPLE = 5.0
-"""Seconds between two samples."""
-QUIET, FAULT, AFTER = (8.0, 25.0), (1.0, 8.0), 12.0
-"""Seconds between two faults, that one lasts, and that everything may take to be well again."""
+GROWTH = 1.05
+"""Times as much memory in the last third as in the first is still flat."""
 WARM = 0.15
 """Share of the run that memory may take to settle."""
 
@@ -53,10 +58,16 @@ def children(pid: int) -> list[int]:
 
 
 def usage(pid: int) -> dict[str, float]:
-    """Memory in MB, threads and open files of one process."""
-    status = dict(
-        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
-    )
+    """Memory in MB, threads and open files of one process; zeros if it has just ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        status = dict(line.split(":", 1) for line in lines)
+        return _counts(pid, status)
+    except (OSError, KeyError):
+        return {"mb": 0.0, "threads": 0, "files": 0}
+
+
+def _counts(pid: int, status: dict[str, str]) -> dict[str, float]:
     return {
         "mb": int(status["VmRSS"].split()[0]) / 1024,
         "threads": int(status["Threads"]),
@@ -64,14 +75,14 @@ def usage(pid: int) -> dict[str, float]:
     }
 
 
-def sink_child(run: LiveCommand) -> int:
-    """A process that writes an output, by chance."""
+def sink_child(run: LiveCommand) -> int | None:
+    """A process that writes an output, by chance; None where there is none just now."""
     able = []
     for pid in children(run.pid):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if b"sinks.hosted" in command:
-            able.append(pid)
-    return random.choice(able)
+        with suppress(OSError):
+            if b"sinks.hosted" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                able.append(pid)
+    return random.choice(able) if able else None
 
 
 class Soak:
@@ -79,7 +90,7 @@ class Soak:
 
     def __init__(self, minutes: float, folder: Path) -> None:
         self.seconds, self.folder = minutes * 60, folder
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self.clip = serving_clip(folder, seconds=20)
         self.camera = RtspServer(self.clip.path, audio=True)
         self.target = RtspTarget(folder / "published")
@@ -88,26 +99,30 @@ class Soak:
         self.recoveries: list[tuple[str, float]] = []
         self.began = monotonic()
 
-    def run(self) -> LiveCommand:
-        """Until the time is over; the command has ended then."""
+    def run(self) -> bool:
+        """Until the time is over; True where all went well."""
         config = self.folder / "soak.toml"
         config.write_text(SETTINGS)
         to = ("--to", self.folder / "cam-%Y%m%d-%H%M%S.mkv", "--segment", "30s", "--keep", "2m")
-        with self.camera, self.target:
-            command = LiveCommand(self.camera.url, *to, "--to", self.target.url, "--config", config)
-            with command as run:
+        more = ("--to", self.target.url, "--config", config)
+        with self.camera, self.target, LiveCommand(self.camera.url, *to, *more) as run:
+            try:
                 run.wait_for_pictures(50)
-                self.began = monotonic()
-                due = random.uniform(*QUIET)
-                while (now := monotonic() - self.began) < self.seconds:
-                    self.sample(run)
-                    if now > due:
-                        self.fault(run)
-                        due = monotonic() - self.began + random.uniform(*QUIET)
-                    sleep(SAMPLE)
-                took = run.stop()
-        print(f"ended in {took:.1f} s")
-        return command
+                self._soak(run)
+                print(f"ended in {run.stop():.1f} s")
+            finally:
+                self._keep_records(run)
+        return self.report(run.said)
+
+    def _soak(self, run: LiveCommand) -> None:
+        self.began = monotonic()
+        due = random.uniform(*QUIET)
+        while (now := monotonic() - self.began) < self.seconds:
+            self.sample(run)
+            if now > due:
+                self.fault(run)
+                due = monotonic() - self.began + random.uniform(*QUIET)
+            sleep(SAMPLE)
 
     def sample(self, run: LiveCommand) -> None:
         own = usage(run.pid)
@@ -135,15 +150,16 @@ class Soak:
         sleep(random.uniform(*FAULT))
         self.sample(run)
         heal()
-        took = run.wait_until(lambda: self._is_well(run), limit=60)
+        took = run.wait_until(lambda: self._is_well(run), limit=120)
         self.recoveries.append((name, took))
 
     def _faults(self, run: LiveCommand) -> list[tuple[str, Callable[[], Any], Callable[[], Any]]]:
         chosen = sink_child(run)
 
-        def wake() -> None:
-            if Path(f"/proc/{chosen}").exists():
-                os.kill(chosen, signal.SIGCONT)
+        def tell(number: signal.Signals) -> None:
+            if chosen is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(chosen, number)
 
         return [
             ("camera killed", self.camera.kill, self.camera.restart),
@@ -151,8 +167,8 @@ class Soak:
             ("video stops, sound goes on", self.camera.stop_video, self.camera.resume_video),
             ("target killed", self.target.kill, self.target.restart),
             ("target frozen", self.target.freeze, self.target.thaw),
-            ("output killed", lambda: os.kill(chosen, signal.SIGKILL), lambda: None),
-            ("output frozen", lambda: os.kill(chosen, signal.SIGSTOP), wake),
+            ("output killed", lambda: tell(signal.SIGKILL), lambda: None),
+            ("output frozen", lambda: tell(signal.SIGSTOP), lambda: tell(signal.SIGCONT)),
             ("settings reloaded", lambda: run.send_signal(signal.SIGHUP), lambda: None),
         ]
 
@@ -164,31 +180,40 @@ class Soak:
 
     # -- telling ------------------------------------------------------------------------------
 
-    def report(self, command: LiveCommand) -> None:
-        with (self.folder / "samples.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(self.samples[0]))
-            writer.writeheader()
-            writer.writerows(self.samples)
-        (self.folder / "log.txt").write_text(command.said)
+    def _keep_records(self, run: LiveCommand) -> None:
+        (self.folder / "log.txt").write_text(run.said)
+        if self.samples:
+            with (self.folder / "samples.csv").open("w", newline="") as file:
+                writer = csv.DictWriter(file, list(self.samples[0]))
+                writer.writeheader()
+                writer.writerows(self.samples)
+
+    def report(self, said: str) -> bool:
+        """Print what was seen; True where it is as it should be."""
         settled = [s for s in self.samples if s["second"] > WARM * self.seconds]
         third = max(1, len(settled) // 3)
         first, last = settled[:third], settled[-third:]
         print(f"{'':24}{'first third':>14}{'last third':>14}{'most':>10}")
+        medians = {}
         for name in ("mb", "children_mb", "threads", "files", "p95_ms"):
             row = [statistics.median(s[name] for s in part) for part in (first, last)]
+            medians[name] = row
             print(f"{name:24}{row[0]:14.1f}{row[1]:14.1f}{max(s[name] for s in settled):10.1f}")
         print(f"faults: {dict(self.faults)}")
         for name in sorted({name for name, _ in self.recoveries}):
             times = [took for fault, took in self.recoveries if fault == name]
-            print(
-                f"  well again after {name}: median {statistics.median(times):.1f} s, "
-                f"most {max(times):.1f} s"
-            )
-        print(command.said.strip().splitlines()[-1])
-        self._look()
+            middle, most = statistics.median(times), max(times)
+            print(f"  well again after {name}: median {middle:.1f} s, most {most:.1f} s")
+        print(said.strip().splitlines()[-1])
+        flat = all(medians[name][1] <= GROWTH * medians[name][0] for name in ("mb", "children_mb"))
+        steady = all(medians[name][1] <= medians[name][0] + 1 for name in ("threads", "files"))
+        quick = max(took for _, took in self.recoveries) <= BACKOFF + ON_TOP
+        safe = self._look() == 0
+        print(f"flat: {flat}, steady: {steady}, quick: {quick}, safe: {safe}")
+        return flat and steady and quick and safe
 
-    def _look(self) -> None:
-        """Search what was recorded and published for faces that can be seen."""
+    def _look(self) -> int:
+        """Search what was recorded and published for faces; how many can be seen."""
         files = [*sorted(self.folder.glob("cam-*.mkv")), *self.target.files()]
         faces = leaked = slates = frames = 0
         for path in files:
@@ -202,6 +227,7 @@ class Soak:
             f"{len(files)} files: {frames} pictures, {slates} of them slates, "
             f"{faces} faces, {leaked} can be seen"
         )
+        return leaked
 
 
 def main() -> None:
@@ -210,8 +236,8 @@ def main() -> None:
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     random.seed(seed)
     print(f"soaking for {minutes:g} minutes, seed {seed}", flush=True)
-    soak = Soak(minutes, ROOT / "soak")
-    soak.report(soak.run())
+    soak = Soak(minutes, ROOT / "bench" / "soak")
+    sys.exit(0 if soak.run() else 1)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,15 @@ class LiveCommand:
         pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
         return {name: float(value) for name, _, value in pairs}
 
+    def figure(self, name: str) -> float:
+        """One of them, without what all names begin with; 0 where there is none."""
+        return self.figures().get(f"stream_anon_{name}", 0.0)
+
+    def is_up(self, kind: str) -> bool:
+        """Whether the output to an address of that kind takes pictures."""
+        up = f'stream_anon_sink_up{{sink="{kind}://'
+        return any(value == 1 for name, value in self.figures().items() if name.startswith(up))
+
     def health(self) -> tuple[int, dict[str, Any]]:
         """Code and content of its health page."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,8 @@ def _lumas(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 def _timed_lumas(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    with av.open(str(path)) as container:
+    # A file whose writer was killed may end in the middle of a picture.
+    with suppress(av.error.InvalidDataError), av.open(str(path)) as container:
         for picture in container.decode(video=0):
             plane: Any = picture.planes[0]
             rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
