@@ -28,7 +28,7 @@ from stream_anon.errors import (
     ConfigError,
     StreamAnonError,
 )
-from stream_anon.options import LogLevel, Method, option
+from stream_anon.options import WHAT, Cells, Color, Engine, HowToHide, LogLevel, Scope, option
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -50,7 +50,7 @@ EPILOG = """Exit codes
   1    anything else
 There is an output only with 0 or 6."""
 
-WHAT, OUTPUT, RECORD = "What to hide, and how", "Output", "Record and control"
+OUTPUT, RECORD = "Output", "Record and control"
 
 app = typer.Typer(
     name="stream-anon",
@@ -104,20 +104,11 @@ def redact(
     output: Annotated[
         Path, typer.Argument(metavar="OUTPUT", help="Redacted video; its ending tells the format.")
     ],
-    scope: Annotated[
-        str | None,
-        option("face, head, person, or labels joined by commas (face).", WHAT, metavar="WHAT"),
-    ] = None,
-    method: Annotated[Method | None, option("How to hide (blur).", WHAT)] = None,
-    cells: Annotated[
-        int | None, option("Cells across a face, 1 to 4 (4).", WHAT, metavar="COUNT")
-    ] = None,
-    color: Annotated[
-        str | None, option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")
-    ] = None,
-    engine: Annotated[
-        str | None, option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")
-    ] = None,
+    scope: Scope = None,
+    method: HowToHide = None,
+    cells: Cells = None,
+    color: Color = None,
+    engine: Engine = None,
     tracks: Annotated[
         Path | None,
         option("Hide what this file says; detect nothing.", WHAT, metavar="FILE.json"),

@@ -18,7 +18,7 @@ import typer
 from stream_anon.config import load_settings
 from stream_anon.console import err, log_from_a_thread, log_to_console, out, say
 from stream_anon.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
-from stream_anon.options import LogLevel, Method, option
+from stream_anon.options import Cells, Color, Engine, HowToHide, LogLevel, Scope, option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stream_anon.live.stats import Snapshot
     from stream_anon.outputs import Outputs
 
-WHAT, OUTPUT, RUN = "What to hide, and how", "Where it goes", "The run"
+OUTPUT, RUN = "Where it goes", "The run"
 
 
 REDRAW = 0.5
@@ -71,20 +71,11 @@ def live(
     quality: Annotated[
         int | None, option("crf: lower is better and larger (20).", OUTPUT, metavar="0..63")
     ] = None,
-    scope: Annotated[
-        str | None,
-        option("face, head, person, or labels joined by commas (face).", WHAT, metavar="WHAT"),
-    ] = None,
-    method: Annotated[Method | None, option("How to hide (blur).", WHAT)] = None,
-    cells: Annotated[
-        int | None, option("Cells across a face, 1 to 4 (4).", WHAT, metavar="COUNT")
-    ] = None,
-    color: Annotated[
-        str | None, option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")
-    ] = None,
-    engine: Annotated[
-        str | None, option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")
-    ] = None,
+    scope: Scope = None,
+    method: HowToHide = None,
+    cells: Cells = None,
+    color: Color = None,
+    engine: Engine = None,
     pace: Annotated[bool, option("Play a file at its own pace.", RUN, "--pace")] = False,
     mode: Annotated[
         Mode | None, option("debug puts a banner into every picture (production).", RUN)
