@@ -164,6 +164,7 @@ def test_closing_the_window_is_told_once_and_opens_no_other(preview: Preview) ->
     for _ in range(5):
         preview.show(redacted(colored(LIGHT)))
     assert preview.child.end(10), "it ends well all the same"
+    assert preview.next() == ("done", "")
     with pytest.raises(Empty):
         preview.told.get_nowait()
     assert not preview.screen.has(TITLE)
