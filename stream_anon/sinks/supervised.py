@@ -101,7 +101,7 @@ class SupervisedSink:
             target=self._run, name=f"stream_anon sink {opening.label}", daemon=True
         )
         self.incomplete: str | None = None
-        """Why it could not be completed, where it could not."""
+        """Why it could not be completed, where it could not; a window never is."""
         self.error: StreamAnonError | None = None
         """Why it could never be opened, where that is not to be tried again."""
 
@@ -150,7 +150,7 @@ class SupervisedSink:
         self._stopping.set()
         self._queue.cancel()
         if self._thread.is_alive() and self._child is not None:
-            self.incomplete = self.incomplete or "it did not end in time"
+            self._note_incomplete("it did not end in time")
             self._child.kill()
         if self._thread.ident is not None:
             self._thread.join(UNSTOPPABLE)
@@ -256,9 +256,14 @@ class SupervisedSink:
         elif not self._stopping.is_set():
             self._failing.say(f"output {self._opening.label} failed: {why}; it is opened anew")
         else:
-            self.incomplete = why
-            log.warning("output %s was not completed: %s", self._opening.label, why)
+            self._note_incomplete(why)
         self._state, self._why = "down", why
+
+    def _note_incomplete(self, why: str) -> None:
+        if self._opening.newest_only:
+            return  # a window or a camera holds nothing that could be whole
+        self.incomplete = self.incomplete or why
+        log.warning("output %s was not completed: %s", self._opening.label, why)
 
     def _complain(self) -> None:
         what = "is too slow" if self._state == "running" else "is down"
