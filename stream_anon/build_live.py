@@ -82,6 +82,7 @@ class LiveRun:
         )
         address = parse_source(source, pace=pace, settings=settings.live)
         self._source, self._source_label = LiveSource(address, settings.live), address.label
+        self._shows_password = "://" in source and "@" in source.partition("://")[2].split("/")[0]
         self._session: LiveSession | None = None
         self._sinks: list[SupervisedSink] = []
         self._requests = Requests()
@@ -117,6 +118,11 @@ class LiveRun:
             StreamAnonError: what ended the run.
         """
         live = self._settings.live
+        if self._shows_password:
+            log.warning(
+                "every user of this machine can see the password in the command: "
+                "put it into STREAM_ANON_USER and STREAM_ANON_PASSWORD"
+            )
         if live.mode == "debug":
             log.warning("debug mode: every picture has a banner, and the preview can show raw ones")
         with ExitStack() as stack:

@@ -161,8 +161,6 @@ def _live(
     except KeyboardInterrupt:
         say(err, "stream-anon: interrupted: outputs may lack their last second")
         return EXIT_INTERRUPTED
-    for label, why in run.incomplete.items():
-        say(err, f"note: {label} was not completed: {why}")
     if not quiet:
         _print_end(figures)
     return EXIT_INCOMPLETE if run.incomplete else EXIT_OK

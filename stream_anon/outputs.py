@@ -59,13 +59,15 @@ def _check(outputs: Outputs, addresses: list[SinkAddress]) -> None:
             raise SinkError(f"the folder {folder} does not exist: create it first")
         if outputs.keep and address.kind == "file" and not Names(Path(address.target)).dated:
             raise ConfigError(
-                f"--keep deletes files by the date in their name, and {address.label} has none: "
-                "name it like cam-%Y%m%d-%H%M%S.mkv"
+                "--keep deletes old files that it knows by the date in their names, and "
+                f"{address.label} has no whole date: name it like cam-%Y%m%d-%H%M%S.mkv"
             )
     if outputs.keep and not outputs.segment:
         raise ConfigError(
             "--keep looks for old files whenever a new one begins: say how often, with --segment"
         )
+    if outputs.keep and outputs.segment and outputs.keep < outputs.segment:
+        raise ConfigError("--keep is shorter than --segment: nothing would be left")
     if (outputs.segment or outputs.keep) and all(a.kind != "file" for a in addresses):
         raise ConfigError("--segment and --keep are for files: name one with --to")
 

@@ -74,7 +74,11 @@ class Governor:
 
     def _change(self, level: int) -> bool:
         if level > self.level:
-            log.warning("frames are late: looking less closely from now on (level %d)", level)
+            log.warning(
+                "this machine is too slow for the latency budget just now: looking less closely, "
+                "so that far faces may be found later (level %d)",
+                level,
+            )
         else:
             log.info("looking more closely again (level %d)", level)
         self.level = level

@@ -36,7 +36,9 @@ def work(line: Line) -> None:
     opening = line.receive()
     if opening is None:
         return
-    logging.getLogger("stream_anon").addHandler(_ToParent(line))
+    logger = logging.getLogger("stream_anon")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_ToParent(line))
     limit = float(opening.fields["limit"])
     try:
         if opening.fields["kind"] == "preview":
@@ -54,7 +56,7 @@ class _ToParent(logging.Handler):
     """What sinks log, to where the run logs: this process shows nothing to anybody."""
 
     def __init__(self, line: Line) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self._line = line
 
     def emit(self, record: logging.LogRecord) -> None:

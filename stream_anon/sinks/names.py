@@ -39,8 +39,8 @@ class Names:
             raise ConfigError(
                 f"{pattern.name} holds {wrong}: the fields of a date are {known}, and %% is a %"
             )
-        self.dated = any(name in _DIGITS for name in fields)
-        """The date is part of the name."""
+        self.dated = {"Y", "m", "d"} <= set(fields)
+        """The whole date is part of the name."""
         steps = _FIELD.split(self._stem)
         expression = "".join(
             _expression(step) if place % 2 else re.escape(step) for place, step in enumerate(steps)

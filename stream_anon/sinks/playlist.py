@@ -33,7 +33,7 @@ class Playlist:
         self.path = path.absolute()
         self._own = re.compile(re.escape(f"{path.stem}-") + r"[0-9]{6,}\.ts")
         self._size = 0
-        self.path.parent.mkdir(exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._remove_unnamed()
         self._newest = self._segments()[-1:]
 

@@ -83,7 +83,7 @@ class RecordingSink:
             raise ConfigError(f"segments of {segment} s are too short: take a second at least")
         if keep is not None and not self._names.dated:
             raise ConfigError(
-                f"{self._pattern.name} holds no date: only files named by date, such as "
+                f"{self._pattern.name} holds no whole date: only files named by date, such as "
                 "cam-%Y%m%d-%H%M%S.mkv, can be deleted by age"
             )
         self._segment = Fraction(segment).limit_denominator(1000) if segment else None

@@ -27,6 +27,8 @@ START = 20.0
 """Seconds that a child's own start may take, on a machine that is busy."""
 UNSTOPPABLE = 5.0
 """Seconds to wait for a process that even the system cannot end: it hangs in a device."""
+BACK = 25
+"""Pictures that an output has to take to be called back: a full disk takes a few."""
 HEALTHY = 10.0
 """Seconds that a sink has to work for its troubles to be over."""
 
@@ -92,7 +94,7 @@ class SupervisedSink:
         self._tried = threading.Event()
         self._child: Child | None = None
         self._said: str | None = None
-        self._is_done = False
+        self._is_done = self._was_down = False
         self._state, self._why = "starting", ""
         self._frames = self._restarts = 0
         self._failing = Complaints(log, logging.WARNING)
@@ -195,9 +197,11 @@ class SupervisedSink:
         try:
             self._open(child, limit)
             listener.start()
-            for message in self._queue:
+            for count, message in enumerate(self._queue):
                 child.send(message, limit)
                 self._frames += 1
+                if count == BACK and self._was_down:
+                    log.warning("output %s is back", self._opening.label)
             child.end(limit)
             listener.join(UNSTOPPABLE)
             if not self._is_done:
@@ -222,10 +226,9 @@ class SupervisedSink:
                 str(answer.fields.get("said", "it does not answer")),
                 for_good=code == ConfigError.exit_code,
             )
-        if self._state == "down":
-            log.warning("output %s is back", self._opening.label)
         for note in answer.fields.get("notes", []):
             log.warning("output %s: %s", self._opening.label, note)
+        self._was_down = self._state == "down"
         self._state, self._why = "running", ""
         self._tried.set()
 

@@ -131,8 +131,10 @@ def test_two_recordings_at_once_do_not_share_a_file(tmp_path: Path) -> None:
         ("out-%A.mkv", {}, ConfigError, "%A"),
         ("out-%.mkv", {}, ConfigError, "%%"),
         ("out-%H.mkv", {"segment": 0.5}, ConfigError, "too short"),
-        ("out.mkv", {"keep": 60.0}, ConfigError, "no date"),
-        ("100%%.mkv", {"keep": 60.0}, ConfigError, "no date"),
+        ("out.mkv", {"keep": 60.0}, ConfigError, "no whole date"),
+        ("100%%.mkv", {"keep": 60.0}, ConfigError, "no whole date"),
+        ("cam-%H%M%S.mkv", {"keep": 60.0}, ConfigError, "no whole date"),
+        ("cam-%Y.mkv", {"keep": 60.0}, ConfigError, "no whole date"),
     ],
 )
 def test_what_cannot_work_is_said_at_once(
@@ -226,7 +228,7 @@ def test_only_old_files_of_the_pattern_are_deleted(tmp_path: Path) -> None:
 
 def test_segments_are_deleted_while_the_run_goes_on(tmp_path: Path) -> None:
     clock = ticking(time.time())
-    sink = recording(tmp_path / "cam-%j%H%M%S.mkv", segment=1.0, keep=60.0, clock=clock)
+    sink = recording(tmp_path / "cam-%Y%m%d-%H%M%S.mkv", segment=1.0, keep=60.0, clock=clock)
     for index in range(2 * RATE):
         sink.send(numbered(index))
     first, second = in_order(tmp_path)
@@ -253,6 +255,6 @@ def test_a_folder_whose_files_cannot_be_deleted_does_not_stop_the_recording(
         raise PermissionError(13, "Permission denied", "/secret")
 
     monkeypatch.setattr(Names, "older", refuse)
-    record(tmp_path / "cam-%S.mkv", 3, keep=60.0)
+    record(tmp_path / "cam-%Y%m%d%S.mkv", 3, keep=60.0)
     assert "cannot be deleted: Permission denied" in caplog.text
     assert len(seen(next(tmp_path.iterdir()))) == 3

@@ -266,9 +266,9 @@ def test_a_playlist_that_is_damaged_is_begun_anew(content: bytes, playlist: Path
     assert numbers(seen(playlist)) == expected(60)
 
 
-def test_a_folder_whose_parent_is_missing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match="nowhere"):
-        publish(f"hls:{tmp_path / 'nowhere' / 'web'}")
+def test_folders_that_are_missing_are_made(tmp_path: Path) -> None:
+    publish_all(f"hls:{tmp_path / 'web' / 'live'}", 60)
+    assert numbers(seen(tmp_path / "web" / "live" / "live.m3u8")) == expected(60)
 
 
 FULL = """
