@@ -161,8 +161,8 @@ def test_nothing_is_imported_from_the_current_folder(
 ) -> None:
     (tmp_path / "numpy.py").write_text("import os\nos._exit(99)\n")
     monkeypatch.chdir(tmp_path)
-    with child():
-        pass
+    with child() as one:
+        assert is_alive(one.pid)
 
 
 def test_core_dumps_are_forbidden() -> None:
