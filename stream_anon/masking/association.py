@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     from stream_anon.frame import Box
     from stream_anon.masking.tracks import Sighting, Track
+    from stream_anon.parsing.base import Part
 
 REACH = 0.6
 """A sighting belongs to a track if it is this close, as a share of the face's size."""
@@ -19,15 +21,38 @@ MAX_REACH = 1.5
 SIZE_RATIO = 2.0
 SAME = 0.45
 """Two sightings in one frame that overlap by this much (IoU) are one."""
+COVERED = 0.95
+"""Share of a part that lies in another one from which on it adds nothing to it."""
 
 
 def without_doubles(sightings: Sequence[Sighting]) -> list[Sighting]:
-    """Answers of several looks at one frame, best first, each person once."""
+    """Answers of several looks at one frame, best first, each person once.
+
+    Where two answers are one, all that either of them covers is hidden: the weaker one may be
+    somebody behind.
+    """
     kept: list[Sighting] = []
     for sighting in sorted(sightings, key=lambda s: -s.score):
-        if all(sighting.anchor.iou(other.anchor) < SAME for other in kept):
+        for n, other in enumerate(kept):
+            if sighting.anchor.iou(other.anchor) >= SAME:
+                if beyond := _beyond(sighting, other):
+                    kept[n] = replace(other, parts=(*other.parts, *beyond))
+                break
+        else:
             kept.append(sighting)
     return kept
+
+
+def _beyond(sighting: Sighting, other: Sighting) -> list[Part]:
+    """Parts of the one that reach beyond the same parts of the other."""
+    return [
+        part
+        for part in sighting.parts
+        if not any(
+            same.label == part.label and same.box.overlap(part.box) >= COVERED * part.box.area
+            for same in other.parts
+        )
+    ]
 
 
 def associate(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from importlib.resources import files
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -30,7 +30,9 @@ WEIGHTS_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aef
 CELL = 4
 """Input pixels per cell of the network's output."""
 SAME_FACE = 0.3
-"""Two answers that overlap by this much (IoU) are one face."""
+"""Two answers that overlap by this much (IoU) go together: one face, or one behind another."""
+SAME_PLACE = 0.7
+"""Two answers that overlap by this much say the same."""
 LANDMARKS = {"eyes": (0, 1), "nose": (2,), "mouth": (3, 4)}
 
 
@@ -94,29 +96,37 @@ class CenterFace:
         outputs = self._network.run(picture.rgb)
         if not all(np.isfinite(output).all() for output in outputs):
             raise ParserError("centerface answered with values that are not numbers")
-        boxes, scores, points = decode(outputs, self._min_score)
         parts: list[Part] = []
-        for person, (box, score, marks) in enumerate(zip(boxes, scores, points, strict=True)):
-            parts += _parts(picture, box, float(score), marks, person)
+        for face in decode(outputs, self._min_score):
+            parts += _parts(picture, face)
         return parts
 
     def close(self) -> None:
         self._network.close()
 
 
-def decode(
-    outputs: list[NDArray[np.float32]], min_score: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+class Face(NamedTuple):
+    """One answer of the network, in input pixels."""
+
+    box: NDArray[np.float32]
+    """x, y, width, height."""
+    score: float
+    points: NDArray[np.float32]
+    """(5, 2): x, y of the eyes, the nose and the corners of the mouth."""
+    person: int
+    """Faces that overlap have one number, the best of them first."""
+
+
+def decode(outputs: list[NDArray[np.float32]], min_score: float) -> list[Face]:
     """Turn the network's four maps into faces, best first.
+
+    Where two faces overlap the weaker one stays if it peaks by itself: it may be somebody behind,
+    and what is hidden is the union.
 
     Args:
         outputs: heat (1, 1, h, w), log size (1, 2, h, w) as height and width, offset (1, 2, h, w)
             as y and x, landmarks (1, 10, h, w) as y, x pairs relative to the box.
         min_score: cells below it are left out.
-
-    Returns:
-        Boxes (n, 4) as x, y, width, height and landmarks (n, 5, 2) as x, y in input pixels, and
-        scores (n,).
     """
     heat, size, offset, marks = (output[0] for output in outputs)
     rows, columns = np.nonzero(heat[0] > min_score)
@@ -128,19 +138,45 @@ def decode(
     boxes = np.stack([x, y, width, height], 1).astype(np.float32)
     at = marks[:, rows, columns].reshape(5, 2, -1)
     points = np.stack([at[:, 1] * width + x, at[:, 0] * height + y], -1).transpose(1, 0, 2)
-    keep = np.asarray(
-        cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), min_score, SAME_FACE), np.intp
-    ).ravel()
-    return boxes[keep], scores[keep], points[keep].astype(np.float32)
+    best = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), min_score, SAME_FACE)
+    kept = [(int(n), person) for person, n in enumerate(np.ravel(np.asarray(best, np.intp)))]
+    kept += _behind(boxes, scores, _peaks(heat[0], rows, columns), kept)
+    return [
+        Face(boxes[n], float(scores[n]), points[n].astype(np.float32), person) for n, person in kept
+    ]
 
 
-def _parts(
-    picture: WorkingPicture,
-    box: NDArray[np.float32],
-    score: float,
-    points: NDArray[np.float32],
-    person: int,
-) -> list[Part]:
+def _peaks(
+    heat: NDArray[np.float32], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Which of these cells no neighbour exceeds."""
+    around = np.asarray(cv2.dilate(heat, np.ones((3, 3), np.uint8)))
+    return np.asarray(heat[rows, columns] >= around[rows, columns])
+
+
+def _behind(
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    peaks: NDArray[np.bool_],
+    kept: list[tuple[int, int]],
+) -> list[tuple[int, int]]:
+    """Suppressed answers that may be another face, each with the person that they go with."""
+    found: list[tuple[int, int]] = []
+    best = {n for n, _ in kept}
+    suppressed = [n for n in np.flatnonzero(peaks) if int(n) not in best]
+    for n in sorted(map(int, suppressed), key=lambda n: -float(scores[n])):
+        shared = [(_iou(boxes[n], boxes[other]), person) for other, person in kept + found]
+        most, person = max(shared)
+        if most < SAME_PLACE:
+            found.append((n, person))
+    return found
+
+
+def _iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    return Box(*map(float, a)).iou(Box(*map(float, b)))
+
+
+def _parts(picture: WorkingPicture, face: Face) -> list[Part]:
     def part(label: str, x: float, y: float, width: float, height: float) -> Part:
         placed = Box(
             picture.left + x * picture.scale_x,
@@ -148,16 +184,16 @@ def _parts(
             max(width, 1.0) * picture.scale_x,
             max(height, 1.0) * picture.scale_y,
         )
-        return Part(label, placed, ellipse(), score, person)
+        return Part(label, placed, ellipse(), face.score, face.person)
 
-    x, y, width, height = map(float, box)
+    x, y, width, height = map(float, face.box)
     head_width, head_height = max(1.6 * width, 1.3 * height), 1.65 * height
     parts = [
         part("face", x, y, width, height),
         part("head", x + (width - head_width) / 2, y - 0.45 * height, head_width, head_height),
     ]
     for label, which in LANDMARKS.items():
-        low, high = points[list(which)].min(0), points[list(which)].max(0)
+        low, high = face.points[list(which)].min(0), face.points[list(which)].max(0)
         pad_x, pad_y = 0.18 * width, 0.12 * height
         wide, tall = high[0] - low[0] + 2 * pad_x, high[1] - low[1] + 2 * pad_y
         parts.append(part(label, low[0] - pad_x, low[1] - pad_y, wide, tall))

@@ -104,8 +104,14 @@ class TestAssociate:
 
 class TestDoubles:
     def test_the_best_of_one_face_stays(self) -> None:
-        weak, strong, other = seen(5, score=0.4), seen(0, score=0.8), seen(200, score=0.3)
+        weak, strong, other = seen(1, score=0.4), seen(0, score=0.8), seen(200, score=0.3)
         assert without_doubles([weak, strong, other]) == [strong, other]
+
+    def test_what_the_others_cover_beyond_it_is_hidden_too(self) -> None:
+        strong, weak = seen(0, score=0.8), seen(15, score=0.4)
+        (kept,) = without_doubles([weak, strong])
+        assert kept.anchor == strong.anchor
+        assert [part.box for part in kept.parts] == [strong.anchor, weak.anchor]
 
     def test_neighbours_are_two(self) -> None:
         assert len(without_doubles([seen(0), seen(35)])) == 2

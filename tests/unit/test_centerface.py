@@ -97,38 +97,51 @@ class TestDecode:
         small, large = (5.0, 10.0, 32.0, 41.0), (60.5, 21.0, 50.0, 44.0)
         maps.put(small, 0.5, POINTS)
         maps.put(large, 0.9, POINTS + 50)
-        boxes, scores, points = decode(maps.all, 0.1)
-        np.testing.assert_allclose(boxes, [large, small], atol=1e-3)
-        np.testing.assert_allclose(scores, [0.9, 0.5])
-        np.testing.assert_allclose(points, [POINTS + 50, POINTS], atol=1e-3)
+        faces = decode(maps.all, 0.1)
+        np.testing.assert_allclose([f.box for f in faces], [large, small], atol=1e-3)
+        np.testing.assert_allclose([f.score for f in faces], [0.9, 0.5])
+        np.testing.assert_allclose([f.points for f in faces], [POINTS + 50, POINTS], atol=1e-3)
+        assert [f.person for f in faces] == [0, 1]
 
     def test_weak_cells_are_left_out(self) -> None:
         maps = Maps()
         maps.put((5, 10, 32, 41), 0.19, POINTS)
         maps.put((60, 20, 40, 40), 0.21, POINTS)
-        _, scores, _ = decode(maps.all, 0.2)
-        np.testing.assert_allclose(scores, [0.21])
+        np.testing.assert_allclose([f.score for f in decode(maps.all, 0.2)], [0.21])
 
     def test_one_face_is_found_once(self) -> None:
         maps = Maps()
         maps.put((20, 20, 40, 40), 0.6, POINTS)
         maps.put((25, 22, 40, 40), 0.8, POINTS)
-        boxes, scores, _ = decode(maps.all, 0.1)
-        np.testing.assert_allclose(scores, [0.8])
-        np.testing.assert_allclose(boxes, [(25, 22, 40, 40)], atol=1e-3)
+        (found,) = decode(maps.all, 0.1)
+        assert found.score == pytest.approx(0.8)
+        np.testing.assert_allclose(found.box, (25, 22, 40, 40), atol=1e-3)
 
-    def test_an_empty_map_gives_empty_answers_of_the_right_shape(self) -> None:
-        boxes, scores, points = decode(Maps().all, 0.1)
-        assert (boxes.shape, scores.shape, points.shape) == ((0, 4), (0,), (0, 5, 2))
+    def test_a_face_behind_another_one_goes_with_it(self) -> None:
+        maps = Maps()
+        maps.put((60, 20, 40, 40), 0.5, POINTS)
+        maps.put((20, 20, 40, 40), 0.8, POINTS)
+        maps.put((38, 22, 40, 40), 0.7, POINTS)
+        faces = decode(maps.all, 0.1)
+        assert [(f.person, round(f.score, 1)) for f in faces] == [(0, 0.8), (1, 0.5), (0, 0.7)]
+        np.testing.assert_allclose(faces[2].box, (38, 22, 40, 40), atol=1e-3)
+
+    def test_what_a_stronger_neighbour_says_too_is_left_out(self) -> None:
+        maps = Maps()
+        maps.put((20, 20, 20, 20), 0.8, POINTS)
+        maps.put((20, 20, 26, 26), 0.7, POINTS)  # the next cell, and another size
+        assert len(decode(maps.all, 0.1)) == 1
+
+    def test_an_empty_map_has_nobody(self) -> None:
+        assert decode(Maps().all, 0.1) == []
 
     def test_absurd_sizes_stay_finite(self) -> None:
         maps = Maps()
         maps.put((5, 10, 32, 41), 0.9, POINTS)
         maps.size[maps.heat[0].repeat(2, 0)[None] > 0] = 500
-        boxes, _, points = decode(maps.all, 0.1)
-        assert len(boxes) == 1
-        assert np.isfinite(boxes).all()
-        assert np.isfinite(points).all()
+        (found,) = decode(maps.all, 0.1)
+        assert np.isfinite(found.box).all()
+        assert np.isfinite(found.points).all()
 
 
 @pytest.mark.parametrize("which", range(4))
