@@ -117,6 +117,11 @@ class KeyframePolicy:
         self.last_look = index
         return self._light_looks(faces)
 
+    def now(self, index: int, faces: Sequence[Seen]) -> list[Look]:
+        """A look that cannot wait: the frame, or one before it, is about to be released."""
+        self.last_look = index
+        return self._light_looks(faces)
+
     def _light_looks(self, faces: Sequence[Seen]) -> list[Look]:
         """Enough to see everybody who is followed: a larger picture, or close looks."""
         side = self._light

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NEW_FACE = 0.2
 """Weaker sightings than this only confirm a face that is followed, they do not start one."""
 CLOSE_LOOKS = 2
-"""Lost faces that are searched for closely, in one frame."""
+"""Close looks in one frame at lost faces, and as many again at doubtful ones."""
 MAX_HELD = 240
 """Frames held for the lookahead, whatever their rate."""
 
@@ -62,7 +62,8 @@ class Masker:
         self._masking = masking = settings.masking
         room = int(masking.memory * 2**20 / (info.width * info.height * 1.5))
         self._max_held = max(2, min(MAX_HELD, room))
-        self._confirm_score = NEW_FACE if info.still else masking.confirm_score
+        # Nobody waits for a second detection: a photo has none, and live it comes too late.
+        self._confirm_score = NEW_FACE if info.still or info.live else masking.confirm_score
         self._deep_interval = settings.keyframes.deep_interval
         if masking.lookahead and not info.live:  # nobody can be traced back further than that
             self._deep_interval = min(self._deep_interval, masking.lookahead)
@@ -88,6 +89,7 @@ class Masker:
                 body_parser, hidden, settings, info, self._window, number, longest_gap
             )
         self._needs_bodies = not covers(parser.labels, hidden)
+        self._is_live = info.live
         self._looked_deeply_at: Thumbnail | None = None
         self._last_look_clock = 0.0
 
@@ -148,6 +150,8 @@ class Masker:
             ParserError: the parser failed or answered with nonsense.
         """
         held = self._window.take(frame)
+        if held.motion.flow is None:  # nothing later tells who was in the last frames of a shot
+            self._catch_up(before=frame.index)
         if frame.corrupt:
             self._end_shot()
             return
@@ -183,8 +187,17 @@ class Masker:
             changed = self._window.has_changed(self._looked_deeply_at, held.thumbnail)
             lost = any(track.last_seen < index for track in self._faces.alive)
             return self._policy.still(index, time, changed=changed, lost=lost)
-        seen = [Seen(box, speed) for box, speed in speeds(self._faces.confirmed(), index)]
-        return self._policy.moving(index, time, seen)
+        return self._policy.moving(index, time, self._seen(index))
+
+    def _catch_up(self, before: int | None = None) -> None:
+        """Look at the newest of the frames that moved since the last look, if there is one."""
+        held = self._window.newest_moving(after=self._policy.last_look, before=before)
+        if held is not None:
+            self._look(held, self._policy.now(held.index, self._seen(held.index)))
+
+    def _seen(self, index: int) -> list[Seen]:
+        """Those who are followed, in the newest frame."""
+        return [Seen(box, speed) for box, speed in speeds(self._faces.confirmed(), index)]
 
     def _look(self, held: Held, looks: Sequence[Look]) -> None:
         if not looks:
@@ -205,18 +218,22 @@ class Masker:
         ]
         doubtful = [s for s in new if NEW_FACE <= s.score < self._confirm_score]
         faces.follow(pairs, index, clock)
-        born = [
-            faces.begin(s, index, clock, reach=self._reach(s.anchor, clock))
-            for s in new
-            if s.score >= NEW_FACE
-        ]
-        places = [guess for track in lost for guess in track.guesses(index)]
-        places += [s.anchor for s in doubtful]
-        if closer := [self._policy.closely(place) for place in places[:CLOSE_LOOKS]]:
-            uncertain = [*lost, *(track for track in born if not faces.is_confirmed(track))]
-            again, _ = associate(uncertain, self._parse(held.frame, closer), index)
-            faces.follow(again, index, clock)
+        self._begin(new, index, clock)
+        guesses = [guess for track in lost for guess in track.guesses(index)]
+        places = guesses[:CLOSE_LOOKS] + [s.anchor for s in doubtful[:CLOSE_LOOKS]]
+        if closer := [self._policy.closely(place) for place in places]:
+            again, new = associate(faces.alive, self._parse(held.frame, closer), index)
+            uncertain = (p for p in again if p[0].last_seen < index or not faces.is_confirmed(p[0]))
+            faces.follow(uncertain, index, clock)
+            self._begin(new, index, clock)
         self._last_look_clock = clock
+
+    def _begin(self, sightings: Sequence[Sighting], index: int, clock: float) -> None:
+        """Follow those who were not known before, unless it is hardly a face."""
+        for sighting in sightings:
+            if sighting.score >= NEW_FACE:
+                reach = self._reach(sighting.anchor, clock)
+                self._faces.begin(sighting, index, clock, reach=reach)
 
     def _reach(self, anchor: Box, clock: float) -> float:
         """Seconds that somebody may have been there before they were first seen.
@@ -237,7 +254,16 @@ class Masker:
     # -- deciding -----------------------------------------------------------------------------
 
     def release(self) -> MaskedFrame:
-        """The oldest frame held, with its mask; there is one."""
+        """The oldest frame held, with its mask; there is one.
+
+        No frame is released that nobody has looked at or after, unless nothing moves: somebody may
+        have come in since the last look.
+
+        Raises:
+            ParserError: the parser failed or answered with nonsense; the frame is still held.
+        """
+        if self._window.oldest.moves and self._policy.last_look < self._window.oldest.index:
+            self._catch_up()
         held = self._window.release()
         frame, index = held.frame, held.index
         if frame.corrupt:
@@ -245,7 +271,8 @@ class Masker:
         parts: list[Part] = []
         age = 0
         masking, bodies = self._masking, self._bodies
-        for track, place in self._faces.places(index):
+        faces = list(self._faces.places(index))
+        for track, place in faces:
             age = max(age, place.age)
             person = bodies.person_of(track) if bodies is not None else track.number
             moved = parts_at(place, person, masking.margin, masking.growth)
@@ -255,7 +282,10 @@ class Masker:
             for part, part_age in bodies.parts(index):
                 age = max(age, part_age)
                 parts.append(part)
-            unknown = self._needs_bodies and not bodies.knows(index)
+            if self._needs_bodies and self._is_live:
+                unparsed = bodies.unparsed(held, faces) if bodies.knows(index) else None
+                unknown = unparsed is None
+                parts += unparsed or []
         self._forget(index)
         return MaskedFrame(
             frame,

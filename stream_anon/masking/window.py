@@ -54,6 +54,11 @@ class Held:
     def clock(self) -> float:
         return self.motion.clock
 
+    @property
+    def moves(self) -> bool:
+        """It shows something that the last look has not seen."""
+        return not (self.still or self.frame.corrupt)
+
 
 class Window:
     """Frames taken and not yet released, in order."""
@@ -76,6 +81,20 @@ class Window:
     def frames(self) -> list[Frame]:
         """The frames held, oldest first."""
         return [held.frame for held in self._frames]
+
+    @property
+    def oldest(self) -> Held:
+        """The frame that is released next; there is one."""
+        return self._frames[0]
+
+    def newest_moving(self, *, after: int, before: int | None = None) -> Held | None:
+        """The newest frame held with an index between the two in which something moves."""
+        for held in reversed(self._frames):
+            if held.index <= after:
+                return None
+            if held.moves and (before is None or held.index < before):
+                return held
+        return None
 
     @property
     def span(self) -> float:
@@ -118,4 +137,8 @@ class Window:
         """Whether anything moved between two pictures."""
         if before is None:
             return True
-        return largest_change(before, now) > self._keyframes.still * brightness(now)
+        return largest_change(before, now) > self.threshold(now)
+
+    def threshold(self, picture: Thumbnail) -> float:
+        """Grey levels by which a block of it must differ from another picture to have changed."""
+        return self._keyframes.still * brightness(picture)

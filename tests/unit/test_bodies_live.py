@@ -7,14 +7,15 @@ from dataclasses import replace
 from time import sleep
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from stream_anon.config import load_settings
 from stream_anon.errors import ParserError
 from stream_anon.frame import Frame, MaskedFrame, Unknown
 from stream_anon.masking.masker import Masker
-from tests.bodies import HAIR, SECOND, WAIT, masks_with, visible, wait_until
-from tests.people import HEIGHT, WIDTH, PeopleParser, scene
+from tests.bodies import HAIR, SECOND, WAIT, changed, masks_with, visible, wait_until
+from tests.people import HEIGHT, WIDTH, PeopleParser, Shape, scene
 from tests.stubs import StubParser, make_info, nobody
 
 if TYPE_CHECKING:
@@ -134,3 +135,84 @@ class TestBesideALiveStream:
         next(stream)
         stream.close()  # type: ignore[attr-defined]
         assert not [t for t in threading.enumerate() if t.name == "stream_anon parse"]
+
+
+class TestNewcomers:
+    """Somebody comes in while the parser is at work on a frame from before they did."""
+
+    BODY = Shape("upper-clothes", 1, (-100, 60, 90, 150), (9, 0))
+    COMES = 12
+    """In view from this frame on."""
+    SEEN = 14
+    """Frame that has the parser's first answer behind it."""
+
+    def masks(self, shapes: list[Shape], faces: StubParser | None = None) -> list[MaskedFrame]:
+        stop = threading.Event()
+        parser = PeopleParser(shapes, before=lambda index: index and stop.wait(WAIT))
+
+        def pace(frame: Frame) -> None:
+            if frame.index == 1:
+                wait_until(lambda: parser.asked == [0])
+            if frame.index == 44:
+                stop.set()
+
+        return masks_with(
+            parser, scene(shapes, 45), hidden=frozenset({"upper-clothes"}), live=True, paced=pace,
+            faces=faces, masking__lookahead=0,
+        )  # fmt: skip
+
+    def test_a_newcomer_who_shows_no_face_is_hidden_before_the_parser_answers(self) -> None:
+        known = Shape("upper-clothes", 0, (330, 90, 80, 150), (-2, 0))
+        masks = self.masks([known, self.BODY])[self.SEEN :]
+        told = [masked for masked in masks if isinstance(masked.parts, tuple)]
+        assert len(told) > 20, "the picture is not hidden whole for it"
+        assert max(visible(self.BODY, masked) for masked in told) < 0.02
+        assert max(visible(known, masked) for masked in told) < 0.02
+        spared = [float((~changed(masked))[:30, 420:470].mean()) for masked in told[5:]]
+        assert min(spared) > 0.9, "what has not changed stays in view"
+
+    def test_a_face_without_a_body_hides_where_its_body_must_be(self) -> None:
+        head = Shape("face", 1, (-80, 40, 40, 50), (9, 0))
+        faces = StubParser(lambda f, _look: [part] if (part := head.part(f.index)) else [])
+        body = replace(self.BODY, box=(-100, 90, 80, 150))
+        masks = self.masks([head, body], faces)[self.SEEN :]
+        told = [masked for masked in masks if isinstance(masked.parts, tuple)]
+        assert len(told) > 20
+        parts = told[-5].parts
+        assert isinstance(parts, tuple)
+        assert any(p.label == "human" and p.box.height > 150 and p.mask.all() for p in parts)
+        assert max(visible(body, masked) for masked in told) < 0.02
+
+    def test_a_picture_that_changes_everywhere_is_hidden_whole(self) -> None:
+        stop = threading.Event()
+        parser = PeopleParser([HAIR], before=lambda index: index and stop.wait(WAIT))
+        frames = scene([HAIR], 30)
+        lit = [
+            replace(
+                f,
+                planes=(
+                    np.clip(f.planes[0] + np.uint8(min(2 * f.index, 30)), 0, 255),
+                    *f.planes[1:],
+                ),
+            )
+            for f in frames
+        ]
+
+        def pace(frame: Frame) -> None:
+            if frame.index == 1:
+                wait_until(lambda: parser.asked == [0])
+            if frame.index == 29:
+                stop.set()
+
+        masks = masks_with(
+            parser, lit, hidden=frozenset({"hair"}), live=True, paced=pace, masking__lookahead=0
+        )
+        whole = [m.frame.index for m in masks if m.parts is Unknown.NOT_PARSED]
+        assert whole[-10:] == list(range(19, 29))
+
+    def test_somebody_known_who_moves_leaves_no_trail(self) -> None:
+        known = Shape("upper-clothes", 0, (100, 60, 90, 150), (4, 0))
+        masks = self.masks([known])
+        told = [m.parts for m in masks[self.SEEN :] if isinstance(m.parts, tuple)]
+        assert len(told) > 20
+        assert all(part.label == "upper-clothes" for parts in told for part in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -113,7 +114,7 @@ class TestCuts:
         parser = sees(where=lambda _f: START)
         masks = masks_of(parser, two_shots(), keyframes__interval=100, keyframes__deep_interval=60)
         assert masks[12].looked
-        assert parser.frames_asked == [0, 12]
+        assert parser.frames_asked == [0, 11, 12, 23], "and so is the last one of each shot"
 
     def test_nothing_is_carried_across_a_discontinuity(self) -> None:
         frames = flickering_frames(24)
@@ -281,6 +282,47 @@ class TestConfidence:
     def test_weaker_ones_than_the_limit_are_ignored(self) -> None:
         parser = sees(where=lambda _f: START, score=0.2)
         assert masks_of(parser, flickering_frames(9), masking__track_score=0.5)[8].parts == ()
+
+
+class TestCloseLooks:
+    OTHER = START.moved(48, 6)
+
+    def test_somebody_else_whom_a_close_look_finds_is_hidden(self) -> None:
+        """The ordinary look misses both from frame 6 on; the close one at the first sees both."""
+
+        def answer(frame: Frame, look: Look) -> list[Part]:
+            if look.region is not None:
+                return [face(START), face(self.OTHER, person=1)]
+            return [face(START)] if frame.index < 6 else []
+
+        masks = masks_of(StubParser(answer), flickering_frames(20), keyframes__deep_interval=60)
+        assert all(covers(masked, self.OTHER) for masked in masks[6:])
+
+    def test_lost_faces_leave_close_looks_to_doubtful_ones(self) -> None:
+        lost = [Box(10 + 80 * n, 120, 30, 36) for n in range(3)]
+
+        def answer(frame: Frame, look: Look) -> list[Part]:
+            if look.region is not None:
+                near = look.region.overlap(START) == START.area
+                return [face(START, score=0.9)] if near and frame.index >= 9 else []
+            if frame.index < 9:
+                return [face(box, person=n) for n, box in enumerate(lost)]
+            return [face(START, score=0.25)] if frame.index == 9 else []
+
+        masks = masks_of(StubParser(answer), flickering_frames(16), masking__linger=0)
+        assert covers(masks[9], START)
+
+    def test_live_hides_a_doubtful_face_at_once(self) -> None:
+        def answer(frame: Frame, look: Look) -> list[Part]:
+            shown = frame.index == 6 and look.region is None
+            return [face(START, score=0.25)] if shown else []
+
+        info = replace(make_info(WIDTH, HEIGHT), live=True)
+        made = load_settings(None, {"masking.lookahead": 0, "keyframes.interval": 1})
+        masker = Masker(StubParser(answer), frozenset({"face"}), made, info)
+        masks = list(masker.masks(iter(flickering_frames(9))))
+        assert covers(masks[6], START)
+        assert not masks[4].parts
 
 
 class TestScope:

@@ -1,0 +1,74 @@
+"""What a live stream hides while the slow parser has not answered: it may be somebody.
+
+A face without a parsed body stands for a body below it. Change outside of everybody whom the parser
+has seen stands for somebody who came in with their back to the camera.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from stream_anon.frame import Box
+from stream_anon.parsing.base import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream_anon.frame import Frame
+    from stream_anon.masking.motion import Thumbnail
+
+LABEL = "human"
+SIDEWAYS, ABOVE = 2.5, 1.0
+"""Faces' widths on each side, and heights above, that a body and its hair may reach."""
+MOST = 0.5
+"""Share of the picture that may change before all of it is hidden."""
+RIM = 2
+"""Blocks around what has changed that are hidden with it."""
+
+
+def body_below(face: Box, frame: Frame) -> Box:
+    """Where the body of somebody may be of whom only the face is known, down to the ground."""
+    top = face.y - ABOVE * face.height
+    width = (1 + 2 * SIDEWAYS) * face.width
+    bottom = max(float(frame.height), top + 1)
+    return Box(face.x - SIDEWAYS * face.width, top, width, bottom - top)
+
+
+def as_part(box: Box, person: int) -> Part:
+    """A region that is hidden to its corners."""
+    return Part(LABEL, box, np.full((1, 1), 255, np.uint8), 1.0, person)
+
+
+def changed_outside(
+    before: Thumbnail, now: Thumbnail, known: Iterable[Box], threshold: float
+) -> list[Part] | None:
+    """Regions that differ between two pictures, outside of what is known.
+
+    Args:
+        before: the picture that the parser saw.
+        now: the picture to hide in.
+        known: where people are of whom it told, in frame pixels.
+        threshold: grey levels by which a block must differ.
+
+    Returns:
+        At most one part, of the blocks that changed and those around them; None where they are
+        more than `MOST` of the picture.
+    """
+    differs = (np.abs(now.blocks - before.blocks) > threshold).astype(np.uint8)
+    rows, columns = differs.shape
+    height, width = now.luma.shape[0] * now.scale, now.luma.shape[1] * now.scale
+    for box in known:
+        left, top = int(box.x * columns / width), int(box.y * rows / height)
+        right = int(np.ceil((box.x + box.width) * columns / width))
+        bottom = int(np.ceil((box.y + box.height) * rows / height))
+        differs[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 0
+    if not differs.any():
+        return []
+    if differs.mean() > MOST:
+        return None
+    side = 2 * RIM + 1
+    grown = np.asarray(cv2.dilate(255 * differs, np.ones((side, side), np.uint8)), np.uint8)
+    return [Part(LABEL, Box(0, 0, width, height), grown, 1.0, -1)]
