@@ -92,6 +92,26 @@ def associate(
     return pairs, rest
 
 
+def nearest(tracks: Sequence[Track], sightings: Sequence[Sighting]) -> list[tuple[Track, Sighting]]:
+    """Pair those who were just seen first with what was seen of anybody a moment before.
+
+    They may have come from anywhere: sizes must fit, and the nearest pairs win.
+    """
+    apart = [
+        (distance(track.sightings[min(track.sightings)].anchor, sighting.anchor), row, column)
+        for row, track in enumerate(tracks)
+        for column, sighting in enumerate(sightings)
+    ]
+    pairs: list[tuple[Track, Sighting]] = []
+    rows, columns = set[int](), set[int]()
+    for far, row, column in sorted(apart):
+        if far < math.inf and row not in rows and column not in columns:
+            rows.add(row)
+            columns.add(column)
+            pairs.append((tracks[row], sightings[column]))
+    return pairs
+
+
 def distance(a: Box, b: Box) -> float:
     """Between the centres, as a share of the mean size; infinite where the sizes do not fit."""
     if not 1 / SIZE_RATIO <= (a.size + 1e-6) / (b.size + 1e-6) <= SIZE_RATIO:

@@ -6,7 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from stream_anon.frame import MaskedFrame, Unknown
-from stream_anon.masking.association import associate, without_doubles
+from stream_anon.masking.association import associate, nearest, without_doubles
 from stream_anon.masking.bodies import Bodies
 from stream_anon.masking.keyframes import KeyframePolicy, Seen
 from stream_anon.masking.tracker import Tracker, speeds
@@ -91,7 +91,7 @@ class Masker:
         self._needs_bodies = not covers(parser.labels, hidden)
         self._is_live = info.live
         self._looked_deeply_at: Thumbnail | None = None
-        self._last_look_clock = 0.0
+        self._last_look, self._last_look_clock = -1, 0.0
 
     def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
         """Every frame with its mask, in order, `lookahead` seconds behind the input.
@@ -218,22 +218,44 @@ class Masker:
         ]
         doubtful = [s for s in new if NEW_FACE <= s.score < self._confirm_score]
         faces.follow(pairs, index, clock)
-        self._begin(new, index, clock)
+        came = self._begin(new, index, clock)
         guesses = [guess for track in lost for guess in track.guesses(index)]
         places = guesses[:CLOSE_LOOKS] + [s.anchor for s in doubtful[:CLOSE_LOOKS]]
         if closer := [self._policy.closely(place) for place in places]:
             again, new = associate(faces.alive, self._parse(held.frame, closer), index)
             uncertain = (p for p in again if p[0].last_seen < index or not faces.is_confirmed(p[0]))
             faces.follow(uncertain, index, clock)
-            self._begin(new, index, clock)
-        self._last_look_clock = clock
+            came = self._begin(new, index, clock) or came
+        if came and held.motion.flow is not None:
+            self._look_back(held)
+        self._last_look, self._last_look_clock = index, clock
 
-    def _begin(self, sightings: Sequence[Sighting], index: int, clock: float) -> None:
+    def _begin(self, sightings: Sequence[Sighting], index: int, clock: float) -> bool:
         """Follow those who were not known before, unless it is hardly a face."""
-        for sighting in sightings:
-            if sighting.score >= NEW_FACE:
-                reach = self._reach(sighting.anchor, clock)
-                self._faces.begin(sighting, index, clock, reach=reach)
+        faces = [sighting for sighting in sightings if sighting.score >= NEW_FACE]
+        for face in faces:
+            self._faces.begin(face, index, clock, reach=self._reach(face.anchor, clock))
+        return bool(faces)
+
+    def _look_back(self, held: Held) -> None:
+        """Look for those who were seen first in a frame in the frames since the last look.
+
+        Optical flow loses whoever runs into the picture; the network finds them.
+        """
+        faces = self._faces
+        came = [track for track in faces.alive if min(track.sightings) == held.index]
+        for earlier in self._window.between(self._last_look, held.index):
+            earlier.looked = True
+            index = earlier.index
+            known = [track for track in faces.alive if index in track.forward]
+            pairs, rest = associate(known, self._parse(earlier.frame, [self._policy.light]), index)
+            pairs += (theirs := nearest(came, rest))
+            faces.follow((p for p in pairs if p[0].last_seen < index), index, earlier.clock)
+            for track, sighting in pairs:
+                if track.last_seen > index:
+                    faces.see_earlier(track, sighting, index)
+            used = {id(sighting) for _, sighting in theirs}
+            self._begin([s for s in rest if id(s) not in used], index, earlier.clock)
 
     def _reach(self, anchor: Box, clock: float) -> float:
         """Seconds that somebody may have been there before they were first seen.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from stream_anon.masking.tracks import Track
+from stream_anon.masking.tracks import Track, velocity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -106,11 +106,22 @@ class Tracker:
         self._catch_up(track, index)
         return track
 
-    def _catch_up(self, track: Track, index: int) -> None:
-        """Take a track from a sighting in frame `index` on to the newest frame."""
+    def see_earlier(self, track: Track, sighting: Sighting, index: int) -> None:
+        """Somebody who was seen in a newer frame already was seen in frame `index` too."""
+        before = max((k for k in track.sightings if k < index), default=-1)
+        after = min(k for k in track.sightings if k > index)
+        track.see(index, self._motions[index].clock, sighting)
+        if after == track.last_seen:
+            anchor = track.sightings[after].anchor
+            track.velocity = velocity(index, sighting.anchor, after, anchor)
+        self._trace_back(track, index, stop=before, reach=self._linger)
+        self._catch_up(track, index, stop=after)
+
+    def _catch_up(self, track: Track, index: int, stop: float = math.inf) -> None:
+        """Take a track from a sighting in frame `index` on to the newest frame, or to `stop`."""
         anchor = track.forward[index]
         while motion := self._motions.get(index := index + 1):
-            if motion.flow is None:
+            if motion.flow is None or index >= stop:
                 return
             unrest = 0.0
             if not motion.resting:

@@ -119,7 +119,7 @@ class Track:
     def see(self, index: int, time: float, sighting: Sighting) -> None:
         before = self.sightings.get(self.last_seen)
         if before is not None and self.last_seen < index:
-            self.velocity = _velocity(self.last_seen, before.anchor, index, sighting.anchor)
+            self.velocity = velocity(self.last_seen, before.anchor, index, sighting.anchor)
         self.sightings[index] = sighting
         self.forward[index] = sighting.anchor
         self.forward_doubt[index] = self.backward_doubt[index] = 0.0
@@ -211,7 +211,7 @@ class Track:
         if later is None or self.kind:
             return [traced]
         first = self.sightings[after].anchor
-        vx, vy = _velocity(after, first, later, self.sightings[later].anchor)
+        vx, vy = velocity(after, first, later, self.sightings[later].anchor)
         coasted = first.moved(-vx * traced.age, -vy * traced.age)
         if _disagree(traced.anchor, coasted):
             return [traced, traced._replace(anchor=coasted)]
@@ -259,8 +259,8 @@ class Track:
         ]
 
 
-def _velocity(then: int, a: Box, now: int, b: Box) -> tuple[float, float]:
-    """Pixels per frame; none where the sightings are too far apart to tell."""
+def velocity(then: int, a: Box, now: int, b: Box) -> tuple[float, float]:
+    """Pixels per frame between two places; none where they are too far apart in time to tell."""
     if now - then > MAX_VELOCITY_GAP:
         return 0.0, 0.0
     (ax, ay), (bx, by) = a.center, b.center

@@ -96,6 +96,10 @@ class Window:
                 return held
         return None
 
+    def between(self, index: int, later: int) -> list[Held]:
+        """Frames held between two of one shot in which something moves, newest first."""
+        return [h for h in reversed(self._frames) if index < h.index < later and h.moves]
+
     @property
     def span(self) -> float:
         """Seconds from the oldest frame held to the newest."""

@@ -14,14 +14,24 @@ from hypothesis import strategies as st
 
 from stream_anon.channel import Channel, Overflow
 from stream_anon.config import load_settings
-from stream_anon.frame import MaskedFrame
+from stream_anon.frame import Box, MaskedFrame
 from stream_anon.masking.keyframes import Effort
 from stream_anon.masking.masker import Masker
 from tests.lanes import drain, lane_with, live_settings, running
-from tests.stubs import StubParser, covers, face, make_info, masks_of, moving, sees, truth
+from tests.stubs import (
+    StubParser,
+    covers,
+    face,
+    flickering_frames,
+    make_info,
+    masks_of,
+    moving,
+    sees,
+    truth,
+)
 
 if TYPE_CHECKING:
-    from stream_anon.frame import Box, Frame
+    from stream_anon.frame import Frame
     from stream_anon.parsing.base import Look, Part
 
 WAIT = 0.13
@@ -154,3 +164,25 @@ def test_the_worker_releases_nothing_unseen_with_its_real_clock(rate: float) -> 
     assert [m.frame.pts for m in masks] == list(range(18))
     assert witness.unseen == []
     assert all(covers(m, place(m.frame)) for m in masks[comes:])
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("comes", [9, 10, 11, 12])
+def test_whoever_runs_into_the_picture_is_hidden_where_motion_does_not_tell(
+    comes: int, others: int
+) -> None:
+    """They move by more than their size from frame to frame, and no motion shows it."""
+
+    def place(index: int) -> Box:
+        return Box(20.0 + 75 * (index - comes), 60, 40, 48)
+
+    def answer(frame: Frame, _look: Look) -> list[Part]:
+        known = [face(Box(250, 10, 40, 48).moved(0, 40 * n), person=1 + n) for n in range(others)]
+        here = comes <= frame.index < comes + 4
+        return known + ([face(place(frame.index))] if here else [])
+
+    for lookahead in (0.08, 1.0):
+        run = Release(StubParser(answer), EFFORTS[0], lookahead)
+        run.feed(flickering_frames(24))
+        for masked in run.masks[comes : comes + 4]:
+            assert covers(masked, place(masked.frame.index))
