@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
+from stream_anon.demuxers import open_file
 from stream_anon.errors import SinkError
 from stream_anon.part import check_target, claim_part, part_of
 from stream_anon.sinks.base import check_redacted
@@ -169,10 +170,9 @@ class MediaSink:
         self._finished = True
 
     def _count(self) -> int:
-        name = f"file:{self._part}"
         if self._container.format.name == STILL:
             return int(self._part.stat().st_size > 0)
-        with self._errors(), av.open(name, format=_reader(self._container)) as written:
+        with self._errors(), open_file(self._part, demuxer=_reader(self._container)) as written:
             stream = written.streams.video[0]
             return sum(1 for packet in written.demux(stream) if packet.size)
 

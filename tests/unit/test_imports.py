@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(stream_anon.__file__).parent
-GROUND = {"frame", "errors", "channel", "color", "complaints", "config", "part", "scaling"}
+GROUND = {
+    *("frame", "errors", "channel", "color", "complaints", "config", "demuxers", "part"),
+    "scaling",
+}
 KNOWLEDGE = {"parsing.base", "parsing.checking", "parsing.labels", "parsing.shapes"}
 PARTS = {"sources", "masking", "parsing", "redaction", "sinks", "audio", "audit"}
 ORCHESTRA = {"pipeline", "report", *PARTS}
@@ -25,6 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "channel": set(),
     "complaints": set(),
     "color": set(),
+    "demuxers": set(),
     "part": {"errors"},
     "scaling": {"frame"},
     "config": {"errors"},
