@@ -52,13 +52,12 @@ ALLOWED: dict[str, set[str]] = {
     "options": set(),
     "cli": {
         *(GROUND | {"__init__", "_api", "build", "cli_live", "cli_models"}),
-        *("console", "options", "report"),
+        *("console", "options", "processes", "report"),
     },
     "cli_live": {
         *GROUND,
         "build_live",
         "outputs",
-        "processes",
         "console",
         "live",
         "options",
