@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ROOT = Path(stream_anon.__file__).parent
 GROUND = {
     *("frame", "errors", "channel", "color", "complaints", "config", "demuxers", "part"),
-    "scaling",
+    *("part_lock", "scaling"),
 }
 KNOWLEDGE = {"parsing.base", "parsing.checking", "parsing.labels", "parsing.shapes"}
 PARTS = {"sources", "masking", "parsing", "redaction", "sinks", "audio", "audit"}
@@ -29,7 +29,8 @@ ALLOWED: dict[str, set[str]] = {
     "complaints": set(),
     "color": set(),
     "demuxers": set(),
-    "part": {"errors"},
+    "part": {"errors", "part_lock"},
+    "part_lock": {"errors"},
     "scaling": {"frame"},
     "config": {"errors"},
     "parsing": {*GROUND, "parsing"},
