@@ -34,7 +34,7 @@ def redact(
     """Hide the faces in a recorded video or a picture.
 
     Args:
-        source: the input, anything that FFmpeg reads.
+        source: the input, any video or picture that FFmpeg reads and that is one file.
         output: the output; its ending chooses the container.
         scope: what to hide: `face`, `head`, `person`, a label or a list of labels.
         method: how to hide it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -14,21 +15,22 @@ import cv2
 from stream_anon import pipeline
 from stream_anon.audio.tracks import SideTracks
 from stream_anon.engines import engine_name, load_engines, seen_labels
-from stream_anon.errors import ConfigError, SinkError
+from stream_anon.errors import ConfigError, SinkError, SourceError
 from stream_anon.masking.masker import Masker
-from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_tracks, to_json
+from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_tracks
 from stream_anon.parsing.labels import resolve_scope
-from stream_anon.part import check_target, part_of
+from stream_anon.part import check_target, part_of, write_error
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.report import JsonFile, Summary, file_hash, report_record
+from stream_anon.report import HashedFile, JsonFile, Summary, report_record
 from stream_anon.sinks.media import MediaSink
 from stream_anon.sources.media import MediaSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from stream_anon.config import Settings
     from stream_anon.frame import MaskedFrame, RedactedFrame, StreamInfo
+    from stream_anon.part import PartFile
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +68,9 @@ def redact_file(
         raise ConfigError(f"a file name cannot be used: {error}") from error
     with ExitStack() as stack:
         stack.enter_context(_single_threaded_opencv())
-        run = _Run(stack, source_path, output_path, settings, tracks)
-        record = _Record(run, report, export_tracks, on_progress)
-        stack.callback(record.discard)
+        run = _Run(stack, source_path, settings, tracks)
+        record = _Record(stack, run, report, export_tracks, on_progress)
+        run.open_sink(stack, output_path, record.files)
         pipeline.run(
             run.source,
             run.masks,
@@ -79,11 +81,7 @@ def redact_file(
             before_finish=record.prepare,
             on_stuck=run.in_use.pop_all,  # closing them under a running thread would crash
         )
-        try:
-            record.publish()
-        except BaseException:
-            output_path.unlink(missing_ok=True)  # an error means that there is no output
-            raise
+    record.log()
     return record.summary
 
 
@@ -102,32 +100,55 @@ class _Run:
     """All that one run needs, opened; closed with `stack`."""
 
     def __init__(
-        self, stack: ExitStack, source: Path, output: Path, settings: Settings, tracks: Path | None
+        self, stack: ExitStack, source: Path, settings: Settings, tracks: Path | None
     ) -> None:
         self.in_use = stack.enter_context(ExitStack())
         """Closes what the threads use."""
-        self.source_path, self.settings, self.tracks = source, settings, tracks
+        self.settings = settings
+        self.input = HashedFile(source)
+        self.tracks = HashedFile(tracks) if tracks else None
         loaded = load_tracks(tracks) if tracks else None
         self.source = MediaSource(source)
         self.in_use.callback(self.source.close)
         _log_input(self.source.info)
         self._notes: list[str] = []
+        self._expected: str | None = None
+        """SHA-256 of the input that the tracks were made from."""
         self.masks: pipeline.Masks
         if loaded is not None:
-            _check_input(loaded.input_sha256, source)
+            self._expected = loaded.input_sha256
+            self.check_input()
             self.masks = TracksMasker(loaded, self.source.info)
             self.engine, self.model_hash = TRACKS_ENGINE, ""
         else:
             self.masks = self._masker(self.source.info)
         log.info("engine %s %s", self.engine, self.model_hash[:16])
-        self.sink = MediaSink(output, self.source.info, settings.output, _side(source, settings))
+
+    def open_sink(self, stack: ExitStack, output: Path, along: Sequence[PartFile]) -> None:
+        """Open the output; it gets its name together with `along`."""
+        side = _side(self.input.path, self.settings)
+        self.sink = MediaSink(output, self.source.info, self.settings.output, side, along)
         stack.callback(self.sink.close)
+
+    def check_input(self) -> None:
+        """Refuse tracks of another file than the input, also one that became another meanwhile."""
+        path = self.input.path
+        if self._expected and self._expected != self.input.sha256:
+            raise ConfigError(
+                f"the tracks were made from another file than {path.name}: remove input_sha256 "
+                "from the tracks file if they fit all the same"
+            )
+        if self._expected and self.input.changed:
+            raise SourceError(
+                f"{path} changed while it was read, and the tracks may not fit what it is now: "
+                "wait until nobody writes it, and run again"
+            )
 
     def _masker(self, info: StreamInfo) -> Masker:
         settings = self.settings
         engine = engine_name(settings)
         scope = resolve_scope(settings.redaction.scope, seen_labels(engine), engine)
-        engines = load_engines(engine, settings, info, self.source_path)
+        engines = load_engines(engine, settings, info, self.input.path)
         for parser in engines.all:
             self.in_use.callback(parser.close)
         self.engine, self.model_hash = engines.name, engines.model_hash
@@ -141,8 +162,13 @@ class _Run:
         if converted := self.source.info.converted_from:
             notes.append(f"pictures were converted from {converted} to 8-bit 4:2:0")
         if self.tracks and "scope" in self.settings.redaction.model_fields_set:
-            notes.append(f"the scope had no effect: {self.tracks.name} tells what to hide")
-        return notes
+            notes.append(f"the scope had no effect: {self.tracks.path.name} tells what to hide")
+        read = [self.input, self.tracks] if self.tracks else [self.input]
+        return notes + [
+            f"{file.path.name} changed while it was read: its hash is not known"
+            for file in read
+            if file.changed
+        ]
 
 
 class _Record:
@@ -150,15 +176,25 @@ class _Record:
 
     def __init__(
         self,
+        stack: ExitStack,
         run: _Run,
         report: Path | None,
         export_tracks: Path | None,
         on_progress: Callable[[Summary], None] | None,
     ) -> None:
         self._run = run
-        self._report = JsonFile(report) if report else None
-        self._tracks = JsonFile(export_tracks) if export_tracks else None
-        self._recorder = TracksRecorder() if export_tracks else None
+        overwrite = run.settings.output.overwrite
+        self._report = JsonFile(report, overwrite=overwrite) if report else None
+        self._tracks = JsonFile(export_tracks, overwrite=overwrite) if export_tracks else None
+        self.files = [file.file for file in (self._tracks, self._report) if file is not None]
+        """To be published with the output, which `prepare` makes whole."""
+        for file in self.files:
+            stack.callback(file.discard)
+        self._recorder: TracksRecorder | None = None
+        if export_tracks:
+            with _written(export_tracks):
+                self._recorder = TracksRecorder(export_tracks.parent)
+            stack.callback(self._recorder.close)
         self._on_progress = on_progress
         self._began = monotonic()
         self.summary = Summary(expected_frames=run.source.info.frames)
@@ -166,37 +202,35 @@ class _Record:
     def count(self, masked: MaskedFrame, redacted: RedactedFrame) -> None:
         self.summary.count(masked, redacted)
         self.summary.seconds = monotonic() - self._began
-        if self._recorder is not None:
-            self._recorder.count(masked)
+        if self._recorder is not None and self._tracks is not None:
+            with _written(self._tracks.file.path):
+                self._recorder.count(masked)
         if self._on_progress is not None:
             self._on_progress(self.summary)
 
     def prepare(self) -> None:
         """Everything has been written and nothing has been completed yet."""
         run, summary = self._run, self.summary
+        run.check_input()
         losses = run.source.losses
         summary.lost_frames, summary.lost_packets = losses.frames, losses.packets
         summary.lost_reason = losses.reason
         summary.notes = run.notes()
         if self._tracks is not None and self._recorder is not None:
-            recorded = self._recorder.file(run.source.info, file_hash(run.source_path))
-            self._tracks.prepare(to_json(recorded))
+            self._tracks.prepare(self._recorder.text(run.source.info, run.input.final_hash()))
         if self._report is not None:
-            self._report.prepare(
-                report_record(
-                    summary,
-                    run.settings,
-                    run.source_path,
-                    engine=run.engine,
-                    model_hash=run.model_hash,
-                    tracks=run.tracks,
-                )
+            record = report_record(
+                summary,
+                run.settings,
+                run.input,
+                engine=run.engine,
+                model_hash=run.model_hash,
+                tracks=run.tracks,
             )
+            self._report.prepare([json.dumps(record, indent=1), "\n"])
 
-    def publish(self) -> None:
-        """The output is complete: so is the record."""
-        for file in self._files():
-            file.publish()
+    def log(self) -> None:
+        """All is there."""
         summary = self.summary
         summary.seconds = monotonic() - self._began
         log.info(
@@ -204,12 +238,14 @@ class _Record:
             *(summary.frames, summary.seconds, summary.keyframes, summary.hidden_whole.total()),
         )
 
-    def discard(self) -> None:
-        for file in self._files():
-            file.discard()
 
-    def _files(self) -> list[JsonFile]:
-        return [file for file in (self._tracks, self._report) if file is not None]
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Raise `SinkError` about `path` for what the system raises inside."""
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def _log_input(info: StreamInfo) -> None:
@@ -261,11 +297,3 @@ def _check_free(settings: Settings, *paths: Path | None) -> None:
     for path in paths:
         if path is not None:
             check_target(path, overwrite=settings.output.overwrite)
-
-
-def _check_input(expected: str | None, source: Path) -> None:
-    if expected and expected != file_hash(source):
-        raise ConfigError(
-            f"the tracks were made from another file than {source.name}: remove input_sha256 from "
-            "the tracks file if they fit all the same"
-        )

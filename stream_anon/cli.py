@@ -212,6 +212,13 @@ def _print_summary(output: Path, summary: Summary) -> None:
         say(err, f"note: {note}")
 
 
+def _do(job: Callable[[], int]) -> int:
+    from stream_anon.processes.host import forbid_core_dumps  # noqa: PLC0415 - not for --help
+
+    forbid_core_dumps()
+    return job()
+
+
 def _fail(message: str, code: int) -> int:
     say(err, f"stream-anon: {message}")
     return code
@@ -223,7 +230,7 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         # Typer parses and no more: it has ideas of its own about Ctrl-C and ends of files.
         job: Any = app(args=arguments, prog_name="stream-anon", standalone_mode=False)
-        code = job() if callable(job) else job
+        code = _do(job) if callable(job) else job
     except StreamAnonError as error:
         if debug:
             raise

@@ -147,9 +147,7 @@ def _live(
     source: str, outputs: Outputs, load: Callable[[], Settings], pace: bool, quiet: bool
 ) -> int:
     from stream_anon.build_live import LiveRun  # noqa: PLC0415 - half a second
-    from stream_anon.processes.host import forbid_core_dumps  # noqa: PLC0415
 
-    forbid_core_dumps()
     run = LiveRun(source, outputs, load(), pace=pace)
     try:
         with (

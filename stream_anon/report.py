@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import json
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from stream_anon.errors import DiskFullError, SinkError
 from stream_anon.frame import Unknown
-from stream_anon.part import claim_part, part_of
+from stream_anon.part import PartFile, write_error
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from stream_anon.config import Settings
@@ -90,27 +88,61 @@ class Summary:
         }
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+class HashedFile:
+    """A file that is read by a run: hashed once, when that is first asked for."""
+
+    def __init__(self, path: Path) -> None:
+        """Args: path: of what is about to be opened; whoever opens it tells what is wrong."""
+        self.path = path
+        self._before = _state(path)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of what is in it now, hexadecimal.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @property
+    def changed(self) -> bool:
+        """It was written to or replaced since the beginning, as its size and times tell."""
+        return _state(self.path) != self._before
+
+    def final_hash(self) -> str | None:
+        """SHA-256 of what was read; None where the file changed meanwhile, so that nobody knows."""
+        try:
+            sha256 = self.sha256
+        except OSError:
+            return None
+        return None if self.changed else sha256
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
 
 
 def report_record(
     summary: Summary,
     settings: Settings,
-    source: Path,
+    source: HashedFile,
     *,
     engine: str,
     model_hash: str,
-    tracks: Path | None = None,
+    tracks: HashedFile | None = None,
 ) -> dict[str, Any]:
     """The record of a run.
 
     Args:
         summary: its counts.
         settings: what it was asked to do.
-        source: the input, hashed here.
+        source: the input.
         engine: what found the faces.
         model_hash: SHA-256 of its weights; empty where it has none.
         tracks: the file that told what to hide, where one did.
@@ -118,12 +150,16 @@ def report_record(
     return {
         "stream_anon_report": 1,
         "version": _version(),
-        "input": {"name": source.name, "sha256": file_hash(source)},
+        "input": _named(source),
         "engine": {"name": engine, "model_sha256": model_hash or None},
-        "tracks": {"name": tracks.name, "sha256": file_hash(tracks)} if tracks else None,
+        "tracks": _named(tracks) if tracks else None,
         "settings": settings.model_dump(mode="json"),
         **summary.to_dict(),
     }
+
+
+def _named(file: HashedFile) -> dict[str, str | None]:
+    return {"name": file.path.name, "sha256": file.final_hash()}
 
 
 def _version() -> str:
@@ -136,45 +172,24 @@ def _version() -> str:
 class JsonFile:
     """A JSON file that is there whole or not at all: prepared first, published when all is well."""
 
-    def __init__(self, path: Path) -> None:
-        """Args: path: its name; nothing is written yet."""
-        self.path = path
-        self._part = part_of(path)
-        self._claimed = False
+    def __init__(self, path: Path, *, overwrite: bool) -> None:
+        """Args: path: its name; nothing is written yet. overwrite: a file of that name may go."""
+        self.file = PartFile(path, overwrite=overwrite)
+        """For `publish`."""
 
-    def prepare(self, record: dict[str, Any]) -> None:
-        """Write it under a name of its own.
+    def prepare(self, text: Iterable[str]) -> None:
+        """Write it, piece by piece, under a name of its own.
 
         Raises:
             SinkError: it cannot be written.
         """
-        text = json.dumps(record, indent=1) + "\n"
         try:
-            claim_part(self.path)
-            self._claimed = True
-            self._part.write_text(text, encoding="utf-8")
+            self.file.claim()
+            with self.file.part.open("w", encoding="utf-8") as file:
+                file.writelines(text)
         except OSError as error:
-            raise self._failure(error) from error
-
-    def publish(self) -> None:
-        """Give it its name.
-
-        Raises:
-            SinkError: that is not possible.
-        """
-        try:
-            self._part.replace(self.path)
-            self._claimed = False
-        except OSError as error:
-            raise self._failure(error) from error
+            raise write_error(self.file.path, error) from error
 
     def discard(self) -> None:
         """Remove what was prepared and not published."""
-        if self._claimed:
-            with suppress(OSError):
-                self._part.unlink(missing_ok=True)
-
-    def _failure(self, error: OSError) -> SinkError:
-        if error.errno == errno.ENOSPC:
-            return DiskFullError(f"no space left while writing {self.path}: free some")
-        return SinkError(f"cannot write {self.path}: {(error.strerror or 'failed').lower()}")
+        self.file.discard()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import av
 import av.error
 
 from stream_anon.audio.copied import Copied
 from stream_anon.audio.encoded import Encoded, encoder_for
 from stream_anon.audio.subtitles import Rewritten, text_encoder_for
+from stream_anon.demuxers import open_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ class SideTracks:
         carried = output.supported_codecs | _ALSO_CARRIED.get(self._name, set())
         self._carried = carried - _NOT_CARRIED.get(self._name, set())
         self._tracks: dict[int, Track] = {}
-        self._input: InputContainer = av.open(f"file:{source}", metadata_errors="replace")
+        self._input: InputContainer = open_file(source)
         try:
             if audio != "drop":
                 for stream in self._input.streams.audio:

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream_anon.demuxers import open_file
 from stream_anon.errors import SourceError
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def _readable(before: Detail, after: Detail, cells: NDArray[np.intp]) -> NDArray
 
 def _lumas(path: Path) -> Iterator[Luma]:
     try:
-        with av.open(str(path)) as container:
+        with open_file(path) as container:
             if not container.streams.video:
                 raise SourceError(f"{path.name} holds no video")
             for frame in container.decode(video=0):

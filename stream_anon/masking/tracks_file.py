@@ -12,7 +12,10 @@ A box is frame, x, y, width, height in pixels and is hidden as it stands: margin
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal
+import struct
+from collections import defaultdict
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -73,20 +76,42 @@ def load_tracks(path: Path) -> TracksFile:
         raise ConfigError(f"{path} is not a tracks file: {detail}") from error
 
 
-class TracksRecorder:
-    """Collects what is hidden while a run goes on."""
+Key = tuple[int, str, str]
+"""Person, label, shape."""
+_BOX = struct.Struct("<Q4d")
+"""As it waits on disk: frame, x, y, width, height."""
+_IN_MEMORY = 1 << 20
+"""Bytes of boxes that wait in memory until they go to disk."""
 
-    def __init__(self) -> None:
-        self._boxes: dict[tuple[int, str, str], list[tuple[int, float, float, float, float]]] = {}
-        self._hidden_whole: dict[int, str] = {}
+
+class TracksRecorder:
+    """Collects what is hidden while a run goes on; boxes wait in a file that has no name."""
+
+    def __init__(self, folder: Path) -> None:
+        """Args: folder: where there is room for them.
+
+        Raises:
+            OSError: nothing can be written there.
+        """
+        self._disk = TemporaryFile(dir=folder)  # noqa: SIM115 - open as long as this is
+        self._waiting: defaultdict[Key, bytearray] = defaultdict(bytearray)
+        self._written: defaultdict[Key, list[tuple[int, int]]] = defaultdict(list)
+        """Where each track's boxes are on disk: offset and length."""
+        self._bytes_waiting = 0
+        self._hidden_whole: list[tuple[int, int, str]] = []
+        """First and last frame of each row of them, and why."""
         self._frames = 0
 
     def count(self, masked: MaskedFrame) -> None:
-        """Take one frame into account."""
+        """Take one frame into account.
+
+        Raises:
+            OSError: the disk is full, or gone.
+        """
         index = masked.frame.index
         self._frames = index + 1
         if isinstance(masked.parts, Unknown):
-            self._hidden_whole[index] = masked.parts.value
+            self._hide_whole(index, masked.parts.value)
             return
         for part in masked.parts:
             # A mask of any other form is written as its box, which hides more, not less.
@@ -94,23 +119,75 @@ class TracksRecorder:
             box = part.box.grown(part.spread, part.spread)
             x, y = round(float(box.x), 1), round(float(box.y), 1)
             width, height = (max(0.1, round(float(side), 1)) for side in box[2:])
-            key = (part.person, part.label, shape)
-            self._boxes.setdefault(key, []).append((index, x, y, width, height))
+            self._waiting[part.person, part.label, shape] += _BOX.pack(index, x, y, width, height)
+            self._bytes_waiting += _BOX.size
+        if self._bytes_waiting >= _IN_MEMORY:
+            self._flush()
 
-    def file(self, info: StreamInfo, input_sha256: str) -> TracksFile:
-        """Everything collected."""
-        tracks = [
-            TrackEntry(id=number, label=label, shape=shape, boxes=boxes)  # type: ignore[arg-type]
-            for (number, label, shape), boxes in sorted(self._boxes.items())
-        ]
-        return TracksFile(
-            input_sha256=input_sha256,
-            width=info.width,
-            height=info.height,
-            frames=self._frames,
-            hidden_whole=self._hidden_whole,
-            tracks=tracks,
-        )
+    def _hide_whole(self, index: int, reason: str) -> None:
+        if self._hidden_whole and self._hidden_whole[-1][1:] == (index - 1, reason):
+            index = self._hidden_whole.pop()[0]
+        self._hidden_whole.append((index, self._frames - 1, reason))
+
+    def _flush(self) -> None:
+        for key, boxes in self._waiting.items():
+            self._written[key].append((self._disk.tell(), len(boxes)))
+            self._disk.write(boxes)
+        self._waiting.clear()
+        self._bytes_waiting = 0
+
+    def text(self, info: StreamInfo, input_sha256: str | None) -> Iterator[str]:
+        """The tracks file of everything collected, piece by piece. Called once, at the end.
+
+        Raises:
+            OSError: the disk is full, or gone.
+        """
+        self._flush()
+        head = {
+            "stream_anon_tracks": 1,
+            "input_sha256": input_sha256,
+            "width": info.width,
+            "height": info.height,
+            "frames": self._frames,
+        }
+        yield "{\n" + "".join(f" {_json(name)}: {_json(value)},\n" for name, value in head.items())
+        yield ' "hidden_whole": {'
+        comma = ""
+        for first, last, reason in self._hidden_whole:
+            for index in range(first, last + 1):
+                yield f'{comma}"{index}": {_json(reason)}'
+                comma = ", "
+        yield '},\n "tracks": ['
+        comma = ""
+        for key in sorted(self._written):
+            yield f"{comma}\n  {{" + ", ".join(self._track(key))
+            yield from self._boxes(key)
+            yield "]}"
+            comma = ","
+        yield "\n ]\n}\n"
+
+    @staticmethod
+    def _track(key: Key) -> Iterator[str]:
+        number, label, shape = key
+        entry = {"id": number, "label": label, "shape": shape, "hide": True}
+        yield from (f"{_json(name)}: {_json(value)}" for name, value in entry.items())
+        yield '"boxes": ['
+
+    def _boxes(self, key: Key) -> Iterator[str]:
+        comma = ""
+        for offset, length in self._written[key]:
+            self._disk.seek(offset)
+            for box in _BOX.iter_unpack(self._disk.read(length)):
+                yield f"{comma}\n   {_json(box)}"
+                comma = ","
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._disk.close()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value)
 
 
 class TracksMasker:
@@ -150,8 +227,3 @@ def _part(track: TrackEntry, box: Box) -> Part:
         return Part(track.label, box, _SHAPES[track.shape](), 1.0, track.id)
     except ValueError as error:
         raise ConfigError(f"track {track.id} of the tracks file: {error}") from error
-
-
-def to_json(tracks: TracksFile) -> dict[str, Any]:
-    """For `JsonFile`."""
-    return tracks.model_dump(mode="json")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import av.error
 
-from stream_anon.errors import DiskFullError, SinkError
+from stream_anon.errors import SinkError
+from stream_anon.part import write_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = {errno.EACCES, errno.EROFS, errno.EPERM}
 
 
 @contextmanager
@@ -24,17 +21,7 @@ def as_sink_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        number = getattr(error, "errno", None)
-        if number in _FULL:
-            raise DiskFullError(
-                f"no space left while writing {path}: free some, or write elsewhere"
-            ) from error
-        if number in _FORBIDDEN:
-            raise SinkError(
-                f"the folder {path.parent} cannot be written to: choose another one"
-            ) from error
-        said = str(getattr(error, "strerror", None) or error or type(error).__name__)
-        raise SinkError(f"cannot write {path}: {said.lower()}") from error
+        raise write_error(path, error) from error
 
 
 @contextmanager

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
+from stream_anon.demuxers import open_file
 from stream_anon.errors import SinkError
-from stream_anon.part import check_target, claim_part, part_of
+from stream_anon.part import PartFile, publish
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoders import (
     STILL,
@@ -23,7 +24,7 @@ from stream_anon.sinks.failures import as_sink_errors
 from stream_anon.sinks.planes import RATE_WHERE_UNKNOWN, Pictures, Times, open_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -40,7 +41,8 @@ class MediaSink:
     """Writes one file: same frames, same pts, same colour tags, and no metadata.
 
     Frames go to `NAME.part`, which gets its own name in `finish()` once the file has been read back
-    and holds as many frames as were sent. `close()` before that removes it.
+    and holds as many frames as were sent. `close()` before that removes it. Files that belong to it
+    get their names with it, all or none.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class MediaSink:
         info: StreamInfo,
         settings: Output,
         side_tracks: Callable[[OutputContainer], SideTracks] | None = None,
+        along: Sequence[PartFile] = (),
     ) -> None:
         """Open `NAME.part` and the encoder.
 
@@ -57,18 +60,18 @@ class MediaSink:
             info: of the frames to come.
             settings: encoder, preset, quality and whether a file may be replaced.
             side_tracks: makes the sound and subtitles that go along, given the container.
+            along: files to be published with it; complete when `finish` is called.
 
         Raises:
             SinkError: the folder, the container or the encoder does not work.
             OutputExistsError: the file is there and may not be replaced.
         """
         self._path = path
-        self._part = part_of(path)
+        self._file = PartFile(path, overwrite=settings.overwrite)
+        self._along = along
         self._info = info
-        self._overwrite = settings.overwrite
         self._sent = 0
         self._side: SideTracks | None = None
-        self._finished = False
         codec = encoder_for(path, settings.encoder)
         container = container_for(path)
         self._pictures = Pictures(info, codec)
@@ -100,16 +103,16 @@ class MediaSink:
         folder = self._path.parent
         if not folder.is_dir():
             raise SinkError(f"the folder {folder} does not exist: create it first")
-        check_target(self._path, overwrite=self._overwrite)
+        self._file.check()
 
     def _open(self, container: str) -> OutputContainer:
-        name, options = f"file:{self._part}", container_options(container)
+        name, options = f"file:{self._file.part}", container_options(container)
         with self._errors():
-            claim_part(self._path)
+            self._file.claim()
             try:
                 return av.open(name, "w", format=container, container_options=options)
             except BaseException:
-                self._part.unlink(missing_ok=True)
+                self._file.discard()
                 raise
 
     def _add_stream(self, codec: Codec, settings: Output) -> VideoStream:
@@ -163,16 +166,15 @@ class MediaSink:
                 f"{self._path.name} holds {written} frames but {self._sent} were sent: "
                 "the output was discarded"
             )
-        check_target(self._path, overwrite=self._overwrite)
-        with self._errors():
-            self._part.replace(self._path)
-        self._finished = True
+        publish(*self._along, self._file)
 
     def _count(self) -> int:
-        name = f"file:{self._part}"
         if self._container.format.name == STILL:
-            return int(self._part.stat().st_size > 0)
-        with self._errors(), av.open(name, format=_reader(self._container)) as written:
+            return int(self._file.part.stat().st_size > 0)
+        with (
+            self._errors(),
+            open_file(self._file.part, demuxer=_reader(self._container)) as written,
+        ):
             stream = written.streams.video[0]
             return sum(1 for packet in written.demux(stream) if packet.size)
 
@@ -182,9 +184,7 @@ class MediaSink:
                 self._side.close()
         with suppress(av.error.FFmpegError, OSError, ValueError):
             self._container.close()
-        if not self._finished:
-            with suppress(OSError):
-                self._part.unlink(missing_ok=True)
+        self._file.discard()
 
     def _errors(self) -> AbstractContextManager[None]:
         return as_sink_errors(self._path)

@@ -9,9 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import av
 import av.error
 
+from stream_anon.demuxers import open_file
 from stream_anon.errors import ConfigError, SinkError
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoders import container_for
@@ -184,7 +184,7 @@ def _container(path: Path) -> str:
 def _holds_video(path: Path) -> bool:
     """Whether at least one picture can be seen."""
     try:
-        with av.open(f"file:{path}") as written:
+        with open_file(path) as written:
             return next(written.decode(video=0), None) is not None
     except (av.error.InvalidDataError, av.error.EOFError, IndexError):
         return False

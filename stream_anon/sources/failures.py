@@ -22,6 +22,10 @@ _SAID: tuple[tuple[type[Exception], str], ...] = (
     (av.error.ExitError, "nothing came in time"),
     (av.error.EOFError, "it ended at once"),
     (av.error.InvalidDataError, "what it sends is no video that can be read"),
+    (
+        av.error.ArgumentError,
+        "what it sends is no video that can be read here, or may read files of this machine",
+    ),
     (av.error.PermissionError, "it may not be read: is your user in the group video?"),
     (av.error.FileNotFoundError, "there is no such device: see `stream-anon devices`"),
 )

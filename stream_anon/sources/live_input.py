@@ -11,6 +11,7 @@ import av
 import av.error
 import av.logging
 
+from stream_anon.demuxers import network_options
 from stream_anon.errors import SourceError
 from stream_anon.sources.base import Losses
 from stream_anon.sources.damage import PADDED, Damage, Swallowed, has_hole
@@ -74,6 +75,8 @@ class LiveInput:
         """
         self.losses = Losses()
         self._lost_packets = _watch_for_losses()
+        if format is None:
+            options = options | network_options()
         self._container: InputContainer = av.open(
             url, format=format, options=options, timeout=limits, metadata_errors="replace"
         )

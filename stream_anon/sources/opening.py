@@ -5,11 +5,11 @@ from __future__ import annotations
 from os import cpu_count
 from typing import TYPE_CHECKING
 
-import av
 import av.error
 from av.codec.context import Flags
 from av.stream import Disposition
 
+from stream_anon.demuxers import is_list, open_file
 from stream_anon.errors import SourceError
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def open_input(path: Path) -> InputContainer:
     """Open a file for reading.
 
     Raises:
-        SourceError: missing, a folder, empty, not allowed, or nothing that FFmpeg knows.
+        SourceError: missing, a folder, empty, not allowed, nothing that FFmpeg knows, or something
+            that names other files to be read.
     """
     if not path.exists():
         raise SourceError(f"{path} does not exist: check the name of the input")
@@ -42,9 +43,18 @@ def open_input(path: Path) -> InputContainer:
     if path.stat().st_size == 0:
         raise SourceError(f"{path} is empty")
     try:
-        return av.open(f"file:{path}", metadata_errors="replace")
+        if is_list(path):
+            raise SourceError(
+                f"{path} is not a video but a list that names other files: redact those, one by one"
+            )
+        return open_file(path)
     except PermissionError as error:
         raise SourceError(f"{path} may not be read: check its permissions") from error
+    except av.error.ArgumentError as error:
+        raise SourceError(
+            f"{path} is not a video that can be read: its format is unknown here, or may read "
+            "other files; convert it to .mkv or .mp4 first"
+        ) from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise SourceError(f"{path} is not a video that can be read: {reason(error)}") from error
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 
 import stream_anon
-from stream_anon import ConfigError, OutputExistsError, SinkError
+from stream_anon import ConfigError, OutputExistsError, SinkError, SourceError
 from stream_anon.sinks import media as media_sink
 from tests.media import pictures, write, write_textured
 from tests.refusals import names, refused
@@ -209,3 +211,96 @@ def test_an_existing_output_survives_a_run_that_fails(
     message = refused(SinkError, 4, source, output, overwrite=True)
     assert "9 frames but 10" in message
     assert output.read_bytes() == b"precious"
+
+
+# -- what happens to the files while a run goes on ------------------------------------------------
+
+
+def test_where_the_record_cannot_be_published_the_old_output_stays(
+    source: Path, tmp_path: Path
+) -> None:
+    output, tracks = tmp_path / "out.mp4", tmp_path / "tracks.json"
+    output.write_bytes(b"precious")
+
+    def get_in_the_way(_: object) -> None:
+        tracks.mkdir(exist_ok=True)
+
+    with pytest.raises(SinkError, match=r"tracks\.json is a folder"):
+        stream_anon.redact(
+            source, output, overwrite=True, export_tracks=tracks, report=tmp_path / "report.json",
+            on_progress=get_in_the_way,
+        )  # fmt: skip
+    assert output.read_bytes() == b"precious"
+    assert names(tmp_path) == ["input", "out.mp4", "tracks.json"]
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "tracks.json", "report.json"])
+def test_what_appears_under_a_name_during_the_run_stays_and_nothing_else_comes(
+    name: str, source: Path, tmp_path: Path
+) -> None:
+    def get_in_the_way(_: object) -> None:
+        (tmp_path / name).write_bytes(b"precious")
+
+    with pytest.raises(OutputExistsError, match=name):
+        stream_anon.redact(
+            source, tmp_path / "out.mp4", export_tracks=tmp_path / "tracks.json",
+            report=tmp_path / "report.json", on_progress=get_in_the_way,
+        )  # fmt: skip
+    assert (tmp_path / name).read_bytes() == b"precious"
+    assert names(tmp_path) == sorted(["input", name])
+
+
+# -- the record tells what was read ---------------------------------------------------------------
+
+
+def test_each_file_is_hashed_once(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+    real = hashlib.file_digest
+
+    def digest(file: Any, *more: Any) -> Any:
+        hashed.append(Path(file.name).name)
+        return real(file, *more)
+
+    monkeypatch.setattr(hashlib, "file_digest", digest)
+    tracks = tmp_path / "tracks.json"
+    stream_anon.redact(source, tmp_path / "1.mp4", export_tracks=tracks, report=tmp_path / "1.json")
+    assert hashed == ["in.mp4"]
+    hashed.clear()
+    stream_anon.redact(
+        source, tmp_path / "2.mp4", tracks=tracks, export_tracks=tmp_path / "again.json",
+        report=tmp_path / "2.json",
+    )  # fmt: skip
+    assert sorted(hashed) == ["in.mp4", "tracks.json"]
+    hashed.clear()
+    stream_anon.redact(source, tmp_path / "3.mp4")
+    assert hashed == []
+
+
+def touch(path: Path) -> Callable[[object], None]:
+    """Something to do during a run: write the same file anew."""
+    return lambda _: os.utime(path, ns=(0, 0))
+
+
+def test_an_input_that_changes_meanwhile_has_no_hash_in_the_record(
+    source: Path, tmp_path: Path
+) -> None:
+    report, tracks = tmp_path / "report.json", tmp_path / "tracks.json"
+    summary = stream_anon.redact(
+        source, tmp_path / "out.mp4", report=report, export_tracks=tracks,
+        on_progress=touch(source),
+    )  # fmt: skip
+    assert summary.notes == ["in.mp4 changed while it was read: its hash is not known"]
+    assert json.loads(report.read_text())["input"] == {"name": "in.mp4", "sha256": None}
+    assert json.loads(tracks.read_text())["input_sha256"] is None
+
+
+def test_tracks_are_not_applied_to_an_input_that_changes_meanwhile(
+    source: Path, tmp_path: Path
+) -> None:
+    tracks = tmp_path / "tracks.json"
+    stream_anon.redact(source, tmp_path / "1.mp4", export_tracks=tracks)
+    with pytest.raises(SourceError, match=r"in\.mp4 changed while it was read"):
+        stream_anon.redact(source, tmp_path / "2.mp4", tracks=tracks, on_progress=touch(source))
+    assert names(tmp_path) == ["1.mp4", "input", "tracks.json"]

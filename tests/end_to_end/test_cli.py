@@ -297,3 +297,28 @@ def test_a_result_that_nobody_reads_is_a_result(clip: Path, tmp_path: Path, wher
     os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
     assert output.exists()
+
+
+DUMPING = """
+import resource, sys
+from stream_anon import build, cli
+hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+def run(*_: object, **__: object) -> None:
+    print(*resource.getrlimit(resource.RLIMIT_CORE))
+    raise KeyboardInterrupt
+build.redact_file = run
+cli.run(["redact", "in.mp4", "out.mp4"])
+"""
+
+
+def test_a_run_on_a_recording_leaves_no_core_dump() -> None:
+    resource = pytest.importorskip("resource")
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    if hard == 0:
+        pytest.skip("core dumps are forbidden here already")
+    done = subprocess.run(
+        [sys.executable, "-c", DUMPING], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout == f"0 {hard}\n", done.stderr

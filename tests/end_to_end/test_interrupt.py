@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import stream_anon
+from stream_anon import OutputExistsError
 from tests.runs import leftovers
 
 if TYPE_CHECKING:
@@ -94,6 +96,20 @@ def test_impatience_disturbs_nothing(started: subprocess.Popen[str], tmp_path: P
     assert (code, len(said)) == (130, 1)
     assert seconds < LIMIT
     assert leftovers(tmp_path) == []
+
+
+def test_what_a_killed_run_leaves_behind_is_replaced_and_not_before(
+    started: subprocess.Popen[str], clip: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+    with pytest.raises(OutputExistsError, match="being written by another run"):
+        stream_anon.redact(clip, output)
+    started.kill()
+    started.wait()
+    assert leftovers(tmp_path) == ["out.mp4.part"]
+    summary = stream_anon.redact(clip, output)
+    assert summary.frames
+    assert leftovers(tmp_path, output) == []
 
 
 @pytest.mark.parametrize("started", [0], indirect=True)

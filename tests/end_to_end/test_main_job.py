@@ -15,7 +15,7 @@ from stream_anon.frame import MaskedFrame, RedactedFrame, Unknown
 from stream_anon.parsing.base import Part
 from stream_anon.parsing.centerface import WEIGHTS_SHA256, CenterFace
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.report import file_hash
+from stream_anon.report import HashedFile
 from tests.runs import Redacted, changed_share, lumas, times
 
 if TYPE_CHECKING:
@@ -103,7 +103,10 @@ def test_the_command_line_does_the_same(redacted: Redacted, tmp_path: Path) -> N
 def test_the_report_tells_what_was_done_and_shows_nothing(redacted: Redacted) -> None:
     text = redacted.report.read_text()
     record = json.loads(text)
-    assert record["input"] == {"name": "demo.mp4", "sha256": file_hash(redacted.footage.path)}
+    assert record["input"] == {
+        "name": "demo.mp4",
+        "sha256": HashedFile(redacted.footage.path).sha256,
+    }
     assert record["engine"] == {"name": "centerface", "model_sha256": WEIGHTS_SHA256}
     assert record["settings"]["redaction"]["scope"] == "face"
     assert record["settings"]["keyframes"]["interval"] >= 1
@@ -127,7 +130,7 @@ def test_rendering_from_the_tracks_hides_the_same(redacted: Redacted, tmp_path: 
     record = json.loads(report.read_text())
     assert record["engine"] == {"name": "tracks file", "model_sha256": None}
     assert record["keyframes"] == 0
-    assert record["tracks"]["sha256"] == file_hash(redacted.tracks)
+    assert record["tracks"]["sha256"] == HashedFile(redacted.tracks).sha256
 
 
 def test_a_person_taken_out_of_the_tracks_stays_clear(redacted: Redacted, tmp_path: Path) -> None:

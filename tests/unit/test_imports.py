@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(stream_anon.__file__).parent
-GROUND = {"frame", "errors", "channel", "color", "complaints", "config", "part", "scaling"}
+GROUND = {
+    *("frame", "errors", "channel", "color", "complaints", "config", "demuxers", "part"),
+    *("part_lock", "scaling"),
+}
 KNOWLEDGE = {"parsing.base", "parsing.checking", "parsing.labels", "parsing.shapes"}
 PARTS = {"sources", "masking", "parsing", "redaction", "sinks", "audio", "audit"}
 ORCHESTRA = {"pipeline", "report", *PARTS}
@@ -25,7 +28,9 @@ ALLOWED: dict[str, set[str]] = {
     "channel": set(),
     "complaints": set(),
     "color": set(),
-    "part": {"errors"},
+    "demuxers": set(),
+    "part": {"errors", "part_lock"},
+    "part_lock": {"errors"},
     "scaling": {"frame"},
     "config": {"errors"},
     "parsing": {*GROUND, "parsing"},
@@ -48,13 +53,12 @@ ALLOWED: dict[str, set[str]] = {
     "options": set(),
     "cli": {
         *(GROUND | {"__init__", "_api", "build", "cli_live", "cli_models"}),
-        *("console", "options", "report"),
+        *("console", "options", "processes", "report"),
     },
     "cli_live": {
         *GROUND,
         "build_live",
         "outputs",
-        "processes",
         "console",
         "live",
         "options",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,19 @@ from stream_anon.config import Redaction, load_settings
 from stream_anon.errors import DiskFullError, SinkError
 from stream_anon.frame import Box, ColorTags, MaskedFrame, Unknown
 from stream_anon.parsing.base import Part
+from stream_anon.part import publish
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.report import JsonFile, Summary, file_hash, report_record
+from stream_anon.report import HashedFile, JsonFile, Summary, report_record
 from tests.stubs import face, make_frame
 
 LEFT, RIGHT = Box(10, 10, 30, 30), Box(70, 10, 30, 30)
 
 
-def write_json(path: Path, record: dict[str, object]) -> None:
-    file = JsonFile(path)
+def write_json(path: Path, text: str = "{}", *, overwrite: bool = False) -> None:
+    file = JsonFile(path, overwrite=overwrite)
     try:
-        file.prepare(record)
-        file.publish()
+        file.prepare([text])
+        publish(file.file)
     finally:
         file.discard()
 
@@ -101,7 +103,7 @@ class TestRecord:
         source.write_bytes(b"video")
         options = {"engine": "stub", "model_hash": "ab" * 32, **changes}
         settings = load_settings(None, {"redaction.scope": "head"})
-        made = report_record(counted((face(LEFT),)), settings, source, **options)
+        made = report_record(counted((face(LEFT),)), settings, HashedFile(source), **options)
         return dict(json.loads(json.dumps(made)))
 
     def test_says_what_went_in_and_what_worked_on_it(self, tmp_path: Path) -> None:
@@ -120,30 +122,53 @@ class TestRecord:
         assert str(tmp_path) not in json.dumps(self.record(tmp_path))
 
 
-def test_file_hash_is_sha256(tmp_path: Path) -> None:
-    path = tmp_path / "big"
-    content = bytes(range(256)) * 5000
-    path.write_bytes(content)
-    assert file_hash(path) == hashlib.sha256(content).hexdigest()
+class TestHashedFile:
+    def test_its_hash_is_sha256(self, tmp_path: Path) -> None:
+        path = tmp_path / "big"
+        content = bytes(range(256)) * 5000
+        path.write_bytes(content)
+        file = HashedFile(path)
+        assert file.sha256 == file.final_hash() == hashlib.sha256(content).hexdigest()
+        assert not file.changed
+
+    @pytest.mark.parametrize("hashed_before", [True, False])
+    @pytest.mark.parametrize("how", ["longer", "as long", "another file", "gone"])
+    def test_one_that_changed_has_none(self, how: str, hashed_before: bool, tmp_path: Path) -> None:
+        path = tmp_path / "in.mp4"
+        path.write_bytes(b"video")
+        os.utime(path, ns=(0, 0))
+        file = HashedFile(path)
+        if hashed_before:
+            assert file.sha256
+        if how == "gone":
+            path.unlink()
+        elif how == "another file":
+            (tmp_path / "other").write_bytes(b"other")
+            os.utime(tmp_path / "other", ns=(0, 0))
+            (tmp_path / "other").replace(path)
+        else:
+            path.write_bytes(b"a longer one" if how == "longer" else b"other")
+        assert file.changed
+        assert file.final_hash() is None
 
 
 class TestFiles:
     def test_a_file_is_written_whole_under_its_name(self, tmp_path: Path) -> None:
-        write_json(tmp_path / "a.json", {"a": [1, 2]})
+        write_json(tmp_path / "a.json", '{"a": [1, 2]}')
         assert json.loads((tmp_path / "a.json").read_text()) == {"a": [1, 2]}
         assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
     def test_it_shows_under_its_name_only_when_published(self, tmp_path: Path) -> None:
-        file = JsonFile(tmp_path / "a.json")
-        file.prepare({"a": 1})
+        file = JsonFile(tmp_path / "a.json", overwrite=True)
+        file.prepare(['{"a":', " 1}"])
         assert not (tmp_path / "a.json").exists()
-        file.publish()
+        publish(file.file)
         assert (tmp_path / "a.json").exists()
 
     def test_what_is_discarded_leaves_nothing_and_an_older_one_alone(self, tmp_path: Path) -> None:
         (tmp_path / "a.json").write_text("old")
-        file = JsonFile(tmp_path / "a.json")
-        file.prepare({"a": 1})
+        file = JsonFile(tmp_path / "a.json", overwrite=True)
+        file.prepare(['{"a":', " 1}"])
         file.discard()
         file.discard()
         assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
@@ -151,12 +176,12 @@ class TestFiles:
 
     def test_a_missing_folder_is_a_sink_error(self, tmp_path: Path) -> None:
         with pytest.raises(SinkError, match=r"cannot write .*a\.json: no such file"):
-            write_json(tmp_path / "gone" / "a.json", {})
+            write_json(tmp_path / "gone" / "a.json")
 
     def test_a_folder_in_its_place_is_a_sink_error_and_leaves_no_rest(self, tmp_path: Path) -> None:
         (tmp_path / "a.json").mkdir()
-        with pytest.raises(SinkError, match="cannot write"):
-            write_json(tmp_path / "a.json", {})
+        with pytest.raises(SinkError, match="is a folder"):
+            write_json(tmp_path / "a.json", overwrite=True)
         assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
     def test_a_full_disk_is_said_to_be_full(
@@ -165,7 +190,7 @@ class TestFiles:
         def full(*_args: object, **_kw: object) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(Path, "write_text", full)
+        monkeypatch.setattr(Path, "open", full)
         with pytest.raises(DiskFullError, match="no space left"):
-            write_json(tmp_path / "a.json", {})
+            write_json(tmp_path / "a.json")
         assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,20 +14,19 @@ import pytest
 
 from stream_anon.errors import ConfigError
 from stream_anon.frame import Box, Frame, MaskedFrame, Unknown
+from stream_anon.masking import tracks_file
 from stream_anon.masking.tracks_file import (
     TracksFile,
     TracksMasker,
     TracksRecorder,
     load_tracks,
-    to_json,
 )
 from stream_anon.parsing.base import Part
 from stream_anon.parsing.shapes import ellipse
 from tests.stubs import face, make_frame, make_info
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
 INFO = make_info(128, 96)
 HASH = "ab" * 32
@@ -45,15 +48,19 @@ def masked_frames() -> list[MaskedFrame]:
 
 
 def record(masks: Sequence[MaskedFrame]) -> TracksFile:
-    recorder = TracksRecorder()
-    for masked in masks:
-        recorder.count(masked)
-    return recorder.file(INFO, HASH)
+    return TracksFile.model_validate_json(text_of(masks))
+
+
+def text_of(masks: Sequence[MaskedFrame]) -> str:
+    with TemporaryDirectory() as folder, closing(TracksRecorder(Path(folder))) as recorder:
+        for masked in masks:
+            recorder.count(masked)
+        return "".join(recorder.text(INFO, HASH))
 
 
 def saved(folder: Path, file: TracksFile, **changes: Any) -> Path:
     path = folder / "tracks.json"
-    path.write_text(json.dumps({**to_json(file), **changes}))
+    path.write_text(json.dumps({**file.model_dump(mode="json"), **changes}))
     return path
 
 
@@ -143,7 +150,7 @@ class TestRoundTrip:
 
 class TestEdits:
     def test_hide_false_leaves_that_person_clear_and_no_other(self, tmp_path: Path) -> None:
-        content = to_json(record(masked_frames()))
+        content = record(masked_frames()).model_dump(mode="json")
         for track in content["tracks"]:
             track["hide"] = track["id"] != 4
         path = tmp_path / "edited.json"
@@ -153,7 +160,7 @@ class TestEdits:
         assert people == [{0}, {0}, set(), set()]
 
     def test_an_added_box_is_hidden(self, tmp_path: Path) -> None:
-        content = to_json(record(masked_frames()))
+        content = record(masked_frames()).model_dump(mode="json")
         content["tracks"].append(
             {"id": 9, "label": "number plate", "shape": "box", "boxes": [[2, 1, 2, 30, 40]]}
         )
@@ -227,3 +234,44 @@ class TestBadFiles:
         with pytest.raises(ConfigError, match=r"bad\.json is not a tracks file") as caught:
             load_tracks(path)
         assert "\n" not in str(caught.value)
+
+
+class TestWaitingOnDisk:
+    def crowd(self, frames: int, people: int) -> Iterator[MaskedFrame]:
+        """Many people in many frames, and some frames that are hidden whole."""
+        parts = tuple(face(Box(n, n / 3, 20, 30), person=n) for n in range(people))
+        for index in range(frames):
+            hidden = 3 <= index % 10 < 6
+            frame = make_frame(index=index, corrupt=hidden)
+            yield MaskedFrame(frame, Unknown.CORRUPT if hidden else parts)
+
+    def test_it_is_the_same_file_however_much_waits_in_memory(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        masks = list(self.crowd(40, 7))
+        texts = []
+        for size in (1, 1000, 1 << 20):
+            monkeypatch.setattr(tracks_file, "_IN_MEMORY", size)
+            texts.append(text_of(masks))
+        assert texts[0] == texts[1] == texts[2]
+        file = TracksFile.model_validate_json(texts[0])
+        assert len(file.tracks) == 7
+        assert all(len(track.boxes) == 28 for track in file.tracks)
+        assert set(file.hidden_whole) == {n for n in range(40) if 3 <= n % 10 < 6}
+
+    def test_boxes_do_not_pile_up_in_memory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tracks_file, "_IN_MEMORY", 100_000)
+        tracemalloc.start()
+        try:
+            with closing(TracksRecorder(tmp_path)) as recorder:
+                for masked in self.crowd(500, 100):
+                    recorder.count(masked)
+                assert list(tmp_path.iterdir()) == []
+                size = sum(map(len, recorder.text(INFO, HASH)))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert size > 800_000
+        assert peak < 600_000
