@@ -12,7 +12,7 @@ from time import perf_counter
 import av
 
 from stream_anon.config import Settings
-from stream_anon.sinks.encoders import options_for
+from stream_anon.sinks.encoding.encoders import options_for
 
 
 def copy(source: Path, output: Path) -> None:

@@ -27,12 +27,12 @@ sys.path.insert(0, str(ROOT))
 
 from footage import make_footage  # noqa: E402
 
-from stream_anon.engines import calibration_pictures  # noqa: E402
-from stream_anon.masking.keyframes import whole_look  # noqa: E402
-from stream_anon.parsing.m2fp import convert, load_network, parser  # noqa: E402
-from stream_anon.parsing.m2fp.configuration import MEAN, read_configuration  # noqa: E402
-from stream_anon.parsing.picture import working_picture  # noqa: E402
-from stream_anon.sources.media import MediaSource  # noqa: E402
+from stream_anon.pipeline.calibration import calibration_pictures  # noqa: E402
+from stream_anon.detectors.base import whole_look  # noqa: E402
+from stream_anon.detectors.m2fp import convert, load_network, parser  # noqa: E402
+from stream_anon.detectors.m2fp.configuration import MEAN, read_configuration  # noqa: E402
+from stream_anon.detectors.picture import working_picture  # noqa: E402
+from stream_anon.sources.file import MediaSource  # noqa: E402
 from tests.m2fp_models import write_full_model  # noqa: E402
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _ours(
 def _eager(model: Path, frame: Any, look: Any, info: Any) -> Callable[[], object]:
     import torch  # noqa: PLC0415
 
-    from stream_anon.parsing.m2fp.reference import parts_and_humans  # noqa: PLC0415
+    from stream_anon.detectors.m2fp.reference import parts_and_humans  # noqa: PLC0415
 
     network = load_network(model)
     torch.set_num_threads(os.cpu_count() or 1)

@@ -6,7 +6,7 @@ stream_anon.redact("in.mp4", "out.mp4", scope="head")
 
 from __future__ import annotations
 
-from stream_anon._api import redact, redact_live
+from stream_anon.api import redact, redact_live
 from stream_anon.config import Settings, load_settings
 from stream_anon.errors import (
     CheckpointError,
@@ -21,7 +21,7 @@ from stream_anon.errors import (
     StalledError,
     StreamAnonError,
 )
-from stream_anon.report import Summary
+from stream_anon.pipeline.report import Summary
 
 __version__ = "0.1.0"
 

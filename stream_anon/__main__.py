@@ -1,5 +1,5 @@
 """`python -m stream_anon` is `stream-anon`."""
 
-from stream_anon.cli import main
+from stream_anon.cli.main import main
 
 main()

@@ -11,7 +11,7 @@ import pytest
 from footage import make_footage
 
 import stream_anon
-from stream_anon.parsing.m2fp import store
+from stream_anon.detectors.m2fp import store
 from tests.m2fp_models import make_outspoken, use_models, write_tiny_model
 from tests.requirements import require_m2fp
 from tests.runs import SHARED, Redacted
@@ -50,7 +50,7 @@ def _no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def tiny_m2fp_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders for data and cache with a small m2fp, made-up weights, converted. Read-only."""
     require_m2fp()
-    from stream_anon.parsing.m2fp.convert import convert
+    from stream_anon.detectors.m2fp.convert import convert
 
     root = tmp_path_factory.mktemp("m2fp")
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from stream_anon.parsing.m2fp.client import MODEL
+from stream_anon.detectors.m2fp.client import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

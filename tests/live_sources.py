@@ -11,14 +11,14 @@ import pytest
 
 from stream_anon.config import Live
 from stream_anon.errors import SourceError
-from stream_anon.sources.address import parse_source
-from stream_anon.sources.live import LiveSource
+from stream_anon.sources.live.address import parse_source
+from stream_anon.sources.live.source import LiveSource
 from tests.patterns import number_shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from stream_anon.frame import Frame
+    from stream_anon.core.frame import Frame
 
 AT_ONCE = 0.5
 """Seconds that `cancel` may take."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_anon.parsing.m2fp.configuration import model_files, read_configuration
+from stream_anon.detectors.m2fp.configuration import model_files, read_configuration
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def write_tiny_model(folder: Path, seed: int = 0, **changes: Any) -> Path:
     """
     import torch
 
-    from stream_anon.parsing.m2fp.network import M2FP
+    from stream_anon.detectors.m2fp.network import M2FP
 
     said = deepcopy(CONFIGURATION)
     for key, value in changes.items():

@@ -9,7 +9,8 @@ import av
 import numpy as np
 
 from stream_anon.config import Redaction
-from stream_anon.frame import ColorTags, Frame, MaskedFrame, RedactedFrame, StreamInfo
+from stream_anon.core.frame import ColorTags, Frame, StreamInfo
+from stream_anon.core.redacted import MaskedFrame, RedactedFrame
 from stream_anon.redaction.redactor import Redactor
 
 if TYPE_CHECKING:

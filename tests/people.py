@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_anon.frame import Box, Frame
-from stream_anon.parsing.base import Look, Part
-from stream_anon.parsing.labels import CIHP_LABELS
+from stream_anon.core.parts import Box
+from stream_anon.core.frame import Frame
+from stream_anon.detectors.base import Look
+from stream_anon.core.parts import Part
+from stream_anon.detectors.labels import CIHP_LABELS
 from tests.stubs import make_frame, make_plane
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from footage import Footage
     from numpy.typing import NDArray
 
-    from stream_anon.report import Summary
+    from stream_anon.pipeline.report import Summary
 
     Luma = NDArray[np.uint8]
 

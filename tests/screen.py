@@ -17,14 +17,15 @@ import numpy as np
 
 from stream_anon.processes.child import Child, ChildGone
 from stream_anon.processes.wire import Message
-from stream_anon.sinks.transport import describe, pack, pack_debug
+from stream_anon.sinks.process.transport import describe, pack, pack_debug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from stream_anon.frame import DebugFrame, RedactedFrame, StreamInfo
+    from stream_anon.core.redacted import DebugFrame, RedactedFrame
+    from stream_anon.core.frame import StreamInfo
 
     Picture = NDArray[np.uint8]
 
@@ -136,7 +137,7 @@ class Preview:
 
     def __init__(self, screen: Screen, title: str, info: StreamInfo) -> None:
         self.screen = screen
-        self.child = Child("stream_anon.sinks.hosted")
+        self.child = Child("stream_anon.sinks.process.hosted")
         self.told: SimpleQueue[Message] = SimpleQueue()
         self._listener = Thread(target=self._listen)
         opening = {"kind": "preview", "title": title, "info": describe(info), "limit": 20.0}

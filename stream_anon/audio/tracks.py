@@ -9,7 +9,7 @@ import av.error
 from stream_anon.audio.copied import Copied
 from stream_anon.audio.encoded import Encoded, encoder_for
 from stream_anon.audio.subtitles import Rewritten, text_encoder_for
-from stream_anon.demuxers import open_file
+from stream_anon.core.demuxers import open_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream_anon.demuxers import open_file
+from stream_anon.core.demuxers import open_file
 from stream_anon.errors import SourceError
 
 if TYPE_CHECKING:

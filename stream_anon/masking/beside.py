@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from stream_anon.channel import Cancelled, Channel, Closed
+from stream_anon.core.channel import Cancelled, Channel, Closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_anon.frame import Frame
-    from stream_anon.parsing.base import Part
+    from stream_anon.core.frame import Frame
+    from stream_anon.core.parts import Part
 
 
 class Beside:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stream_anon.parsing.base import Look
+from stream_anon.detectors.base import Look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stream_anon.config import Keyframes, Parsing
-    from stream_anon.frame import Box, StreamInfo
+    from stream_anon.core.parts import Box
+    from stream_anon.core.frame import StreamInfo
 
 SMALLEST_SEEN = 13.0
 """Pixels at working size below which a face is easily missed."""

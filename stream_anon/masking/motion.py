@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from stream_anon.frame import Box
-from stream_anon.scaling import shrunk
+from stream_anon.core.parts import Box
+from stream_anon.core.scaling import shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stream_anon.frame import Frame
+    from stream_anon.core.frame import Frame
 
     Mask = NDArray[np.uint8]
 

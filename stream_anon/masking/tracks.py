@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from stream_anon.frame import Box
-from stream_anon.parsing.base import Part
+from stream_anon.core.parts import Box
+from stream_anon.core.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,15 +20,16 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stream_anon.errors import ConfigError
-from stream_anon.frame import Box, MaskedFrame, Unknown
-from stream_anon.parsing.base import Part
-from stream_anon.parsing.shapes import ellipse, full_box
+from stream_anon.core.parts import Box
+from stream_anon.core.redacted import MaskedFrame, Unknown
+from stream_anon.core.parts import Part
+from stream_anon.detectors.shapes import ellipse, full_box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from stream_anon.frame import Frame, StreamInfo
+    from stream_anon.core.frame import Frame, StreamInfo
 
 _SHAPES = {"ellipse": ellipse, "box": full_box}
 

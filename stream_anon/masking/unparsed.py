@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from stream_anon.frame import Box
-from stream_anon.parsing.base import Part
+from stream_anon.core.parts import Box
+from stream_anon.core.parts import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stream_anon.frame import Frame
+    from stream_anon.core.frame import Frame
     from stream_anon.masking.motion import Thumbnail
 
 LABEL = "human"

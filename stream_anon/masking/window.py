@@ -17,7 +17,7 @@ from stream_anon.masking.motion import (
 
 if TYPE_CHECKING:
     from stream_anon.config import Keyframes
-    from stream_anon.frame import Frame
+    from stream_anon.core.frame import Frame
 
 
 @dataclass(slots=True, eq=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from stream_anon.frame import Plane
+    from stream_anon.core.frame import Plane
 
 _START = struct.Struct("<8sII")
 _MARK = b"strmanon"

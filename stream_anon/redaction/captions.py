@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
-from stream_anon.color import black_and_spans
+from stream_anon.core.color import black_and_spans
 from stream_anon.redaction.methods import color_levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream_anon.frame import Box, ColorTags, Plane
+    from stream_anon.core.parts import Box
+    from stream_anon.core.frame import ColorTags, Plane
 
     Canvas = tuple[Plane, Plane, Plane]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from stream_anon.color import black_and_spans, luma_weights
+from stream_anon.core.color import black_and_spans, luma_weights
 
 if TYPE_CHECKING:
-    from stream_anon.frame import ColorTags, Plane
+    from stream_anon.core.frame import ColorTags, Plane
 
 LUMA_STEP = 16
 """Distance of the levels that a cell can have. Coarse on purpose: fine steps add up over time."""

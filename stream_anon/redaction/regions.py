@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from stream_anon.frame import INSIDE
+from stream_anon.core.parts import INSIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stream_anon.frame import Box
-    from stream_anon.parsing.base import Part
+    from stream_anon.core.parts import Box
+    from stream_anon.core.parts import Part
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from stream_anon.frame import RedactedFrame
+from stream_anon.core.redacted import RedactedFrame
 
 
 class Sink(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stream_anon.sinks.base import check_redacted
 
 if TYPE_CHECKING:
-    from stream_anon.frame import RedactedFrame
+    from stream_anon.core.redacted import RedactedFrame
 
 
 class NullSink:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stream_anon.frame import Frame, StreamInfo
+    from stream_anon.core.frame import Frame, StreamInfo
 
 
 @dataclass(slots=True)

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from stream_anon.frame import Box, ColorTags, Frame
-from stream_anon.parsing.base import Look, Parser, Part
-from stream_anon.parsing.centerface import CenterFace
-from stream_anon.parsing.labels import LABELS
-from stream_anon.parsing.m2fp import store
-from stream_anon.parsing.m2fp.configuration import read_configuration
-from stream_anon.parsing.m2fp.convert import find_converted
-from stream_anon.parsing.m2fp.parser import M2FPParser
+from stream_anon.core.parts import Box
+from stream_anon.core.frame import ColorTags, Frame
+from stream_anon.detectors.base import Look, Parser
+from stream_anon.core.parts import Part
+from stream_anon.detectors.centerface import CenterFace
+from stream_anon.detectors.labels import LABELS
+from stream_anon.detectors.m2fp import store
+from stream_anon.detectors.m2fp.configuration import read_configuration
+from stream_anon.detectors.m2fp.convert import find_converted
+from stream_anon.detectors.m2fp.parser import M2FPParser
 from tests.m2fp_models import use_models
 from tests.stubs import StubParser, astronaut_frame, face, face_of_astronaut, make_frame
 

@@ -11,14 +11,15 @@ import pytest
 
 from stream_anon.config import Output, Redaction, Settings
 from stream_anon.errors import OutputExistsError, SinkError
-from stream_anon.frame import ColorTags, Frame, MaskedFrame, RedactedFrame, StreamInfo
+from stream_anon.core.frame import ColorTags, Frame, StreamInfo
+from stream_anon.core.redacted import MaskedFrame, RedactedFrame
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.sinks.media import MediaSink
+from stream_anon.sinks.file import MediaSink
 from stream_anon.sinks.null import NullSink
-from stream_anon.sinks.preview import PreviewSink
-from stream_anon.sinks.recording import RecordingSink
-from stream_anon.sinks.stream import StreamSink
-from stream_anon.sinks.virtual_camera import VirtualCameraSink
+from stream_anon.sinks.window.preview import PreviewSink
+from stream_anon.sinks.live.recording import RecordingSink
+from stream_anon.sinks.live.stream import StreamSink
+from stream_anon.sinks.live.virtual_camera import VirtualCameraSink
 from tests.camera import BACKEND, memory_cameras
 from tests.media import pictures
 from tests.screen import StubWindow

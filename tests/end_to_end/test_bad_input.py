@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import stream_anon
-from stream_anon import SourceError, cli
+from stream_anon import SourceError
+from stream_anon.cli import main as cli
 from tests.media import LONG, Tone, pictures, write, write_textured
 from tests.refusals import names, refused
 

@@ -18,7 +18,7 @@ import pytest
 
 import stream_anon
 from stream_anon import ConfigError, OutputExistsError, SinkError, SourceError
-from stream_anon.sinks import media as media_sink
+from stream_anon.sinks import file as media_sink
 from tests.media import pictures, write, write_textured
 from tests.refusals import names, refused
 
@@ -78,7 +78,7 @@ LIMITED = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-from stream_anon import cli
+from stream_anon.cli import main as cli
 sys.exit(cli.run(["redact", {source!r}, {output!r}]))
 """
 

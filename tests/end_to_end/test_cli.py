@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 import stream_anon
-from stream_anon import cli
+from stream_anon.cli import main as cli
 from stream_anon.errors import ParserError, SourceError
-from stream_anon.sinks.media import MediaSink
+from stream_anon.sinks.file import MediaSink
 from tests.faults import use_parser
 from tests.runs import leftovers
 
 if TYPE_CHECKING:
     from footage import Footage
 
-    from stream_anon.frame import RedactedFrame
+    from stream_anon.core.redacted import RedactedFrame
 
 ROOT = Path(__file__).parents[2]
 
@@ -301,7 +301,8 @@ def test_a_result_that_nobody_reads_is_a_result(clip: Path, tmp_path: Path, wher
 
 DUMPING = """
 import resource, sys
-from stream_anon import build, cli
+from stream_anon.pipeline import recording as build
+from stream_anon.cli import main as cli
 hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
 resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 def run(*_: object, **__: object) -> None:

@@ -7,9 +7,9 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import stream_anon
-from stream_anon.parsing.centerface import CenterFace
-from stream_anon.sinks.media import MediaSink
-from stream_anon.sources.media import MediaSource
+from stream_anon.detectors.centerface import CenterFace
+from stream_anon.sinks.file import MediaSink
+from stream_anon.sources.file import MediaSource
 from tests.runs import Redacted
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from stream_anon.frame import Frame
+    from stream_anon.core.frame import Frame
 
 
 def _masks(redacted: Redacted, folder: Path, **settings: object) -> str:

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from stream_anon.errors import ParserError, SinkError
-from stream_anon.frame import Box, Frame
+from stream_anon.core.parts import Box
+from stream_anon.core.frame import Frame
 from stream_anon.masking.masker import Masker
-from stream_anon.parsing.base import Look, Part
+from stream_anon.detectors.base import Look
+from stream_anon.core.parts import Part
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.report import JsonFile
-from stream_anon.sinks.media import MediaSink
-from stream_anon.sources.media import MediaSource
+from stream_anon.core.files import JsonFile
+from stream_anon.sinks.file import MediaSink
+from stream_anon.sources.file import MediaSource
 from tests.faults import (
     FACE,
     FRAMES,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from stream_anon.report import Summary
+    from stream_anon.pipeline.report import Summary
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import stream_anon
-from stream_anon.sources.orientation import Orientation
-from stream_anon.sources.pictures import PictureReader
+from stream_anon.sources.decoding.orientation import Orientation
+from stream_anon.sources.decoding.pictures import PictureReader
 from tests.media import FRAMES, pictures, shown, times, write
 from tests.patterns import (
     BARS,

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stream_anon import pipeline
-from stream_anon.build import redact_file
+from stream_anon.pipeline import threads as pipeline
+from stream_anon.pipeline.recording import redact_file
 from stream_anon.errors import StalledError
-from stream_anon.frame import Frame
-from stream_anon.parsing.base import Look, Part
-from stream_anon.sinks.media import MediaSink
-from stream_anon.sources.media import MediaSource
+from stream_anon.core.frame import Frame
+from stream_anon.detectors.base import Look
+from stream_anon.core.parts import Part
+from stream_anon.sinks.file import MediaSink
+from stream_anon.sources.file import MediaSource
 from tests.faults import (
     FACE,
     FRAMES,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from stream_anon.report import Summary
+    from stream_anon.pipeline.report import Summary
 
 
 @pytest.fixture(autouse=True)

@@ -25,8 +25,8 @@ STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 SLOW = """
 import time
-from stream_anon import cli
-from stream_anon.parsing.centerface import CenterFace
+from stream_anon.cli import main as cli
+from stream_anon.detectors.centerface import CenterFace
 real = CenterFace.parse
 def parse(self, frame, look):
     time.sleep(0.3 if frame.index < {hang} else 3600)

@@ -9,7 +9,7 @@ import pytest
 
 import stream_anon
 from stream_anon.errors import ConfigError, ScopeError, SinkError, SourceError
-from stream_anon.frame import Unknown
+from stream_anon.core.redacted import Unknown
 from tests.media import pictures
 
 if TYPE_CHECKING:

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 
 import stream_anon
-from stream_anon import cli
+from stream_anon.cli import main as cli
 from stream_anon.errors import ModelError
-from stream_anon.parsing.base import Look
-from stream_anon.parsing.labels import CENTERFACE_LABELS, CIHP_LABELS
-from stream_anon.parsing.m2fp import load_network, store
-from stream_anon.parsing.m2fp.configuration import read_configuration
-from stream_anon.parsing.m2fp.convert import find_converted
-from stream_anon.parsing.m2fp.parser import M2FPParser
+from stream_anon.detectors.base import Look
+from stream_anon.detectors.labels import CENTERFACE_LABELS, CIHP_LABELS
+from stream_anon.detectors.m2fp import load_network, store
+from stream_anon.detectors.m2fp.configuration import read_configuration
+from stream_anon.detectors.m2fp.convert import find_converted
+from stream_anon.detectors.m2fp.parser import M2FPParser
 from tests.stubs import astronaut_frame, make_frame, make_info
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stream_anon.parsing.base import Part
+    from stream_anon.core.parts import Part
 
 
 def parser_for(tiny_m2fp: Path, *, min_score: float = 0.1, min_area: float = 16.0) -> M2FPParser:
@@ -57,9 +57,9 @@ class TestTheParser:
         """Up to where it looks: there masks are enlarged first, here the network's own count."""
         import torch
 
-        from stream_anon.parsing.m2fp.configuration import MEAN
-        from stream_anon.parsing.m2fp.reference import parts_and_humans
-        from stream_anon.parsing.picture import working_picture
+        from stream_anon.detectors.m2fp.configuration import MEAN
+        from stream_anon.detectors.m2fp.reference import parts_and_humans
+        from stream_anon.detectors.picture import working_picture
 
         frame, look = astronaut_frame(*size), Look(256)
         picture = working_picture(frame, look, make_info().color, 1.0, MEAN)

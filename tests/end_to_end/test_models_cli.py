@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream_anon import cli
-from stream_anon.parsing.m2fp import hub as getting
-from stream_anon.parsing.m2fp import store
+from stream_anon.cli import main as cli
+from stream_anon.detectors.m2fp import hub as getting
+from stream_anon.detectors.m2fp import store
 from tests.hub import DOWNLOAD, NOWHERE, Hub, model_repository, point_to, running_hub
 from tests.m2fp_models import write_tiny_model
 from tests.requirements import require_m2fp
@@ -48,7 +48,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def networks(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small model converted to fp32, once for all tests that are not about that. Read-only."""
-    from stream_anon.parsing.m2fp.convert import convert
+    from stream_anon.detectors.m2fp.convert import convert
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("networks")))
@@ -143,7 +143,7 @@ def test_int8_is_calibrated_on_frames(
     monkeypatch: pytest.MonkeyPatch,
     capsys: Said,
 ) -> None:
-    from stream_anon.parsing.m2fp import convert
+    from stream_anon.detectors.m2fp import convert
 
     monkeypatch.setattr(convert, "MIN_AGREEMENT", 0.0)  # made-up weights need not agree
     getting.import_folder(tiny, store.model_dir())
@@ -281,7 +281,7 @@ def test_frames_that_cannot_be_read_are_code_3(home: Path, tiny: Path, capsys: S
 
 LIMITED = """
 import resource, sys
-from stream_anon import cli
+from stream_anon.cli import main as cli
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 sys.exit(cli.run(sys.argv[1:]))
 """

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import stream_anon
-from stream_anon import cli
+from stream_anon.cli import main as cli
 from tests.runs import leftovers
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def watch(event, arguments):
     if event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"):
         talked.append(event)
 sys.addaudithook(watch)
-from stream_anon import cli
+from stream_anon.cli import main as cli
 code = cli.run(sys.argv[1:])
 {more}
 print("talked:", talked)

@@ -14,8 +14,8 @@ from av.format import ContainerFormat, formats_available
 import stream_anon
 from stream_anon import SourceError
 from stream_anon.audit.measure import audit
-from stream_anon.demuxers import SELF_CONTAINED, STREAMED, open_file
-from stream_anon.sources.media import MediaSource
+from stream_anon.core.demuxers import SELF_CONTAINED, STREAMED, open_file
+from stream_anon.sources.file import MediaSource
 from tests.feeds import Feed
 from tests.live_sources import opening_error
 from tests.media import pictures, shown, write
@@ -63,7 +63,7 @@ def test_a_list_that_does_not_look_like_one_is_refused_by_its_format(
     assert sibling.exists()
     source = tmp_path / "visit.mp4"
     source.write_text(LISTS["ffconcat"])
-    monkeypatch.setattr("stream_anon.sources.opening.is_list", lambda _: False)
+    monkeypatch.setattr("stream_anon.sources.decoding.opening.is_list", lambda _: False)
     message = refused(SourceError, 3, source, tmp_path / "out.mp4")
     assert "may read other files" in message
 

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import stream_anon
-from stream_anon import build
+from stream_anon.pipeline import recording as build
 from stream_anon.audit.measure import audit
-from stream_anon.engines import Engines
-from stream_anon.frame import Box
-from stream_anon.parsing.base import Look, Part
-from stream_anon.parsing.centerface import CenterFace
-from stream_anon.parsing.labels import CIHP_LABELS
+from stream_anon.pipeline.engines import Engines
+from stream_anon.core.parts import Box
+from stream_anon.detectors.base import Look
+from stream_anon.core.parts import Part
+from stream_anon.detectors.centerface import CenterFace
+from stream_anon.detectors.labels import CIHP_LABELS
 from tests.stubs import StubParser, nobody
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stream_anon.frame import Frame
+    from stream_anon.core.frame import Frame
 
 CLIPS = [
     "eat.mkv",

@@ -10,7 +10,7 @@ import av
 import pytest
 
 import stream_anon
-from stream_anon.sources.media import MediaSource
+from stream_anon.sources.file import MediaSource
 from tests.media import FRAMES, Tone, packets, pictures, shown, times, write
 from tests.patterns import moving, number_shown
 
@@ -146,7 +146,7 @@ def test_a_recording_that_starts_again_goes_on_where_it_was(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("rate", "unit"), [(30, 1000), (24, 1000), (60, 90_000)])
 def test_missing_times_add_up_to_the_rate(rate: int, unit: int) -> None:
-    from stream_anon.sources.timing import Clock
+    from stream_anon.sources.decoding.timing import Clock
 
     clock = Clock(Fraction(1, unit), Fraction(rate))
     untimed = av.VideoFrame(16, 16, "yuv420p")

@@ -11,15 +11,16 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stream_anon import build_live
-from stream_anon.cli import main
-from stream_anon.engines import Engines
-from stream_anon.frame import Box
+from stream_anon.pipeline.live import run as build_live
+from stream_anon.cli.main import main
+from stream_anon.pipeline.engines import Engines
+from stream_anon.core.parts import Box
 from stream_anon.masking.masker import Masker
-from stream_anon.parsing.base import Look, Part
-from stream_anon.parsing.shapes import ellipse
+from stream_anon.detectors.base import Look
+from stream_anon.core.parts import Part
+from stream_anon.detectors.shapes import ellipse
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.sinks import supervised
+from stream_anon.sinks.process import supervised
 from tests.live.odd_sink import VARIABLE
 from tests.live.sentinel import FACE
 from tests.stubs import StubParser
@@ -27,7 +28,7 @@ from tests.stubs import StubParser
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_anon.frame import Frame
+    from stream_anon.core.frame import Frame
 
 BEGIN, END = 40, 60
 """Answers of the parser that are bad, by number."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.processes.host import Line, serve
-from stream_anon.sinks import hosted
+from stream_anon.sinks.process import hosted
 
 if TYPE_CHECKING:
-    from stream_anon.frame import StreamInfo
+    from stream_anon.core.frame import StreamInfo
     from stream_anon.sinks.base import Sink
 
 log = logging.getLogger("stream_anon.sinks.odd")

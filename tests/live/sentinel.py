@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from stream_anon.frame import Box
+from stream_anon.core.parts import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from stream_anon.sources.live_clock import TICKS
+from stream_anon.sources.live.clock import TICKS
 from tests.live.camera_network import NamespacedServer
 from tests.live.clips import GOP, ServingClip, read_number, serving_clip
 from tests.live.needs import require_network, require_rtsp
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from stream_anon.frame import Frame
-    from stream_anon.sources.live import LiveSource
+    from stream_anon.core.frame import Frame
+    from stream_anon.sources.live.source import LiveSource
 
 BACK = 2.0
 """Seconds, on top of the wait, within which a camera that is back is seen again."""

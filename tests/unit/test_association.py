@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_anon.frame import Box
+from stream_anon.core.parts import Box
 from stream_anon.masking.association import associate, distance, without_doubles
 from stream_anon.masking.tracks import Sighting, Track
 from tests.stubs import face

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from stream_anon.errors import ParserError
-from stream_anon.frame import Box, Frame
+from stream_anon.core.parts import Box
+from stream_anon.core.frame import Frame
 from tests.bodies import ARM, COUNT, HAIR, SECOND, changed, masks_with, visible
 from tests.people import PARSED, PeopleParser, Shape, scene
 from tests.stubs import StubParser, face

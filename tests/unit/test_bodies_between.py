@@ -8,7 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from stream_anon.frame import Box, MaskedFrame
+from stream_anon.core.parts import Box
+from stream_anon.core.redacted import MaskedFrame
 from stream_anon.masking import masker
 from tests.bodies import (
     ARM,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_anon.channel import Cancelled, Channel, Closed, Overflow
+from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from stream_anon.complaints import LONGEST, Complaints
+from stream_anon.core.rate_limited_log import LONGEST, Complaints
 
 
 class Clock:

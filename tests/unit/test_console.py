@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream_anon import console
-from stream_anon.console import log_from_a_thread, log_to_console
+from stream_anon.cli import console
+from stream_anon.cli.console import log_from_a_thread, log_to_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

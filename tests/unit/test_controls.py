@@ -6,8 +6,8 @@ import pytest
 
 from stream_anon.config import Redaction
 from stream_anon.errors import ScopeError
-from stream_anon.live.controls import Controls
-from stream_anon.parsing.labels import CENTERFACE_LABELS, LABELS
+from stream_anon.pipeline.live.controls import Controls
+from stream_anon.detectors.labels import CENTERFACE_LABELS, LABELS
 
 
 def controls(*, debug: bool = False, labels: frozenset[str] = CENTERFACE_LABELS) -> Controls:

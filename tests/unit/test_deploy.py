@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import pytest
 import typer
 
-from stream_anon.cli import app
+from stream_anon.cli.main import app
 from stream_anon.config import load_settings
-from stream_anon.live.metrics import serve_metrics
-from stream_anon.live.stats import LiveStats
+from stream_anon.pipeline.figures.metrics import serve_metrics
+from stream_anon.pipeline.figures.stats import LiveStats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream_anon.sources.devices import Device, _webcams, linux_devices, list_devices
+from stream_anon.sources.live.devices import Device, _webcams, linux_devices, list_devices
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stream_anon import engines
+from stream_anon.pipeline import engines
 from stream_anon.config import load_settings
-from stream_anon.engines import engine_name, load_engines, seen_labels
+from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
 from stream_anon.errors import ModelError, SourceError
-from stream_anon.parsing.labels import CENTERFACE_LABELS, CIHP_LABELS
-from stream_anon.parsing.m2fp import convert as converting
-from stream_anon.parsing.m2fp import store
-from stream_anon.parsing.picture import working_picture
+from stream_anon.detectors.labels import CENTERFACE_LABELS, CIHP_LABELS
+from stream_anon.detectors.m2fp import convert as converting
+from stream_anon.detectors.m2fp import store
+from stream_anon.detectors.picture import working_picture
 from tests.stubs import make_info
 
 if TYPE_CHECKING:
-    from stream_anon.frame import Frame
-    from stream_anon.parsing.picture import WorkingPicture
+    from stream_anon.core.frame import Frame
+    from stream_anon.detectors.picture import WorkingPicture
 
 PARSED = frozenset(CIHP_LABELS.values())
 
@@ -86,8 +86,8 @@ def test_int8_is_calibrated_on_the_stream_and_says_so(
 def test_a_model_that_parses_something_else_is_refused(
     tiny_m2fp: Path, tmp_path: Path, changes: dict[str, object], why: str
 ) -> None:
-    from stream_anon.parsing.m2fp.configuration import read_configuration
-    from stream_anon.parsing.m2fp.parser import class_labels
+    from stream_anon.detectors.m2fp.configuration import read_configuration
+    from stream_anon.detectors.m2fp.parser import class_labels
 
     model = read_configuration(store.model_dir()).model_copy(update=changes)
     with pytest.raises(ModelError, match=why):

@@ -15,17 +15,15 @@ from hypothesis import strategies as st
 
 import stream_anon
 from stream_anon.config import Redaction
-from stream_anon.frame import (
+from stream_anon.core.redacted import (
     _REDACTOR_KEY,
-    Box,
-    ColorTags,
-    Frame,
     MaskedFrame,
     RedactedFrame,
     Unknown,
     _RedactorKey,
-    plane_shapes,
 )
+from stream_anon.core.parts import Box
+from stream_anon.core.frame import ColorTags, Frame, plane_shapes
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.base import Sink, check_redacted
 from stream_anon.sinks.null import NullSink
@@ -203,7 +201,7 @@ class TestSinksTakeRedactedFramesOnly:
     def test_mypy_refuses_raw_and_masked_frames(self, tmp_path: Path) -> None:
         snippet = tmp_path / "snippet.py"
         snippet.write_text(
-            "from stream_anon.frame import Frame, MaskedFrame, RedactedFrame\n"
+            "from stream_anon.core.frame import Frame, MaskedFrame, RedactedFrame\n"
             "from stream_anon.sinks.base import Sink\n"
             "from stream_anon.sinks.null import NullSink\n"
             "def good(sink: Sink, frame: RedactedFrame) -> None:\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stream_anon.live.governor import FIRST_PATIENCE, REMEMBERED, Governor
+from stream_anon.pipeline.live.governor import FIRST_PATIENCE, REMEMBERED, Governor
 from stream_anon.masking.keyframes import Effort
 
 BUDGET = 0.2

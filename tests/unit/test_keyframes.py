@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stream_anon.config import Keyframes, Parsing
-from stream_anon.frame import Box
+from stream_anon.core.parts import Box
 from stream_anon.masking.keyframes import KeyframePolicy, Seen
-from stream_anon.parsing.base import Look
+from stream_anon.detectors.base import Look
 from tests.stubs import (
     START,
     covers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream_anon.errors import ConfigError, ScopeError
-from stream_anon.parsing.labels import (
+from stream_anon.detectors.labels import (
     CENTERFACE_LABELS,
     CIHP_LABELS,
     GROUPS,

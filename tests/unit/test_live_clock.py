@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from stream_anon.sources.live_clock import JUMP, TICKS, LiveClock
+from stream_anon.sources.live.clock import JUMP, TICKS, LiveClock
 
 STEP = Fraction(1, 25)
 BEGUN = 1000.0

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from stream_anon.frame import Unknown
-from stream_anon.live import lines
-from stream_anon.live.lines import StatusLine, duration, log_line, status_text
-from stream_anon.live.stats import LiveStats, SinkFigures, Snapshot
+from stream_anon.core.redacted import Unknown
+from stream_anon.pipeline.figures import lines
+from stream_anon.pipeline.figures.lines import StatusLine, duration, log_line, status_text
+from stream_anon.pipeline.figures.stats import LiveStats, SinkFigures, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream_anon.channel import Cancelled
+from stream_anon.core.channel import Cancelled
 from stream_anon.errors import SourceError
-from stream_anon.sources.live import LiveSource
+from stream_anon.sources.live.source import LiveSource
 from tests.feeds import HOLD, Feed, clip, noise, paced, pieces, steady
 from tests.live_sources import AT_ONCE, child_of, connected, live, opening_error, wait_for
 from tests.media import Tone, write
@@ -131,7 +131,7 @@ def test_credentials_are_no_arguments_of_the_capture_process() -> None:
         arguments = Path(f"/proc/{child_of(source)}/cmdline").read_bytes()
         source.close()
         opening.join()
-    assert b"stream_anon.sources.capture" in arguments
+    assert b"stream_anon.sources.live.capture" in arguments
     assert SECRET.encode() not in arguments
 
 

@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from stream_anon.config import Redaction
-from stream_anon.frame import Box, ColorTags, MaskedFrame, Unknown
-from stream_anon.live.stats import MOST_NAMES, OTHER, LiveStats, Snapshot, without_credentials
+from stream_anon.core.parts import Box
+from stream_anon.core.frame import ColorTags
+from stream_anon.core.redacted import MaskedFrame, Unknown
+from stream_anon.pipeline.figures.stats import (
+    MOST_NAMES,
+    OTHER,
+    LiveStats,
+    Snapshot,
+    without_credentials,
+)
 from stream_anon.redaction.redactor import Redactor
 from tests.stubs import face, make_frame
 
 if TYPE_CHECKING:
-    from stream_anon.frame import RedactedFrame
+    from stream_anon.core.redacted import RedactedFrame
 
 REDACTOR = Redactor(Redaction(), ColorTags())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from stream_anon.parsing.m2fp.answers import Instance, instances
+from stream_anon.detectors.m2fp.answers import Instance, instances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

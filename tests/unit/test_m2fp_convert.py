@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from stream_anon.errors import ModelError
-from stream_anon.parsing.m2fp import convert as converting
-from stream_anon.parsing.m2fp import load_network
-from stream_anon.parsing.m2fp.convert import agreement, all_converted, convert, find_converted
-from stream_anon.parsing.runtime import Network, import_openvino
+from stream_anon.detectors.m2fp import convert as converting
+from stream_anon.detectors.m2fp import load_network
+from stream_anon.detectors.m2fp.convert import agreement, all_converted, convert, find_converted
+from stream_anon.detectors.runtime import Network, import_openvino
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,9 +74,9 @@ class TestFullPrecision:
     def test_running_it_imports_neither_pytorch_nor_modelscope(self, tiny_m2fp: Path) -> None:
         code = (
             "import sys; from pathlib import Path\n"
-            "from stream_anon.parsing.m2fp.convert import convert\n"
-            "from stream_anon.parsing.m2fp.parser import M2FPParser\n"
-            "import stream_anon.build\n"
+            "from stream_anon.detectors.m2fp.convert import convert\n"
+            "from stream_anon.detectors.m2fp.parser import M2FPParser\n"
+            "import stream_anon.pipeline.recording\n"
             f"convert(Path({str(tiny_m2fp)!r}))\n"
             "print([name for name in ('torch', 'modelscope') if name in sys.modules])"
         )
@@ -159,7 +159,7 @@ class TestDamage:
         assert found is not None
         code = (
             "import sys; from pathlib import Path\n"
-            "from stream_anon.parsing.m2fp import convert as c\n"
+            "from stream_anon.detectors.m2fp import convert as c\n"
             "from tests.unit.test_m2fp_convert import in_memory\n"
             f"model = in_memory(Path({str(found.path)!r}))\n"
             "c._export = lambda _folder: model\n"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from make_m2fp_golden import GOLDEN, make_picture, write_case
 
-from stream_anon.parsing.m2fp import load_network
+from stream_anon.detectors.m2fp import load_network
 from tests.m2fp_models import write_tiny_model
 from tests.requirements import require_m2fp
 from tests.runs import SHARED
@@ -105,7 +105,7 @@ def test_the_cases_differ_in_what_the_reference_can_vary() -> None:
 def test_parts_and_humans_are_those_of_the_reference(
     name: str, golden: Arrays, tmp_path: Path
 ) -> None:
-    from stream_anon.parsing.m2fp.reference import Found, parts_and_humans
+    from stream_anon.detectors.m2fp.reference import Found, parts_and_humans
 
     case = CASES[name]
     size = case["picture"][1], case["picture"][2]

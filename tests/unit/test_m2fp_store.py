@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stream_anon.errors import ModelError
-from stream_anon.parsing.m2fp import store
+from stream_anon.detectors.m2fp import store
 from tests.refusals import names
 
 ROOT = Path(__file__).parents[2]
@@ -132,7 +132,7 @@ def test_a_failed_rename_leaves_nothing_new(target: Path, monkeypatch: pytest.Mo
 REPLACING = """
 import sys, time
 from pathlib import Path
-from stream_anon.parsing.m2fp import store
+from stream_anon.detectors.m2fp import store
 target, stamp, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 for name in ("ready" + stamp,):
     (target.parent.parent / name).touch()
@@ -164,7 +164,7 @@ def test_two_processes_at_once_leave_one_whole_folder(target: Path, again: int) 
 KILLED = """
 import os, sys
 from pathlib import Path
-from stream_anon.parsing.m2fp import store
+from stream_anon.detectors.m2fp import store
 with store.new_folder(Path(sys.argv[1])) as part:
     (part / "configuration.json").write_text("half")
     os.kill(os.getpid(), 9)

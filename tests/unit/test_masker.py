@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 
 from stream_anon.config import load_settings
 from stream_anon.errors import ParserError
-from stream_anon.frame import Box, Frame, Unknown
+from stream_anon.core.parts import Box
+from stream_anon.core.frame import Frame
+from stream_anon.core.redacted import Unknown
 from stream_anon.masking.masker import Masker
-from stream_anon.parsing.base import Look, Part
+from stream_anon.detectors.base import Look
+from stream_anon.core.parts import Part
 from tests.stubs import (
     START,
     StubParser,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_anon.frame import ColorTags
+from stream_anon.core.frame import ColorTags
 from stream_anon.redaction.methods import (
     CHROMA_STEP,
     LUMA_STEP,
@@ -23,7 +23,7 @@ from tests.stubs import make_plane, yuv_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_anon.frame import Plane
+    from stream_anon.core.frame import Plane
 
 STEPS = [LUMA_STEP, CHROMA_STEP]
 METHODS = [blurred, pixelated]

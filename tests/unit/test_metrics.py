@@ -16,15 +16,15 @@ import pytest
 
 from stream_anon.config import load_settings
 from stream_anon.errors import ConfigError
-from stream_anon.frame import Unknown
-from stream_anon.live import metrics
-from stream_anon.live.metrics import health, serve_metrics
-from stream_anon.live.stats import LiveStats, SinkFigures, Snapshot
+from stream_anon.core.redacted import Unknown
+from stream_anon.pipeline.figures import metrics
+from stream_anon.pipeline.figures.metrics import health, serve_metrics
+from stream_anon.pipeline.figures.stats import LiveStats, SinkFigures, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from stream_anon.live.metrics import MetricsServer
+    from stream_anon.pipeline.figures.metrics import MetricsServer
 
 pytest.importorskip("prometheus_client", reason="pip install 'stream-anon[live]'")
 
@@ -285,7 +285,7 @@ class TestStarting:
     def test_without_the_package_it_says_how_to_get_it(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delitem(sys.modules, "stream_anon.live.exposition", raising=False)
+        monkeypatch.delitem(sys.modules, "stream_anon.pipeline.figures.exposition", raising=False)
         monkeypatch.setitem(sys.modules, "prometheus_client", None)
         with pytest.raises(ConfigError, match=r"pip install 'stream-anon\[live\]'"):
             serve_metrics(HOST, 0, lambda: FIGURES, lambda: (True, ""))

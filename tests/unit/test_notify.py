@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream_anon.live import notify
-from stream_anon.live.notify import Notifier, watchdog_interval
+from stream_anon.pipeline.figures import notify
+from stream_anon.pipeline.figures.notify import Notifier, watchdog_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

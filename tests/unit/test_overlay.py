@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stream_anon.frame import Unknown
-from stream_anon.sinks import overlay
-from stream_anon.sinks.overlay import Overlay, draw
+from stream_anon.core.redacted import Unknown
+from stream_anon.sinks.window import overlay
+from stream_anon.sinks.window.overlay import Overlay, draw
 
 FIELDS = {
     "state": "live", "fps": 25.0, "latency": 0.084, "people": 2, "method": "blur",

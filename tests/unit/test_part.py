@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stream_anon import part_lock
+from stream_anon.core import file_lock as part_lock
 from stream_anon.errors import OutputExistsError, SinkError
-from stream_anon.part import PartFile, part_of, publish
-from stream_anon.part_lock import locks_tell
+from stream_anon.core.files import PartFile, part_of, publish
+from stream_anon.core.file_lock import locks_tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 CLAIM = """
 import sys
 from pathlib import Path
-from stream_anon.part import PartFile
+from stream_anon.core.files import PartFile
 PartFile(Path(sys.argv[1]), overwrite=False).claim()
 print("claimed", flush=True)
 sys.stdin.read()

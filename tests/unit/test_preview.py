@@ -12,19 +12,11 @@ import pytest
 
 from stream_anon.config import Redaction
 from stream_anon.errors import SinkError
-from stream_anon.frame import (
-    _REDACTOR_KEY,
-    ColorTags,
-    DebugFrame,
-    Frame,
-    MaskedFrame,
-    RedactedFrame,
-    StreamInfo,
-    Unknown,
-)
+from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, MaskedFrame, RedactedFrame, Unknown
+from stream_anon.core.frame import ColorTags, Frame, StreamInfo
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.sinks import overlay
-from stream_anon.sinks.preview import PreviewSink, check_display
+from stream_anon.sinks.window import overlay
+from stream_anon.sinks.window.preview import PreviewSink, check_display
 from tests.requirements import require_live
 from tests.screen import PROGRAMS, Preview, Screen, StubWindow, open_screen
 from tests.stubs import make_frame, yuv_of

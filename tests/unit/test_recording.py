@@ -12,8 +12,8 @@ import pytest
 
 from stream_anon.config import Settings
 from stream_anon.errors import ConfigError, SinkError
-from stream_anon.sinks.names import Names
-from stream_anon.sinks.recording import RecordingSink
+from stream_anon.sinks.live.names import Names
+from stream_anon.sinks.live.recording import RecordingSink
 from tests.numbered import FIRST_PTS, INFO, RATE, expected, numbered, numbers, seen
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ FULL = """
 import resource, signal, sys
 from stream_anon.config import Settings
 from stream_anon.errors import DiskFullError
-from stream_anon.sinks.recording import RecordingSink
+from stream_anon.sinks.live.recording import RecordingSink
 from tests.numbered import INFO, numbered
 
 def limit(size):
@@ -82,7 +82,7 @@ def run(script: str, *arguments: object) -> str:
 WRITER = """
 import os, sys, time
 from stream_anon.config import Settings
-from stream_anon.sinks.recording import RecordingSink
+from stream_anon.sinks.live.recording import RecordingSink
 from tests.numbered import INFO, RATE, numbered
 
 path, segment = sys.argv[1], float(sys.argv[2])

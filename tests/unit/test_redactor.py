@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from stream_anon.config import Redaction
-from stream_anon.frame import Box, ColorTags, Frame, MaskedFrame, RedactedFrame, Unknown
-from stream_anon.parsing.base import Part
-from stream_anon.parsing.shapes import ellipse, full_box
+from stream_anon.core.parts import Box
+from stream_anon.core.frame import ColorTags, Frame
+from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
+from stream_anon.core.parts import Part
+from stream_anon.detectors.shapes import ellipse, full_box
 from stream_anon.redaction.methods import LUMA_STEP
 from stream_anon.redaction.redactor import Redactor
 from tests.stubs import face, make_frame, make_plane, yuv_of

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_anon.frame import INSIDE, Box
-from stream_anon.parsing.base import Part
-from stream_anon.parsing.shapes import ellipse, full_box
+from stream_anon.core.parts import INSIDE, Box
+from stream_anon.core.parts import Part
+from stream_anon.detectors.shapes import ellipse, full_box
 from stream_anon.redaction.regions import on_plane, soft_region
 
 if TYPE_CHECKING:

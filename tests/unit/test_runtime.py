@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from stream_anon.errors import ModelError, ParserError
-from stream_anon.parsing.centerface import find_weights
-from stream_anon.parsing.runtime import COMPILED_SIZES, Network
+from stream_anon.detectors.centerface import find_weights
+from stream_anon.detectors.runtime import COMPILED_SIZES, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +59,9 @@ def hook(event, args):
 sys.addaudithook(hook)
 import threading, time
 import numpy as np
-from stream_anon.frame import ColorTags
-from stream_anon.parsing.base import Look
-from stream_anon.parsing.centerface import CenterFace
+from stream_anon.core.frame import ColorTags
+from stream_anon.detectors.base import Look
+from stream_anon.detectors.centerface import CenterFace
 from tests.stubs import make_frame
 parser = CenterFace(ColorTags(), min_score=0.1, threads=1)
 parser.parse(make_frame(64, 64), Look(64))

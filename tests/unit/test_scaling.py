@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream_anon.scaling import shrunk
+from stream_anon.core.scaling import shrunk
 from tests.stubs import make_plane
 
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from stream_anon.errors import ConfigError
-from stream_anon.sinks.address import (
+from stream_anon.sinks.live.address import (
     PUBLISH_PASSWORD,
     PUBLISH_USER,
     SinkAddress,

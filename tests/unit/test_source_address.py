@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stream_anon.config import Live
 from stream_anon.errors import ConfigError, SourceError
-from stream_anon.sources.address import SourceAddress, parse_source
+from stream_anon.sources.live.address import SourceAddress, parse_source
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ import pytest
 
 from stream_anon.config import Settings
 from stream_anon.errors import SinkError
-from stream_anon.sinks.address import parse_sink
-from stream_anon.sinks.stream import StreamSink
+from stream_anon.sinks.live.address import parse_sink
+from stream_anon.sinks.live.stream import StreamSink
 from tests.numbered import INFO, RATE, expected, numbered, numbers, seen
 
 if TYPE_CHECKING:
@@ -275,7 +275,7 @@ FULL = """
 import resource, signal, sys
 from stream_anon.config import Settings
 from stream_anon.errors import DiskFullError
-from stream_anon.sinks.stream import StreamSink
+from stream_anon.sinks.live.stream import StreamSink
 from tests.numbered import INFO, numbered
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

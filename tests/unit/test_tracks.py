@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_anon.frame import Box
+from stream_anon.core.parts import Box
 from stream_anon.masking.tracks import Place, Sighting, Track, group_people, parts_at
-from stream_anon.parsing.base import Part
+from stream_anon.core.parts import Part
 from tests.stubs import (
     START,
     covers,

@@ -1,0 +1,248 @@
+"""`stream-anon live` and `stream-anon devices`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stream_anon.config import load_settings
+from stream_anon.cli.console import err, log_from_a_thread, log_to_console, out, say
+from stream_anon.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
+from stream_anon.cli.options import Cells, Color, Engine, HowToHide, LogLevel, Scope, option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream_anon.pipeline.live.run import LiveRun
+    from stream_anon.config import Redaction, Settings
+    from stream_anon.pipeline.figures.stats import Snapshot
+    from stream_anon.pipeline.live.outputs import Outputs
+
+OUTPUT, RUN = "Where it goes", "The run"
+
+
+REDRAW = 0.5
+"""Seconds between two updates of the status line."""
+
+
+class Mode(StrEnum):
+    """What a run may do."""
+
+    production = "production"
+    debug = "debug"
+
+
+def live(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="0 or /dev/video0, rtsp://…, or with --pace a file."),
+    ],
+    to: Annotated[
+        list[str] | None,
+        option(
+            "A file, rtsp://…, rtmp://…, udp://…, hls:FOLDER or camera; may be repeated.",
+            OUTPUT,
+            metavar="WHERE",
+        ),
+    ] = None,
+    preview: Annotated[bool, option("Show it in a window.", OUTPUT, "--preview")] = False,
+    segment: Annotated[
+        str | None, option("Begin a new file this often, such as 10m.", OUTPUT, metavar="TIME")
+    ] = None,
+    keep: Annotated[
+        str | None,
+        option(
+            "Delete files of the set once they are this old, such as 7d.", OUTPUT, metavar="TIME"
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None, option("The encoder's preset (ultrafast).", OUTPUT, metavar="NAME")
+    ] = None,
+    quality: Annotated[
+        int | None, option("crf: lower is better and larger (20).", OUTPUT, metavar="0..63")
+    ] = None,
+    scope: Scope = None,
+    method: HowToHide = None,
+    cells: Cells = None,
+    color: Color = None,
+    engine: Engine = None,
+    pace: Annotated[bool, option("Play a file at its own pace.", RUN, "--pace")] = False,
+    mode: Annotated[
+        Mode | None, option("debug puts a banner into every picture (production).", RUN)
+    ] = None,
+    latency: Annotated[
+        float | None, option("From capture to hand-off (0.2).", RUN, metavar="SECONDS")
+    ] = None,
+    transport: Annotated[
+        str | None, option("tcp or udp, for RTSP (tcp).", RUN, metavar="NAME")
+    ] = None,
+    size: Annotated[
+        str | None, option("Asked of a webcam, such as 1280x720.", RUN, metavar="SIZE")
+    ] = None,
+    rate: Annotated[
+        float | None, option("Frames per second asked of a webcam.", RUN, metavar="FPS")
+    ] = None,
+    metrics_port: Annotated[
+        int | None, option("Serve Prometheus metrics and /healthz.", RUN, metavar="PORT")
+    ] = None,
+    config: Annotated[
+        Path | None, option("Settings; options given here win over it.", RUN, metavar="FILE.toml")
+    ] = None,
+    quiet: Annotated[bool, option("Print errors only.", RUN, "--quiet", "-q")] = False,
+    log_level: Annotated[
+        LogLevel,
+        typer.Option(
+            help="debug, info, warning or error (info).",
+            rich_help_panel=RUN,
+            metavar="LEVEL",
+            show_default=False,
+        ),
+    ] = LogLevel.info,
+) -> Callable[[], int]:
+    """Hide the faces in a live stream, for as long as it runs.
+
+    Ctrl-C, SIGTERM or closing the preview ends it; files are completed. SIGHUP
+    reads the settings for what to hide again. Sound is never taken along.
+    Passwords belong into STREAM_ANON_USER and STREAM_ANON_PASSWORD.
+    """
+    from stream_anon.pipeline.live.outputs import (
+        Outputs,
+    )  # noqa: PLC0415 - settings are checked before it loads
+    from stream_anon.sinks.live.address import parse_duration  # noqa: PLC0415
+
+    log_to_console("error" if quiet else log_level.value)
+    overrides = {
+        "redaction.scope": scope,
+        "redaction.method": method and method.value,
+        "redaction.cells": cells,
+        "redaction.color": color,
+        "parsing.engine": engine,
+        "output.quality": quality,
+        "live.preset": preset,
+        "live.mode": mode and mode.value,
+        "live.latency": latency,
+        "live.rtsp_transport": transport,
+        "live.device_size": size,
+        "live.device_rate": rate,
+        "live.metrics_port": metrics_port,
+    }
+    outputs = Outputs(
+        tuple(to or ()),
+        preview,
+        None if segment is None else parse_duration(segment),
+        None if keep is None else parse_duration(keep),
+    )
+    return partial(_live, source, outputs, partial(load_settings, config, overrides), pace, quiet)
+
+
+def _live(
+    source: str, outputs: Outputs, load: Callable[[], Settings], pace: bool, quiet: bool
+) -> int:
+    from stream_anon.pipeline.live.run import LiveRun  # noqa: PLC0415 - half a second
+
+    run = LiveRun(source, outputs, load(), pace=pace)
+    try:
+        with (
+            log_from_a_thread(),
+            _status(run, shown=not quiet),
+            _signals(run, lambda: load().redaction),
+        ):
+            figures = run.run()
+    except KeyboardInterrupt:
+        say(err, "stream-anon: interrupted: outputs may lack their last second")
+        return EXIT_INTERRUPTED
+    if not quiet:
+        _print_end(figures)
+    return EXIT_INCOMPLETE if run.incomplete else EXIT_OK
+
+
+@contextmanager
+def _status(run: LiveRun, *, shown: bool) -> Iterator[None]:
+    """Keep a line up to date, in a thread: a terminal that is stopped stops whoever writes."""
+    from stream_anon.pipeline.figures.lines import StatusLine  # noqa: PLC0415 - half a second
+
+    done = threading.Event()
+
+    def draw() -> None:
+        with StatusLine(err, run.label, shown=shown) as line:
+            while not done.wait(REDRAW):
+                line.update(run.stats.snapshot())
+
+    drawing = threading.Thread(target=draw, name="stream_anon status", daemon=True)
+    drawing.start()
+    try:
+        yield
+    finally:
+        done.set()
+        drawing.join(REDRAW)
+
+
+@contextmanager
+def _signals(run: LiveRun, load: Callable[[], Redaction]) -> Iterator[None]:
+    """Stop and reload on signals while the run goes on; a second Ctrl-C does not wait."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        run.stop()
+
+    had_terminal = sys.stdin is not None and sys.stdin.isatty()
+
+    def hang_up(*_: object) -> None:
+        if had_terminal and _terminal_is_gone():
+            run.stop()
+        else:
+            run.reload_with(load)
+
+    handlers: dict[Any, Any] = {signal.SIGINT: stop, signal.SIGTERM: stop}
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = hang_up
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _terminal_is_gone() -> bool:
+    """Whether SIGHUP means what its name says: no run goes on that nobody knows of."""
+    try:
+        os.tcgetpgrp(0)
+    except OSError:
+        return True
+    return False
+
+
+def _print_end(figures: Snapshot) -> None:
+    say(
+        out,
+        f"{figures.frames_out} pictures in {figures.uptime:.0f} s, {figures.hidden_total} of them "
+        f"hidden whole, {figures.dropped_total} frames dropped, {figures.reconnects} reconnects",
+    )
+    for reason, count in figures.hidden_whole.items():
+        say(err, f"note: {count} pictures are hidden whole: {reason.value}")
+    for label, sink in figures.sinks.items():
+        if sink.dropped or sink.restarts:
+            say(err, f"note: {label}: {sink.dropped} frames dropped, {sink.restarts} restarts")
+
+
+def devices() -> int:
+    """List the webcams of this machine."""
+    from stream_anon.sources.live.devices import list_devices  # noqa: PLC0415 - loads FFmpeg
+
+    found = list_devices()
+    for device in found:
+        say(out, str(device))
+    if not found:
+        say(err, "no webcam was found")
+    return EXIT_OK

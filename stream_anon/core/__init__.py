@@ -1,0 +1,1 @@
+"""Shared foundations: pictures, parts, files, queues."""

@@ -1,1 +1,0 @@
-"""Running for a month: what happens is counted, shown, served and told to the system."""

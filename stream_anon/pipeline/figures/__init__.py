@@ -1,0 +1,1 @@
+"""Figures of live runs: log lines, metrics, the service manager."""

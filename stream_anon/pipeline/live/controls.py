@@ -1,0 +1,129 @@
+"""What can be changed while a live run goes on: by keys in the preview, and by SIGHUP."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from stream_anon.errors import StreamAnonError
+from stream_anon.detectors.labels import resolve_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_anon.config import Redaction
+
+log = logging.getLogger(__name__)
+
+METHODS = ("blur", "pixelate", "fill")
+SCOPES = ("face", "head", "person")
+MOST_CELLS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is in force. A new one replaces it as a whole, so no reader sees half of a change."""
+
+    redaction: Redaction
+    hidden: frozenset[str]
+    """Labels to hide."""
+    outlines: bool = False
+    """The preview shows where masks are; debug runs only."""
+    raw: bool = False
+    """The preview shows the picture without redaction; debug runs only."""
+
+
+class Controls:
+    """Any thread may read `choice` and call anything. There is no switch for redaction itself."""
+
+    def __init__(
+        self, redaction: Redaction, seen: frozenset[str], engine: str, *, debug: bool
+    ) -> None:
+        """Begin with the settings of the run.
+
+        Args:
+            redaction: the settings.
+            seen: labels that the engine can answer with.
+            engine: its name, for messages.
+            debug: allow what only debug runs may.
+
+        Raises:
+            ScopeError: the engine cannot see what is to be hidden.
+        """
+        self._seen, self._engine, self._debug = seen, engine, debug
+        self._lock = threading.Lock()
+        self._configured = _named(redaction)
+        self.choice = Choice(redaction, resolve_scope(redaction.scope, seen, engine))
+
+    def reload(self, redaction: Redaction) -> None:
+        """Take other settings over.
+
+        Raises:
+            ScopeError: the engine cannot see what is to be hidden; nothing has changed then.
+        """
+        hidden = resolve_scope(redaction.scope, self._seen, self._engine)
+        with self._lock:
+            self.choice = replace(self.choice, redaction=redaction, hidden=hidden)
+        log.warning(
+            "from now on: hiding %s with %s, %d cells across",
+            *(_named(redaction), redaction.method, redaction.cells),
+        )
+
+    def press(self, key: str) -> None:
+        """Do what a key in the preview stands for; unknown keys do nothing."""
+        redaction = self.choice.redaction
+        if key == "m":
+            self._change(method=_after(METHODS, redaction.method))
+        elif key == "s":
+            self._change(scope=_after(self._scopes(), _named(redaction)))
+        elif key in ("+", "-"):  # fewer cells hide more
+            cells = redaction.cells + (1 if key == "-" else -1)
+            self._change(cells=min(MOST_CELLS, max(1, cells)))
+        elif key in ("d", "r"):
+            self._look("outlines" if key == "d" else "raw")
+
+    def _change(self, **values: object) -> None:
+        redaction = self.choice.redaction.model_copy(update=values)
+        if redaction == self.choice.redaction:
+            return
+        try:
+            self.reload(redaction)
+        except StreamAnonError as error:
+            log.warning("%s", error)
+
+    def _look(self, what: str) -> None:
+        if not self._debug:
+            log.warning("the key for %s does nothing: this is no debug run", what)
+            return
+        with self._lock:
+            shown = not getattr(self.choice, what)
+            self.choice = replace(
+                self.choice,
+                outlines=shown if what == "outlines" else self.choice.outlines,
+                raw=shown if what == "raw" else self.choice.raw,
+            )
+        log.warning("debug: %s in the preview %s", what, "on" if shown else "off")
+
+    def _scopes(self) -> list[str]:
+        """Those that the engine can see, and the one that the run began with."""
+        able = [] if self._configured in SCOPES else [self._configured]
+        for scope in SCOPES:
+            try:
+                resolve_scope(scope, self._seen, self._engine)
+            except StreamAnonError:
+                continue
+            able.append(scope)
+        return able
+
+
+def _named(redaction: Redaction) -> str:
+    scope = redaction.scope
+    return scope if isinstance(scope, str) else ",".join(scope)
+
+
+def _after(choices: Sequence[str], now: str) -> str:
+    """The next one, in a circle."""
+    at = choices.index(now) if now in choices else -1
+    return choices[(at + 1) % len(choices)]

@@ -1,0 +1,75 @@
+"""The inference stage of a live run. A worker that hangs is left behind for a new one."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from stream_anon.errors import StalledError
+from stream_anon.pipeline.live.worker import Worker
+
+if TYPE_CHECKING:
+    from stream_anon.pipeline.live.lane import Lane
+
+log = logging.getLogger(__name__)
+
+LEFT_BEHIND, REMEMBERED = 3, 86400.0
+"""Parsers that may hang within so many seconds before the run gives up: each keeps its memory."""
+
+
+class Inference:
+    """Owns the worker and, through it, the engines."""
+
+    def __init__(self, lane: Lane) -> None:
+        """Load the engines; nothing runs yet.
+
+        Raises:
+            ModelError: weights are missing or damaged.
+        """
+        self._lane = lane
+        self._left_behind: list[float] = []
+        self._worker = Worker(lane, lane.load(), self._note_left)
+
+    def start(self) -> None:
+        """Begin to take frames."""
+        self._worker.thread.start()
+
+    def check(self, paused: float) -> None:
+        """Replace a worker that hangs. Called often, by one thread.
+
+        Args:
+            paused: seconds that the caller has been kept from calling, with the whole program.
+
+        Raises:
+            StalledError: too many of them hang.
+        """
+        self._worker.forgive(paused)
+        hangs = self._worker.hangs()
+        if hangs:
+            self._worker.leave_behind()
+            self._note_left()
+        now = monotonic()
+        self._left_behind = [then for then in self._left_behind if now - then < REMEMBERED]
+        if len(self._left_behind) > LEFT_BEHIND:
+            raise StalledError(
+                f"the parser hung {LEFT_BEHIND + 1} times for {self._lane.settings.stall:g} "
+                "seconds: the run was ended; raise live.stall for slow machines"
+            )
+        if hangs:
+            self._worker = Worker(self._lane, None, self._note_left)
+            self._worker.thread.start()
+
+    def _note_left(self) -> None:
+        log.error("the parser hangs: it is left behind, and a new one is loaded")
+        self._left_behind.append(monotonic())
+
+    def close(self, patience: float) -> None:
+        """End the worker. One that hangs is left to the operating system."""
+        self._lane.frames.cancel()
+        self._lane.masked.cancel()
+        thread = self._worker.thread
+        if thread.ident is not None:
+            thread.join(patience)
+            if thread.is_alive():
+                log.warning("the parser did not end when asked to and is left behind")

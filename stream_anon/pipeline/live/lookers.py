@@ -1,0 +1,93 @@
+"""Engines that are ready for a live stream: loaded, warm, and timed."""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_anon.core.parts import Box
+from stream_anon.core.frame import Frame, StreamInfo, plane_shapes
+from stream_anon.masking.keyframes import Effort
+from stream_anon.detectors.base import whole_look
+from stream_anon.masking.masker import Masker
+from stream_anon.detectors.base import Look
+
+if TYPE_CHECKING:
+    from stream_anon.config import Settings
+    from stream_anon.detectors.base import Parser
+
+log = logging.getLogger(__name__)
+
+SIDES = (1600, 1280, 960, 640)
+"""Working sizes of a deep look in live use, the closest first; each is compiled at the start."""
+AFFORDABLE = 0.3
+"""Share of the latency budget that a deep look may cost: everything behind it waits."""
+RUNS = 3
+"""Timed runs, of which the fastest counts: at the start of a run the machine has more to do."""
+
+
+class EngineLooker:
+    """Parsers for one stream, and the levels of effort that this machine can pay."""
+
+    def __init__(
+        self, faces: Parser, bodies: Parser | None, settings: Settings, info: StreamInfo
+    ) -> None:
+        """Compile for every size that a stream may ask for: later, it would have to wait.
+
+        Args:
+            faces: looks at many frames.
+            bodies: looks at keyframes, beside the stream.
+            settings: of the run.
+            info: of the stream.
+        """
+        self._faces, self._bodies = faces, bodies
+        self._settings, self._info = settings, info
+        self._frame = _gray_frame(info)
+        if bodies is not None:  # it looks beside the stream, but compiles as long as others do
+            bodies.parse(self._frame, whole_look(info, settings.m2fp.short_side))
+        self.efforts, self.level = self._time_looks()
+        log.info("deep looks at %d pixels", self.efforts[self.level].deep_side)
+
+    def masker(self, hidden: frozenset[str]) -> Masker:
+        return Masker(self._faces, hidden, self._settings, self._info, body_parser=self._bodies)
+
+    def close(self) -> None:
+        for parser in (self._bodies, self._faces):
+            if parser is not None:
+                parser.close()
+
+    def _time_looks(self) -> tuple[tuple[Effort, ...], int]:
+        settings, info = self._settings.parsing, self._info
+        longest = round(max(info.width * float(info.pixel_aspect), info.height))
+        light = min(settings.light_side, longest)
+        middle = Box(info.width / 2 - 8, info.height / 2 - 8, 16, 16)
+        for look in (Look(light), Look(settings.region_side, middle)):
+            self._faces.parse(self._frame, look)
+        sides = [side for side in SIDES if light < side <= min(settings.deep_side, longest)]
+        sides = sides or [light]
+        costs = [self._cost(Look(side)) for side in sides]
+        for side, cost in zip(sides, costs, strict=True):
+            log.info("a look at %d pixels takes %.0f ms", side, 1000 * cost)
+        budget = AFFORDABLE * self._settings.live.latency
+        level = next((n for n, cost in enumerate(costs) if cost <= budget), len(sides) - 1)
+        efforts = [Effort(side, tuple(s for s in sorted(sides) if s <= side)) for side in sides]
+        return (*efforts, Effort(sides[-1], (sides[-1],), 2.0)), level
+
+    def _cost(self, look: Look) -> float:
+        """Seconds, once compiled."""
+        self._faces.parse(self._frame, look)
+        costs = []
+        for _ in range(RUNS):
+            began = perf_counter()
+            self._faces.parse(self._frame, look)
+            costs.append(perf_counter() - began)
+        return min(costs)
+
+
+def _gray_frame(info: StreamInfo) -> Frame:
+    """Nothing to see."""
+    y, u, v = (np.full(shape, 128, np.uint8) for shape in plane_shapes(info.width, info.height))
+    return Frame((y, u, v), 0, 0, info.time_base)

@@ -1,0 +1,217 @@
+"""The last stage of a live run: pictures go out, and slates where none come."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic, strftime
+from typing import TYPE_CHECKING, Protocol
+
+from stream_anon.core.channel import Channel, Closed
+from stream_anon.core.rate_limited_log import Complaints
+from stream_anon.core.frame import Stamp
+from stream_anon.core.redacted import Unknown
+from stream_anon.redaction.redactor import Redactor
+from stream_anon.sinks.process.transport import pack, pack_debug
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from stream_anon.config import Settings
+    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.core.frame import StreamInfo
+    from stream_anon.pipeline.live.controls import Choice, Controls
+    from stream_anon.pipeline.figures.stats import LiveStats
+    from stream_anon.processes.wire import Message
+    from stream_anon.sources.live.state import SourceState
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.5
+"""Seconds without a picture after which a slate is shown, at least."""
+USUAL_RATE = 25.0
+"""Slates per second where the stream's own rate is not known."""
+LEAST_STEP = 0.002
+FASTEST, SLOWEST = 60.0, 1.0
+"""Slates per second: they need not be as many as the frames of a fast camera."""
+
+
+class Outlet(Protocol):
+    """Something that takes messages and never makes anybody wait."""
+
+    def offer(self, message: Message) -> None: ...
+
+
+class Camera(Protocol):
+    """What the presenter needs to know of a live source."""
+
+    def clock_now(self) -> int:
+        """The pts that a frame arriving now would get."""
+
+    @property
+    def state(self) -> SourceState:
+        """How it is doing."""
+
+
+class Presenter:
+    """Redacts, and keeps the outputs going. Used by one thread."""
+
+    def __init__(
+        self,
+        info: StreamInfo,
+        settings: Settings,
+        controls: Controls,
+        camera: Camera,
+        stats: LiveStats,
+        outlets: list[Outlet],
+        preview: Outlet | None,
+    ) -> None:
+        """Args: outlets: without the preview, which gets the figures with each picture."""
+        self._info, self._controls, self._camera = info, controls, camera
+        self._stats, self._outlets, self._preview = stats, outlets, preview
+        self._latency = settings.live.latency
+        self._debug = settings.live.mode == "debug"
+        rate = float(info.rate) if info.rate else USUAL_RATE
+        self._interval = 1 / min(FASTEST, max(SLOWEST, rate))
+        self._patience = max(PATIENCE, 2 * self._latency, 3 * self._interval)
+        self._choice = controls.choice
+        self._redactor = self._make_redactor(self._choice)
+        self._last_pts: int | None = None
+        self._last_out = monotonic()
+        self._slate_since: float | None = None
+        self._told = ""
+        self._failing = Complaints(log, logging.ERROR)
+
+    @property
+    def idle(self) -> float:
+        """Seconds since the last picture or slate."""
+        return monotonic() - self._last_out
+
+    def run(self, masked: Channel[MaskedFrame]) -> None:
+        """Present everything that comes, until there will be no more."""
+        self._last_out = monotonic()  # engines take seconds to load
+        while True:
+            try:
+                item: MaskedFrame | None = masked.get(timeout=self._wait())
+            except Closed:
+                return
+            except TimeoutError:
+                item = None
+            try:
+                if item is None:
+                    self._show_slate()
+                else:
+                    self._show(item)
+            except Exception as error:  # noqa: BLE001 - nothing goes out, and the stream goes on
+                self._failing.say(f"no picture could be made: {type(error).__name__}")
+                self._stats.drop("no picture could be made")
+                self._last_out = monotonic()
+
+    def _wait(self) -> float:
+        """Seconds until a slate is due."""
+        due = self._patience if self._slate_since is None else self._interval
+        return max(0.0, self._last_out + due - monotonic())
+
+    # -- frames -------------------------------------------------------------------------------
+
+    def _show(self, item: MaskedFrame) -> None:
+        frame = item.frame
+        last = self._last_pts
+        if last is not None and (frame.pts - last) * frame.time_base < self._least_step:
+            self._stats.drop("a slate stands in its place", 1)
+            return
+        choice = self._follow_controls()
+        redacted = self._redacted(item)
+        debug = self._debug_message(item, choice)
+        people = len({p.person for p in item.parts}) if isinstance(item.parts, tuple) else 0
+        self._slate_since = None
+        self._hand_off(redacted, debug)
+        latency = monotonic() - frame.captured_at
+        self._stats.count_out(redacted, latency, item.age, people=people)
+
+    def _follow_controls(self) -> Choice:
+        choice = self._controls.choice
+        if choice.redaction is not self._choice.redaction:
+            self._redactor = self._make_redactor(choice)
+        self._choice = choice
+        return choice
+
+    def _make_redactor(self, choice: Choice) -> Redactor:
+        return Redactor(choice.redaction, self._info.color, captions=True, debug=self._debug)
+
+    def _redacted(self, item: MaskedFrame) -> RedactedFrame:
+        """Whatever goes wrong, something that may be shown."""
+        try:
+            return self._redactor.redact(item)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream goes on
+            what = type(error).__name__  # its text may quote pixels
+            self._failing.say(f"redaction failed with {what}: frames are hidden whole")
+            return self._slate(item.frame.stamp, Unknown.FAILED)
+
+    def _debug_message(self, item: MaskedFrame, choice: Choice) -> Message | None:
+        if not self._debug or not (choice.outlines or choice.raw):
+            return None
+        view = self._redactor.debug_view(item, raw=choice.raw)
+        return pack_debug(view, overlay=self._overlay())
+
+    @property
+    def _least_step(self) -> float:
+        """Seconds between two pictures: containers may count in milliseconds."""
+        return LEAST_STEP if self._slate_since is None else self._interval / 4
+
+    # -- slates -------------------------------------------------------------------------------
+
+    def _show_slate(self) -> None:
+        now = monotonic()
+        reason = Unknown.AWAY if self._is_away(now) else Unknown.LATE
+        if self._slate_since is None:
+            self._slate_since = now
+            self._told = strftime("%H:%M:%S")
+        base = self._info.time_base
+        pts = self._camera.clock_now() - round(self._latency / base)
+        if self._last_pts is not None:
+            pts = max(pts, self._last_pts + round(LEAST_STEP / base))
+        redacted = self._slate(Stamp(0, pts, base, self._ticks(base)), reason)
+        self._hand_off(redacted, None)
+        self._stats.count_out(redacted, None, 0, people=0)
+
+    def _is_away(self, now: float) -> bool:
+        """Nothing intact comes from the source, connected or not."""
+        state = self._camera.state
+        last = state.last_good
+        return not state.connected or last is None or now - last > self._patience
+
+    def _ticks(self, base: Fraction) -> int:
+        return max(1, round(self._interval / base))
+
+    def _slate(self, stamp: Stamp, reason: Unknown) -> RedactedFrame:
+        words = reason.value[0].upper() + reason.value[1:]
+        since = [f"since {self._told}"] if self._slate_since is not None else []
+        return self._redactor.slate(
+            self._info.width, self._info.height, stamp, reason, [words, *since]
+        )
+
+    # -- out ----------------------------------------------------------------------------------
+
+    def _hand_off(self, redacted: RedactedFrame, debug: Message | None) -> None:
+        self._last_pts, self._last_out = redacted.pts, monotonic()
+        message = pack(redacted)
+        for outlet in self._outlets:
+            outlet.offer(message)
+        if self._preview is not None:
+            self._preview.offer(debug or pack(redacted, overlay=self._overlay()))
+
+    def _overlay(self) -> dict[str, object]:
+        """What the preview tells, besides the picture."""
+        figures = self._stats.snapshot()
+        redaction = self._choice.redaction
+        whole = figures.hidden_now
+        return {
+            "state": "live" if whole is None else f"hidden: {whole.value}",
+            "fps": figures.fps_out,
+            "latency": figures.latency[0] if figures.latency else None,
+            "people": figures.people,
+            "method": redaction.method,
+            "scope": redaction.scope,
+            "mode": "debug" if self._debug else None,
+            "strength": f"{redaction.cells} cells",
+        }

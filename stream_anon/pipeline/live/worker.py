@@ -1,0 +1,220 @@
+"""One thread that works out the masks of a live stream, and goes on whatever the parser does.
+
+A parser that fails costs the frames that it was asked about: they are hidden whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from stream_anon.core.channel import Cancelled, Closed
+from stream_anon.core.rate_limited_log import Complaints
+from stream_anon.errors import StreamAnonError
+from stream_anon.core.redacted import MaskedFrame, Unknown
+from stream_anon.pipeline.live.governor import Governor
+from stream_anon.processes.backoff import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_anon.core.frame import Frame
+    from stream_anon.pipeline.live.lane import Lane, Looker
+    from stream_anon.masking.masker import Masker
+
+log = logging.getLogger(__name__)
+
+TICK = 0.02
+"""Seconds between two looks at the clock while no frames come."""
+TOLERATED = 1
+"""Failures in a row after which the engine is loaded anew."""
+LOADING = 120.0
+"""Seconds that loading an engine may take."""
+HEALED = 10.0
+"""Seconds without a failure after which earlier ones are forgotten."""
+CLOSING = 1.0
+"""Seconds that a parse beside the stream is waited for; longer, it ends by itself."""
+
+
+class Worker:
+    """Owns its engines and its masker."""
+
+    def __init__(self, lane: Lane, looker: Looker | None, on_left: Callable[[], None]) -> None:
+        """Nothing runs yet.
+
+        Args:
+            lane: the stream.
+            looker: engines that are loaded already; None loads them in the thread.
+            on_left: called when a parse beside the stream is left behind.
+        """
+        self._lane, self._looker, self._on_left = lane, looker, on_left
+        self._masker: Masker | None = None
+        self._hidden: frozenset[str] = frozenset()
+        self._busy: tuple[float, float] | None = None
+        self._is_left = False
+        self._backoff = Backoff(lane.settings.backoff, lane.settings.longest_backoff)
+        self._retry_at = 0.0
+        self._failures = 0
+        self._failed_at = 0.0
+        self._governor: Governor | None = None
+        self._failing = Complaints(log, logging.ERROR)
+        latency, lookahead = lane.settings.latency, lane.settings.lookahead
+        self._longest_wait = max(latency / 2, min(lookahead + 0.05, 0.9 * latency))
+        self.thread = threading.Thread(target=self._run, name="stream_anon inference", daemon=True)
+
+    def hangs(self) -> bool:
+        """Whether it has been at one thing for too long."""
+        busy = self._busy
+        return busy is not None and monotonic() - busy[0] > busy[1]
+
+    def forgive(self, seconds: float) -> None:
+        """The whole program was stopped for so long: that is no fault of the parser."""
+        if (busy := self._busy) is not None:
+            self._busy = busy[0] + seconds, busy[1]
+
+    def leave_behind(self) -> None:
+        """Whatever it answers after this is not used."""
+        self._is_left = True
+
+    def _run(self) -> None:
+        masked = self._lane.masked
+        try:
+            self._work()
+        except Cancelled:
+            masked.close()
+        except BaseException as error:  # noqa: BLE001 - raised again where masks are taken
+            if not self._is_left:
+                masked.close(error)
+        else:
+            if not self._is_left:
+                masked.close()
+        finally:
+            if self._retire() and self._looker is not None:
+                self._looker.close()
+
+    def _work(self) -> None:
+        lane = self._lane
+        while not self._is_left:
+            try:
+                frame = lane.frames.get(timeout=TICK)
+            except TimeoutError:
+                self._guarded(self._release)
+                continue
+            except Closed:
+                self._guarded(partial(self._release, all_of_them=True))
+                return
+            late = monotonic() - frame.captured_at > lane.settings.latency
+            if late and len(lane.frames):
+                lane.stats.drop("before inference", 1)
+                continue
+            frame = lane.own(frame)
+            self._guarded(partial(self._take, frame), frame)
+
+    # -- what may fail ------------------------------------------------------------------------
+
+    def _guarded(self, step: Callable[[], None], frame: Frame | None = None) -> None:
+        """Do something with the masker; where it fails, hide what it had."""
+        waiting = [] if frame is None else [frame]
+        if monotonic() < self._retry_at:
+            self._hide(waiting)
+            return
+        self._mark_busy(self._lane.settings.stall)
+        try:
+            step()
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the stream goes on
+            self._fail(error, waiting)
+        else:
+            if self._failures and monotonic() - self._failed_at > HEALED:
+                self._failures = 0
+                self._backoff.reset()
+        finally:
+            self._busy = None
+
+    def _mark_busy(self, limit: float) -> None:
+        self._busy = monotonic(), limit
+
+    def _take(self, frame: Frame) -> None:
+        hidden = self._lane.controls.choice.hidden
+        masker = self._masker or self._begin(hidden)
+        if hidden != self._hidden:
+            masker.hide(hidden)
+            self._hidden = hidden
+        masker.take(frame)
+        self._release()
+
+    def _begin(self, hidden: frozenset[str]) -> Masker:
+        if self._looker is None:
+            self._mark_busy(LOADING)
+            self._looker, self._governor = self._lane.load(), None
+            self._mark_busy(self._lane.settings.stall)
+        if self._governor is None:
+            self._governor = Governor(
+                self._looker.efforts, self._lane.settings.latency, level=self._looker.level
+            )
+            self._lane.stats.set_effort(self._governor.level)
+        self._masker, self._hidden = self._looker.masker(hidden), hidden
+        self._masker.spare(self._governor.effort)
+        return self._masker
+
+    def _release(self, *, all_of_them: bool = False) -> None:
+        masker = self._masker
+        while masker is not None and (held := masker.held):
+            captured_at = held[0].captured_at
+            waited = monotonic() - captured_at
+            if not (all_of_them or masker.is_decided or waited > self._longest_wait):
+                return
+            self._give(masker.release())
+            self._note(monotonic() - captured_at, masker)
+
+    def _note(self, latency: float, masker: Masker) -> None:
+        if self._governor is not None and self._governor.note(latency):
+            masker.spare(self._governor.effort)
+            self._lane.stats.set_effort(self._governor.level)
+
+    def _give(self, masked: MaskedFrame) -> None:
+        if self._is_left:
+            return
+        before = self._lane.masked.dropped
+        self._lane.masked.put(masked)
+        if dropped := self._lane.masked.dropped - before:
+            self._lane.stats.drop("after inference", dropped)
+
+    def _hide(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            self._give(MaskedFrame(frame, Unknown.PARSER_FAILED))
+
+    def _fail(self, error: Exception, waiting: list[Frame]) -> None:
+        """The texts of errors that are not ours stay out of the log: they may quote pixels."""
+        self._mark_busy(self._lane.settings.stall + CLOSING)
+        said = str(error) if isinstance(error, StreamAnonError) else type(error).__name__
+        self._failures, self._failed_at = self._failures + 1, monotonic()
+        wait = self._backoff.wait() if self._failures > TOLERATED else 0.0
+        self._retry_at = monotonic() + wait
+        if not self._is_left:
+            self._failing.say(f"the parser failed, and frames are hidden whole: {said}")
+        held = self._masker.held if self._masker is not None else []
+        known = {frame.index for frame in held}
+        self._hide(held + [frame for frame in waiting if frame.index not in known])
+        if not self._retire():  # a parse beside the stream hangs: the engine is in use
+            self._looker = None
+            self._on_left()
+        elif self._failures > TOLERATED and self._looker is not None:
+            with suppress(Exception):  # it has failed already
+                self._looker.close()
+            self._looker = None
+
+    def _retire(self) -> bool:
+        """Let go of the masker; False where it is still at work."""
+        masker, self._masker = self._masker, None
+        if masker is None:
+            return True
+        closing = threading.Thread(target=masker.close, name="stream_anon closing", daemon=True)
+        closing.start()
+        closing.join(CLOSING)
+        return not closing.is_alive()

@@ -1,0 +1,195 @@
+"""What a run did: for the person who waits for it, and as JSON for the record. No pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from stream_anon.core.redacted import Unknown
+from stream_anon.core.files import PartFile, write_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from stream_anon.config import Settings
+    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts of one run; grows while it runs."""
+
+    frames: int = 0
+    """Frames written."""
+    expected_frames: int | None = None
+    """What the container promised; an estimate."""
+    keyframes: int = 0
+    """Frames that a parser looked at."""
+    hidden_whole: Counter[str] = field(default_factory=Counter)
+    """Frames hidden whole, by reason."""
+    people: list[int] = field(default_factory=list)
+    """People hidden, frame by frame; -1 where the frame is hidden whole."""
+    seconds: float = 0.0
+    """How long the run took."""
+    lost_frames: int = 0
+    """Frames that the input promised and that could not be read."""
+    lost_packets: int = 0
+    """Packets that the decoder refused."""
+    lost_reason: str | None = None
+    notes: list[str] = field(default_factory=list)
+    """What differs from what was asked for."""
+
+    @property
+    def complete(self) -> bool:
+        """Everything in the input could be decoded."""
+        damaged = self.hidden_whole[Unknown.CORRUPT.value]
+        return not (self.lost_frames or self.lost_packets or damaged)
+
+    @property
+    def hidden_now(self) -> int:
+        """People hidden in the last frame."""
+        return max(0, self.people[-1]) if self.people else 0
+
+    @property
+    def fps(self) -> float:
+        """Frames written for each second of the run."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+    def count(self, masked: MaskedFrame, redacted: RedactedFrame) -> None:
+        """Take one frame into account."""
+        self.frames += 1
+        self.keyframes += masked.looked
+        if redacted.hidden_whole is not None:
+            self.hidden_whole[redacted.hidden_whole.value] += 1
+            self.people.append(-1)
+        elif isinstance(masked.parts, tuple):
+            self.people.append(len({part.person for part in masked.parts}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "frames": self.frames,
+            "keyframes": self.keyframes,
+            "frames_hidden_whole": dict(self.hidden_whole),
+            "people_per_frame": self.people,
+            "lost": {
+                "frames": self.lost_frames,
+                "packets": self.lost_packets,
+                "reason": self.lost_reason,
+            },
+            "seconds": round(self.seconds, 3),
+            "fps": round(self.fps, 2),
+            "notes": self.notes,
+        }
+
+
+class HashedFile:
+    """A file that is read by a run: hashed once, when that is first asked for."""
+
+    def __init__(self, path: Path) -> None:
+        """Args: path: of what is about to be opened; whoever opens it tells what is wrong."""
+        self.path = path
+        self._before = _state(path)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of what is in it now, hexadecimal.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @property
+    def changed(self) -> bool:
+        """It was written to or replaced since the beginning, as its size and times tell."""
+        return _state(self.path) != self._before
+
+    def final_hash(self) -> str | None:
+        """SHA-256 of what was read; None where the file changed meanwhile, so that nobody knows."""
+        try:
+            sha256 = self.sha256
+        except OSError:
+            return None
+        return None if self.changed else sha256
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
+
+
+def report_record(
+    summary: Summary,
+    settings: Settings,
+    source: HashedFile,
+    *,
+    engine: str,
+    model_hash: str,
+    tracks: HashedFile | None = None,
+) -> dict[str, Any]:
+    """The record of a run.
+
+    Args:
+        summary: its counts.
+        settings: what it was asked to do.
+        source: the input.
+        engine: what found the faces.
+        model_hash: SHA-256 of its weights; empty where it has none.
+        tracks: the file that told what to hide, where one did.
+    """
+    return {
+        "stream_anon_report": 1,
+        "version": _version(),
+        "input": _named(source),
+        "engine": {"name": engine, "model_sha256": model_hash or None},
+        "tracks": _named(tracks) if tracks else None,
+        "settings": settings.model_dump(mode="json"),
+        **summary.to_dict(),
+    }
+
+
+def _named(file: HashedFile) -> dict[str, str | None]:
+    return {"name": file.path.name, "sha256": file.final_hash()}
+
+
+def _version() -> str:
+    try:
+        return version("stream-anon")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+class JsonFile:
+    """A JSON file that is there whole or not at all: prepared first, published when all is well."""
+
+    def __init__(self, path: Path, *, overwrite: bool) -> None:
+        """Args: path: its name; nothing is written yet. overwrite: a file of that name may go."""
+        self.file = PartFile(path, overwrite=overwrite)
+        """For `publish`."""
+
+    def prepare(self, text: Iterable[str]) -> None:
+        """Write it, piece by piece, under a name of its own.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        try:
+            self.file.claim()
+            with self.file.part.open("w", encoding="utf-8") as file:
+                file.writelines(text)
+        except OSError as error:
+            raise write_error(self.file.path, error) from error
+
+    def discard(self) -> None:
+        """Remove what was prepared and not published."""
+        self.file.discard()

@@ -1,0 +1,173 @@
+"""Threads and ownership, nothing else.
+
+    capture thread ──▶ inference thread ──▶ redaction thread ──▶ caller's thread
+        source              masker              redactor               sink
+
+The redactor has a thread of its own because the encoder keeps the caller's busy. Between two
+threads lies a bounded channel.
+
+A stage that fails closes its output with its error; the run then ends with that error, whatever
+goes wrong after it. Threads have been joined when `run` returns or raises, except those that hang:
+`on_stuck` has then been called, and what they use must not be closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from stream_anon.core.channel import Cancelled, Channel, Closed
+from stream_anon.errors import StalledError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from stream_anon.config import Pipeline
+    from stream_anon.core.frame import Frame
+    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.redaction.redactor import Redactor
+    from stream_anon.sinks.base import Sink
+    from stream_anon.sources.base import Source
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+JOIN = 10.0
+"""Seconds that a cancelled stage has to come to its end: one deep look, one packet."""
+JOIN_INTERRUPTED = 1.0
+"""The same where a person waits for the end, or where the stage hangs anyway."""
+PATIENCE = 0.5
+"""Seconds between two looks at the watchdog."""
+
+
+class Masks(Protocol):
+    """Turns frames into masked frames: a masker, or a tracks file."""
+
+    def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
+        """Every frame, in order."""
+
+
+class _Heart:
+    """When the inference stage last gave a sign of life."""
+
+    def __init__(self) -> None:
+        self.last_beat = monotonic()
+
+    def beating(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            self.last_beat = monotonic()
+            yield frame
+            self.last_beat = monotonic()
+
+
+class _Stage(threading.Thread, Generic[T]):
+    """Moves items from an iterator into a channel."""
+
+    def __init__(self, name: str, items: Callable[[], Iterator[T]], out: Channel[T]) -> None:
+        super().__init__(name=f"stream_anon {name}", daemon=True)
+        self._items = items
+        self._out = out
+
+    def run(self) -> None:
+        try:
+            for item in self._items():
+                self._out.put(item)
+        except Cancelled:
+            self._out.close()
+        except BaseException as error:  # noqa: BLE001 - handed on to the reader of the channel
+            self._out.close(error)
+        else:
+            self._out.close()
+
+
+def run(
+    source: Source,
+    masker: Masks,
+    redactor: Redactor,
+    sink: Sink,
+    settings: Pipeline,
+    *,
+    on_frame: Callable[[MaskedFrame, RedactedFrame], None] | None = None,
+    before_finish: Callable[[], None] | None = None,
+    on_stuck: Callable[[], object] | None = None,
+) -> None:
+    """Redact everything that `source` has into `sink`, and finish it.
+
+    Args:
+        source: read by a thread of its own; still open afterwards.
+        masker: used by a thread of its own.
+        redactor: used by a thread of its own.
+        sink: used by the caller's thread; finished on success, still open afterwards.
+        settings: queue length and watchdog.
+        on_frame: called after each frame has been written.
+        before_finish: called once all frames have been written, before the output is completed.
+        on_stuck: called where a thread did not end: the source and what the masker uses are then
+            still in use and must not be closed.
+
+    Raises:
+        StalledError: the source or the masker hangs.
+        StreamAnonError: whatever failed first.
+        KeyboardInterrupt: after the threads have ended.
+    """
+    frames: Channel[Frame] = Channel(settings.queue)
+    masked: Channel[MaskedFrame] = Channel(settings.queue)
+    redacted: Channel[tuple[MaskedFrame, RedactedFrame]] = Channel(settings.queue)
+    heart = _Heart()
+    stages: list[threading.Thread] = [
+        _Stage("capture", source.frames, frames),
+        _Stage("inference", lambda: masker.masks(heart.beating(frames)), masked),
+        _Stage("redaction", lambda: ((item, redactor.redact(item)) for item in masked), redacted),
+    ]
+    patience = JOIN
+    try:
+        for stage in stages:
+            stage.start()
+        for item, safe in _watched(redacted, heart, settings.stall):
+            sink.send(safe)
+            if on_frame is not None:
+                on_frame(item, safe)
+    except (KeyboardInterrupt, StalledError):
+        patience = JOIN_INTERRUPTED
+        raise
+    finally:
+        for channel in (frames, masked, redacted):
+            channel.cancel()
+        _join(stages, patience, on_stuck)
+    if before_finish is not None:
+        before_finish()
+    sink.finish()
+
+
+def _watched(items: Channel[T], heart: _Heart, limit: float) -> Iterator[T]:
+    while True:
+        try:
+            item = items.get(timeout=min(PATIENCE, limit))
+        except Closed:
+            return
+        except TimeoutError:
+            if monotonic() - heart.last_beat > limit:
+                raise StalledError(
+                    f"no sign of life from the parser or the input for {limit:g} seconds: "
+                    "the run was ended; raise pipeline.stall for slow machines"
+                ) from None
+            continue
+        heart.last_beat = monotonic()
+        yield item
+
+
+def _join(
+    stages: list[threading.Thread], patience: float, on_stuck: Callable[[], object] | None
+) -> None:
+    """Wait for the stages, and raise nothing: what ended the run is what its caller is to see."""
+    deadline = monotonic() + patience
+    try:
+        for stage in stages:
+            if stage.ident is not None:
+                stage.join(max(0.0, deadline - monotonic()))
+    finally:  # an impatient second Ctrl-C comes through here too
+        if stuck := [stage.name for stage in stages if stage.is_alive()]:
+            log.warning("%s did not end when asked to and is left behind", " and ".join(stuck))
+            if on_stuck is not None:
+                on_stuck()

@@ -1,0 +1,196 @@
+"""Video files and picture files, through PyAV. Nothing appears under its name until complete."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+
+from stream_anon.core.demuxers import open_file
+from stream_anon.errors import SinkError
+from stream_anon.core.files import PartFile, publish
+from stream_anon.sinks.base import check_redacted
+from stream_anon.sinks.encoding.encoders import (
+    STILL,
+    container_for,
+    container_options,
+    encoder_for,
+    options_for,
+    time_base_for,
+)
+from stream_anon.sinks.encoding.failures import as_sink_errors
+from stream_anon.sinks.encoding.planes import RATE_WHERE_UNKNOWN, Pictures, Times, open_encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from av.codec.codec import Codec
+    from av.container import OutputContainer
+    from av.video.stream import VideoStream
+
+    from stream_anon.audio.tracks import SideTracks
+    from stream_anon.config import Output
+    from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.core.frame import StreamInfo
+
+
+class MediaSink:
+    """Writes one file: same frames, same pts, same colour tags, and no metadata.
+
+    Frames go to `NAME.part`, which gets its own name in `finish()` once the file has been read back
+    and holds as many frames as were sent. `close()` before that removes it. Files that belong to it
+    get their names with it, all or none.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        info: StreamInfo,
+        settings: Output,
+        side_tracks: Callable[[OutputContainer], SideTracks] | None = None,
+        along: Sequence[PartFile] = (),
+    ) -> None:
+        """Open `NAME.part` and the encoder.
+
+        Args:
+            path: final name; its ending chooses the container.
+            info: of the frames to come.
+            settings: encoder, preset, quality and whether a file may be replaced.
+            side_tracks: makes the sound and subtitles that go along, given the container.
+            along: files to be published with it; complete when `finish` is called.
+
+        Raises:
+            SinkError: the folder, the container or the encoder does not work.
+            OutputExistsError: the file is there and may not be replaced.
+        """
+        self._path = path
+        self._file = PartFile(path, overwrite=settings.overwrite)
+        self._along = along
+        self._info = info
+        self._sent = 0
+        self._side: SideTracks | None = None
+        codec = encoder_for(path, settings.encoder)
+        container = container_for(path)
+        self._pictures = Pictures(info, codec)
+        self._check_place()
+        self._container = self._open(container)
+        try:
+            self._stream = self._add_stream(codec, settings)
+            with self._errors():
+                if side_tracks:
+                    self._side = side_tracks(self._container)
+                self._container.start_encoding()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def notes(self) -> list[str]:
+        """What differs from what was asked for, for people."""
+        notes = list(self._side.notes) if self._side else []
+        width, height = self._pictures.size
+        if (width, height) != (self._info.width, self._info.height):
+            was = f"{self._info.width}x{self._info.height}"
+            notes.append(f"{was} has an odd side: padded to {width}x{height}")
+        return notes
+
+    # -- opening ------------------------------------------------------------------------------
+
+    def _check_place(self) -> None:
+        folder = self._path.parent
+        if not folder.is_dir():
+            raise SinkError(f"the folder {folder} does not exist: create it first")
+        self._file.check()
+
+    def _open(self, container: str) -> OutputContainer:
+        name, options = f"file:{self._file.part}", container_options(container)
+        with self._errors():
+            self._file.claim()
+            try:
+                return av.open(name, "w", format=container, container_options=options)
+            except BaseException:
+                self._file.discard()
+                raise
+
+    def _add_stream(self, codec: Codec, settings: Output) -> VideoStream:
+        info, container = self._info, self._container.format.name
+        rate = info.rate or RATE_WHERE_UNKNOWN
+        unit = time_base_for(container, codec.name, info.time_base, rate)
+        self._times = Times(unit)
+        options = options_for(codec.name, container, settings)
+        with self._errors():
+            stream = self._pictures.add_stream(self._container, codec, options, unit)
+            # PyAV's default, threads inside one picture, costs x264 a fifth of its speed.
+            stream.thread_type = "AUTO"
+            open_encoder(stream, settings)
+        return stream
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def send(self, frame: RedactedFrame) -> None:
+        check_redacted(frame)
+        picture = self._pictures.make(frame)
+        if self._sent and self._container.format.name == STILL:
+            raise SinkError(
+                f"{self._path.name} holds one picture only: name a video for the output"
+            )
+        self._times.put(picture, frame)
+        self._sent += 1
+        self._encode(picture)
+        if self._side:
+            with self._errors():
+                self._side.feed(float(frame.pts * frame.time_base))
+
+    def _encode(self, picture: av.VideoFrame | None) -> None:
+        with self._errors():
+            for packet in self._stream.encode(picture):
+                self._times.restore(packet)
+                self._container.mux(packet)
+
+    # -- completing ---------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        if not self._sent:
+            raise SinkError(f"no frame was written to {self._path.name}")
+        self._encode(None)
+        with self._errors():
+            if self._side:
+                self._side.finish()
+            self._container.close()
+        written = self._count()
+        if written != self._sent:
+            raise SinkError(
+                f"{self._path.name} holds {written} frames but {self._sent} were sent: "
+                "the output was discarded"
+            )
+        publish(*self._along, self._file)
+
+    def _count(self) -> int:
+        if self._container.format.name == STILL:
+            return int(self._file.part.stat().st_size > 0)
+        with (
+            self._errors(),
+            open_file(self._file.part, demuxer=_reader(self._container)) as written,
+        ):
+            stream = written.streams.video[0]
+            return sum(1 for packet in written.demux(stream) if packet.size)
+
+    def close(self) -> None:
+        with suppress(av.error.FFmpegError, OSError, ValueError):
+            if self._side is not None:
+                self._side.close()
+        with suppress(av.error.FFmpegError, OSError, ValueError):
+            self._container.close()
+        self._file.discard()
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return as_sink_errors(self._path)
+
+
+def _reader(container: OutputContainer) -> str | None:
+    """The demuxer for what a muxer wrote; the name's ending is `.part`, so it must be told."""
+    return {"matroska": "matroska", "webm": "matroska"}.get(container.format.name)

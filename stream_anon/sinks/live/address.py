@@ -1,0 +1,169 @@
+"""Where the output of a live run goes: what `--to` says, and how long a duration is."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from stream_anon.errors import ConfigError
+from stream_anon.sinks.encoding.encoders import CONTAINERS
+from stream_anon.sinks.live.names import Names
+
+PUBLISH_USER = "STREAM_ANON_PUBLISH_USER"
+PUBLISH_PASSWORD = "STREAM_ANON_PUBLISH_PASSWORD"  # noqa: S105 - the variable's name
+RECORDINGS = (".mkv", ".mp4", ".m4v", ".mov", ".ts", ".mts", ".m2ts", ".webm")
+"""Endings of files that can be written without ever being complete."""
+_PLAYLIST = "live.m3u8"
+_UDP_PAYLOAD = 1316
+"""Bytes: seven packets of MPEG-TS, which fit into one Ethernet frame."""
+
+
+class _Protocol(NamedTuple):
+    container: str
+    user: bool = False
+    """Takes a user and a password."""
+    port: bool = False
+    """Does not work without a port."""
+
+
+_PROTOCOLS = {
+    "rtsp": _Protocol("rtsp", user=True),
+    "rtsps": _Protocol("rtsp", user=True),
+    "rtmp": _Protocol("flv", user=True),
+    "rtmps": _Protocol("flv", user=True),
+    "udp": _Protocol("mpegts", port=True),
+}
+_SCHEMES = ", ".join(f"{name}://" for name in _PROTOCOLS)
+
+
+@dataclass(frozen=True, slots=True)
+class SinkAddress:
+    """One output of a live run. Neither its repr nor its label holds a credential."""
+
+    kind: Literal["file", "stream", "camera"]
+    label: str
+    """Name for people and for metrics."""
+    target: str = field(repr=False)
+    """A file name or pattern, a playlist, a URL with its credentials, or a device; may be empty
+    for the camera, which is then the first one."""
+    container: str = ""
+    """FFmpeg's name; empty for the camera."""
+
+
+def parse_sink(text: str) -> SinkAddress:
+    """What a `--to` means.
+
+    `NAME.mkv` (or .mp4, .mov, .ts, .webm; the name may hold a date such as `%Y%m%d-%H%M%S`) is a
+    file, `NAME.m3u8` or `hls:FOLDER` an HLS folder, `rtsp://`, `rtmp://` and `udp://` are
+    streams, `camera` or `camera:DEVICE` is a virtual camera. Where the address has no user
+    and password, those of the environment are taken.
+
+    Raises:
+        ConfigError: none of these.
+    """
+    if text == "camera" or text.startswith("camera:"):
+        return SinkAddress("camera", text, text.removeprefix("camera").removeprefix(":"))
+    if "://" in text:
+        return _stream(text)
+    if text.startswith("hls:"):
+        folder = text.removeprefix("hls:")
+        if not folder:
+            raise ConfigError("hls: wants a folder, such as hls:web/live")
+        return SinkAddress("stream", text, str(Path(folder) / _PLAYLIST), "hls")
+    ending = Path(text).suffix.lower()
+    if ending == ".m3u8":
+        return SinkAddress("stream", text, text, "hls")
+    if ending in RECORDINGS:
+        Names(Path(text))  # a field that no date has is said before anything is opened
+        return SinkAddress("file", text, text, CONTAINERS[ending])
+    shown = text.rpartition("@")[2]  # what is before it may be a password
+    raise ConfigError(
+        f"{shown!r} is no output: name a file ending in {' '.join(RECORDINGS)}, "
+        f"a playlist ending in .m3u8, hls:FOLDER, {_SCHEMES} or camera"
+    )
+
+
+def _stream(text: str) -> SinkAddress:
+    parts = _split(text)
+    scheme = parts.scheme.lower()
+    protocol = _PROTOCOLS.get(scheme)
+    if protocol is None:
+        raise ConfigError(f"nothing can be sent to {scheme}://: use one of {_SCHEMES}")
+    place = parts.netloc.rpartition("@")[2]
+    label = f"{scheme}://{place}{_path_shown(scheme, parts.path)}"
+    if not parts.hostname or (protocol.port and parts.port is None):
+        wanted = "a host and a port" if protocol.port else "a host"
+        raise ConfigError(f"{label} has to name {wanted}")
+    login = _login(scheme, parts.netloc, label) if protocol.user else ""
+    query = parts.query
+    if scheme == "udp" and "pkt_size=" not in query:
+        query = f"{query}&pkt_size={_UDP_PAYLOAD}".lstrip("&")
+    url = f"{scheme}://{login}{place}{parts.path}" + (f"?{query}" if query else "")
+    return SinkAddress("stream", label, url, protocol.container)
+
+
+def _split(text: str) -> SplitResult:
+    # No message shows any of it: with a wrong sign in a password, anything may be part of one.
+    try:
+        parts = urlsplit(text)
+        _ = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigError(
+            "the address of an output cannot be read: check its host and port"
+        ) from None
+    if "@" in parts.path + parts.query + parts.fragment:
+        raise ConfigError(
+            "the address of an output has an @ behind its host: in a password, write / as %2F, "
+            "? as %3F and # as %23; elsewhere, @ as %40"
+        )
+    return parts
+
+
+def _path_shown(scheme: str, path: str) -> str:
+    """An RTMP address ends in a stream key, which is as good as a password."""
+    if not scheme.startswith("rtmp") or path.count("/") < 2:
+        return path
+    return path.rpartition("/")[0] + "/…"
+
+
+def _login(scheme: str, netloc: str, label: str) -> str:
+    """User and password as FFmpeg wants them before the host."""
+    given, at, _ = netloc.rpartition("@")
+    if at:
+        user, colon, password = given.partition(":")
+        user, password = unquote(user), unquote(password)
+    else:
+        user, password = os.environ.get(PUBLISH_USER, ""), os.environ.get(PUBLISH_PASSWORD, "")
+        colon = password
+    if not user:
+        return ""
+    if scheme.startswith("rtmp"):
+        return f"{_plain(user, label)}:{_plain(password, label)}@"
+    return quote(user, safe="") + (f":{quote(password, safe='')}" if colon else "") + "@"
+
+
+def _plain(word: str, label: str) -> str:
+    """FFmpeg does not decode what stands in an RTMP address."""
+    if set(word) & set("/?#:"):
+        raise ConfigError(f"user and password for {label} cannot hold any of / ? # :")
+    return word
+
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in `90s`, `10m`, `2h` or `7d`; without a unit they are seconds.
+
+    Raises:
+        ConfigError: none of these, or nothing at all.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
+    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+    if not seconds:
+        raise ConfigError(f"{text!r} is no duration: write 90s, 10m, 2h or 7d")
+    return seconds

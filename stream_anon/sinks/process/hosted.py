@@ -1,0 +1,170 @@
+"""The child process of one sink: opens it, feeds it, and says what becomes of it.
+
+The first message is what `open_sink` takes. Then come frames, until the parent closes the
+connection: the sink is finished then. Whatever takes longer than it may ends the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
+from stream_anon.config import Settings
+from stream_anon.errors import StreamAnonError
+from stream_anon.processes.host import Line, serve, within
+from stream_anon.processes.wire import Message
+from stream_anon.sinks.live.address import SinkAddress
+from stream_anon.sinks.process.transport import DEBUG, FRAME, described, unpack, unpack_debug
+
+if TYPE_CHECKING:
+    from stream_anon.core.frame import StreamInfo
+    from stream_anon.sinks.base import Sink
+    from stream_anon.sinks.window.preview import PreviewSink
+
+PARTING = 5.0
+"""Seconds that a window has to close."""
+IDLE = 0.02
+"""Seconds between two looks at a window's events."""
+
+
+def work(line: Line) -> None:
+    """Serve one sink."""
+    opening = line.receive()
+    if opening is None:
+        return
+    logger = logging.getLogger("stream_anon")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(_ToParent(line))
+    limit = float(opening.fields["limit"])
+    try:
+        if opening.fields["kind"] == "preview":
+            _show(line, opening.fields, limit)
+        else:
+            _write(line, opening.fields, limit)
+        line.send(Message("done"))
+    except StreamAnonError as error:
+        line.send(Message("failed", {"said": str(error), "code": error.exit_code}))
+    except Exception as error:  # noqa: BLE001 - the parent opens it anew
+        line.send(Message("failed", {"said": f"unexpected {type(error).__name__}", "code": 1}))
+
+
+class _ToParent(logging.Handler):
+    """What sinks log, to where the run logs: this process shows nothing to anybody."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(logging.INFO)
+        self._line = line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields = {"level": record.levelno, "text": record.getMessage()}
+        self._line.send(Message("log", fields))
+
+
+def _write(line: Line, fields: dict[str, Any], limit: float) -> None:
+    info = described(fields["info"])
+    with within(limit):
+        sink = open_sink(fields, info)
+    line.send(Message("ready", {"notes": list(getattr(sink, "notes", []))}))
+    try:
+        while message := line.receive():
+            with within(limit):
+                sink.send(unpack(message))
+        with within(limit):
+            sink.finish()
+    finally:
+        with within(limit):
+            sink.close()
+
+
+def open_sink(fields: dict[str, Any], info: StreamInfo) -> Sink:
+    """The sink that a parent asks for.
+
+    Args:
+        fields: an address, `settings`, and for files `segment` and `keep`, in seconds or None.
+        info: of the stream.
+
+    Raises:
+        SinkError: it cannot be opened.
+    """
+    from stream_anon.sinks.live.recording import RecordingSink  # noqa: PLC0415 - one kind a process
+    from stream_anon.sinks.live.stream import StreamSink  # noqa: PLC0415
+    from stream_anon.sinks.live.virtual_camera import VirtualCameraSink  # noqa: PLC0415
+
+    settings = Settings.model_validate(fields["settings"])
+    address = SinkAddress(fields["kind"], fields["label"], fields["target"], fields["container"])
+    if address.kind == "file":
+        return RecordingSink(
+            address.target, info, settings, segment=fields["segment"], keep=fields["keep"]
+        )
+    if address.kind == "stream":
+        return StreamSink(address, info, settings)
+    return VirtualCameraSink(info, address.target or None, fields.get("backend"))
+
+
+# -- a window ---------------------------------------------------------------------------------
+
+
+def _show(line: Line, fields: dict[str, Any], limit: float) -> None:
+    """A window's events go on while no frames come, so another thread waits for those."""
+    from stream_anon.sinks.window.preview import (
+        PreviewSink,
+    )  # noqa: PLC0415 - loads a window system
+
+    info = described(fields["info"])
+    with within(limit):
+        window = PreviewSink(
+            info,
+            title=fields["title"],
+            on_key=lambda key: line.send(Message("key", {"key": key})),
+            on_close=lambda: line.send(Message("closed")),
+        )
+    line.send(Message("ready", {"notes": []}))
+    messages: Channel[Message] = Channel(2, Overflow.DROP_OLDEST)
+    threading.Thread(target=_collect, args=(line, messages), daemon=True).start()
+    try:
+        _pump(window, messages, limit)
+    finally:
+        with within(limit):
+            window.close()
+
+
+def _collect(line: Line, messages: Channel[Message]) -> None:
+    try:
+        while message := line.receive():
+            messages.put(message)
+    except Cancelled:
+        return
+    messages.close()
+    sleep(PARTING)
+    os._exit(0)  # the window hangs, and nobody is there any more to end this process
+
+
+def _pump(window: PreviewSink, messages: Channel[Message], limit: float) -> None:
+    while True:
+        try:
+            message = messages.get(timeout=IDLE)
+        except TimeoutError:
+            with within(limit):
+                window.idle()
+            continue
+        except Closed:
+            return
+        window.overlay(message.fields.get("overlay", {}))
+        with within(limit):
+            if message.kind == DEBUG:
+                window.show_debug(unpack_debug(message))
+            elif message.kind == FRAME:
+                window.send(unpack(message))
+
+
+def main() -> None:
+    """Entry point of the child process."""
+    serve(work)
+
+
+if __name__ == "__main__":
+    main()

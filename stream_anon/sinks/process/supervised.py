@@ -1,0 +1,274 @@
+"""A sink in a child process, opened anew whenever it fails or hangs. It never delays its feeder."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from stream_anon.core.channel import Cancelled, Channel, Overflow
+from stream_anon.core.rate_limited_log import Complaints
+from stream_anon.errors import ConfigError, SinkError, StreamAnonError
+from stream_anon.processes.backoff import Backoff
+from stream_anon.processes.child import Child, ChildGone
+from stream_anon.processes.wire import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stream_anon.config import Live
+
+log = logging.getLogger(__name__)
+
+HOSTED = "stream_anon.sinks.process.hosted"
+START = 20.0
+"""Seconds that a child's own start may take, on a machine that is busy."""
+UNSTOPPABLE = 5.0
+"""Seconds to wait for a process that even the system cannot end: it hangs in a device."""
+BACK = 25
+"""Pictures that an output has to take to be called back: a full disk takes a few."""
+HEALTHY = 10.0
+"""Seconds that a sink has to work for its troubles to be over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What to open, and how to treat it."""
+
+    label: str
+    """Name for people, without credentials."""
+    fields: dict[str, Any] = field(repr=False)
+    """For `hosted`; may hold credentials."""
+    room: int
+    """Messages that wait for it; the oldest is dropped for a new one."""
+    must_open: bool = True
+    """A first failure to open it is the user's to know; otherwise it is tried again."""
+    newest_only: bool = False
+    """It shows what is new, and what it does not show is no loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStatus:
+    """How a sink does."""
+
+    label: str
+    state: str
+    """`starting`, `running`, `down` or `finished`."""
+    why: str = ""
+    """What went wrong last, without addresses."""
+    frames: int = 0
+    """Frames handed over."""
+    dropped: int = 0
+    """Frames that it was too slow for, or not there for."""
+    restarts: int = 0
+
+
+class _Failed(Exception):
+    """The child cannot go on."""
+
+    def __init__(self, why: str, *, for_good: bool = False) -> None:
+        super().__init__(why)
+        self.for_good = for_good
+        """What it was asked for makes no sense, and never will."""
+
+
+class SupervisedSink:
+    """Owns a child process and the thread that feeds it."""
+
+    def __init__(
+        self, opening: Opening, settings: Live, on_event: Callable[[str, str], None]
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            opening: what to open.
+            settings: time limits and waits.
+            on_event: called with the kind and text of what a window tells: `key` and `closed`.
+        """
+        self._opening, self._settings, self._on_event = opening, settings, on_event
+        self._queue: Channel[Message] = Channel(opening.room, Overflow.DROP_OLDEST)
+        self._backoff = Backoff(settings.backoff, settings.longest_backoff)
+        self._stopping = threading.Event()
+        self._tried = threading.Event()
+        self._child: Child | None = None
+        self._said: str | None = None
+        self._is_done = self._was_down = False
+        self._state, self._why = "starting", ""
+        self._frames = self._restarts = 0
+        self._failing = Complaints(log, logging.WARNING)
+        self._slow = Complaints(log, logging.WARNING)
+        self._thread = threading.Thread(
+            target=self._run, name=f"stream_anon sink {opening.label}", daemon=True
+        )
+        self.incomplete: str | None = None
+        """Why it could not be completed, where it could not; a window never is."""
+        self.error: StreamAnonError | None = None
+        """Why it could never be opened, where that is not to be tried again."""
+
+    @property
+    def status(self) -> SinkStatus:
+        dropped = 0 if self._opening.newest_only else self._queue.dropped
+        return SinkStatus(
+            self._opening.label, self._state, self._why, self._frames, dropped, self._restarts
+        )
+
+    def start(self) -> None:
+        """Begin to open the sink."""
+        self._thread.start()
+
+    def wait_open(self) -> None:
+        """Wait until it has been opened for the first time, if it must be.
+
+        Raises:
+            SinkError: it cannot be opened.
+            ConfigError: what is asked of it makes no sense.
+        """
+        if self._opening.must_open:
+            self._tried.wait()
+        if self.error is not None:
+            raise self.error
+
+    def offer(self, message: Message) -> None:
+        """Hand a message over; returns at once."""
+        before = self._queue.dropped
+        try:
+            self._queue.put(message)
+        except (Cancelled, ValueError):
+            return
+        if self._queue.dropped > before and not self._opening.newest_only:
+            self._complain()
+
+    def finish(self, patience: float) -> None:
+        """No more messages: complete what is there, within that many seconds."""
+        self._stopping.set()
+        self._queue.close()
+        if self._thread.ident is not None:
+            self._thread.join(patience)
+
+    def close(self) -> None:
+        """Free everything; what is not finished stays as it is. Nothing is called after it."""
+        self._stopping.set()
+        self._queue.cancel()
+        if self._thread.is_alive() and self._child is not None:
+            self._note_incomplete("it did not end in time")
+            self._child.kill()
+        if self._thread.ident is not None:
+            self._thread.join(UNSTOPPABLE)
+
+    # -- the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while self._serve_once() and not self._stopping.wait(self._backoff.wait()):
+                self._restarts += 1
+        finally:
+            self._state = "finished"
+            self._queue.cancel()
+            self._tried.set()
+
+    def _serve_once(self) -> bool:
+        """Open the sink and feed it; True where it is to be opened anew."""
+        began = monotonic()
+        try:
+            self._serve()
+        except _Failed as error:
+            self._fail(error)
+        except Cancelled:
+            return False
+        except Exception as error:  # noqa: BLE001 - no memory, no threads: it is tried again
+            self._fail(_Failed(f"unexpected {type(error).__name__}"))
+        else:
+            return False
+        if monotonic() - began > HEALTHY:
+            self._backoff.reset()
+        return self.error is None
+
+    def _serve(self) -> None:
+        """Feed one child until there is no more to feed."""
+        limit = self._settings.sink_timeout
+        self._said, self._is_done = None, False
+        try:
+            child = self._child = Child(HOSTED)
+        except OSError as error:
+            raise _Failed("the system starts no more processes") from error
+        listener = threading.Thread(target=self._listen, args=(child,), daemon=True)
+        try:
+            self._open(child, limit)
+            listener.start()
+            for count, message in enumerate(self._queue):
+                child.send(message, limit)
+                self._frames += 1
+                if count == BACK and self._was_down:
+                    log.warning("output %s is back", self._opening.label)
+            child.end(limit)
+            listener.join(UNSTOPPABLE)
+            if not self._is_done:
+                raise _Failed(self._said or "it could not be completed")
+        except ChildGone as error:
+            if listener.ident is not None:
+                child.kill()
+                listener.join(UNSTOPPABLE)  # it may have heard why
+            raise _Failed(self._said or str(error)) from error
+        finally:
+            child.close()
+            if listener.ident is not None:
+                listener.join(UNSTOPPABLE)
+
+    def _open(self, child: Child, limit: float) -> None:
+        child.send(Message("open", self._opening.fields | {"limit": limit}), limit + START)
+        while (answer := child.receive(limit + START)).kind == "log":
+            self._pass_on(answer)
+        if answer.kind != "ready":
+            code = answer.fields.get("code")
+            raise _Failed(
+                str(answer.fields.get("said", "it does not answer")),
+                for_good=code == ConfigError.exit_code,
+            )
+        for note in answer.fields.get("notes", []):
+            log.warning("output %s: %s", self._opening.label, note)
+        self._was_down = self._state == "down"
+        self._state, self._why = "running", ""
+        self._tried.set()
+
+    def _listen(self, child: Child) -> None:
+        try:
+            while True:
+                message = child.receive(None)
+                if message.kind == "failed":
+                    self._said = str(message.fields["said"])
+                elif message.kind == "done":
+                    self._is_done = True
+                elif message.kind == "log":
+                    self._pass_on(message)
+                elif message.kind in ("key", "closed"):
+                    self._on_event(message.kind, str(message.fields.get("key", "")))
+        except ChildGone:
+            return
+
+    def _pass_on(self, message: Message) -> None:
+        """What the child has to say to people."""
+        level, text = int(message.fields["level"]), str(message.fields["text"])
+        log.log(level, "output %s: %s", self._opening.label, text)
+
+    def _fail(self, error: _Failed) -> None:
+        why = str(error)
+        if not self._tried.is_set() and (self._opening.must_open or error.for_good):
+            self.error = (ConfigError if error.for_good else SinkError)(why)
+        elif not self._stopping.is_set():
+            self._failing.say(f"output {self._opening.label} failed: {why}; it is opened anew")
+        else:
+            self._note_incomplete(why)
+        self._state, self._why = "down", why
+
+    def _note_incomplete(self, why: str) -> None:
+        if self._opening.newest_only:
+            return  # a window or a camera holds nothing that could be whole
+        self.incomplete = self.incomplete or why
+        log.warning("output %s was not completed: %s", self._opening.label, why)
+
+    def _complain(self) -> None:
+        what = "is too slow" if self._state == "running" else "is down"
+        lost = self._queue.dropped
+        self._slow.say(f"output {self._opening.label} {what}: {lost} frames dropped so far")

@@ -1,0 +1,100 @@
+"""Redacted frames on their way to a sink in another process."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, RedactedFrame, Unknown
+from stream_anon.core.frame import ColorTags, Stamp, StreamInfo
+from stream_anon.processes.wire import Message
+from stream_anon.sinks.base import check_redacted
+
+FRAME, DEBUG = "frame", "debug"
+"""Kinds of messages."""
+
+
+def pack(frame: RedactedFrame, **more: object) -> Message:
+    """A message that `unpack` makes the same frame of.
+
+    Raises:
+        TypeError: `frame` is not a `RedactedFrame`.
+    """
+    check_redacted(frame)
+    fields = {
+        "index": frame.index,
+        "pts": frame.pts,
+        "time_base": str(frame.time_base),
+        "duration": frame.duration,
+        "parts_hidden": frame.parts_hidden,
+        "hidden_whole": frame.hidden_whole.name if frame.hidden_whole else None,
+    }
+    return Message(FRAME, fields | more, frame.planes)
+
+
+def unpack(message: Message) -> RedactedFrame:
+    """The frame of a message.
+
+    This makes a `RedactedFrame` without a redactor, in a process that never holds a raw picture:
+    what arrives there has been one already.
+    """
+    fields = message.fields
+    y, u, v = message.planes
+    whole = fields["hidden_whole"]
+    return RedactedFrame(
+        _REDACTOR_KEY,
+        planes=(y, u, v),
+        stamp=Stamp(
+            fields["index"], fields["pts"], Fraction(fields["time_base"]), fields["duration"]
+        ),
+        raw=None,
+        parts_hidden=fields["parts_hidden"],
+        hidden_whole=Unknown[whole] if whole else None,
+    )
+
+
+def pack_debug(frame: DebugFrame, **more: object) -> Message:
+    """A message with what only a preview may show.
+
+    Raises:
+        TypeError: `frame` is not a `DebugFrame`.
+    """
+    if type(frame) is not DebugFrame:
+        raise TypeError(f"a debug view is a DebugFrame, not {type(frame).__name__}")
+    return Message(DEBUG, dict(more), frame.planes)
+
+
+def unpack_debug(message: Message) -> DebugFrame:
+    """The debug view of a message, as `unpack`."""
+    y, u, v = message.planes
+    return DebugFrame(_REDACTOR_KEY, (y, u, v))
+
+
+def describe(info: StreamInfo) -> dict[str, Any]:
+    """A stream as fields of a message."""
+    color = info.color
+    return {
+        "label": info.label,
+        "width": info.width,
+        "height": info.height,
+        "time_base": str(info.time_base),
+        "rate": str(info.rate) if info.rate else None,
+        "pixel_aspect": str(info.pixel_aspect),
+        "color": [color.full_range, color.matrix, color.primaries, color.transfer],
+        "live": info.live,
+    }
+
+
+def described(fields: dict[str, Any]) -> StreamInfo:
+    """What `describe` has described."""
+    full_range, *points = fields["color"]
+    return StreamInfo(
+        label=fields["label"],
+        width=fields["width"],
+        height=fields["height"],
+        time_base=Fraction(fields["time_base"]),
+        rate=Fraction(fields["rate"]) if fields["rate"] else None,
+        pixel_aspect=Fraction(fields["pixel_aspect"]),
+        color=ColorTags(full_range, *points),
+        live=fields["live"],
+    )

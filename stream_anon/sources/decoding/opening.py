@@ -1,0 +1,134 @@
+"""Opening a file, choosing its video, and saying what is wrong with it."""
+
+from __future__ import annotations
+
+from os import cpu_count
+from typing import TYPE_CHECKING
+
+import av.error
+from av.codec.context import Flags
+from av.stream import Disposition
+
+from stream_anon.core.demuxers import is_list, open_file
+from stream_anon.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+MAX_THREADS = 8
+"""Pictures that are decoded at the same time: each takes memory and time to come out."""
+CHECKSUMMED = ("png", "apng")
+"""Decoders that know damage for certain, but show the picture all the same unless told not to.
+
+The others are not told so: they would also refuse healthy files that are a little out of line.
+"""
+
+
+def open_input(path: Path) -> InputContainer:
+    """Open a file for reading.
+
+    Raises:
+        SourceError: missing, a folder, empty, not allowed, nothing that FFmpeg knows, or something
+            that names other files to be read.
+    """
+    if not path.exists():
+        raise SourceError(f"{path} does not exist: check the name of the input")
+    if path.is_dir():
+        raise SourceError(f"{path} is a folder: name one video file")
+    if not path.is_file():
+        raise SourceError(f"{path} is no plain file but a pipe or device: save it to a file first")
+    if path.stat().st_size == 0:
+        raise SourceError(f"{path} is empty")
+    try:
+        if is_list(path):
+            raise SourceError(
+                f"{path} is not a video but a list that names other files: redact those, one by one"
+            )
+        return open_file(path)
+    except PermissionError as error:
+        raise SourceError(f"{path} may not be read: check its permissions") from error
+    except av.error.ArgumentError as error:
+        raise SourceError(
+            f"{path} is not a video that can be read: its format is unknown here, or may read "
+            "other files; convert it to .mkv or .mp4 first"
+        ) from error
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(f"{path} is not a video that can be read: {reason(error)}") from error
+
+
+def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
+    """The video stream to redact, ready to decode. Cover pictures do not count.
+
+    Args:
+        container: an open input.
+        path: its name, for errors.
+
+    Raises:
+        SourceError: there is none, or FFmpeg has no decoder for it.
+    """
+    streams = [s for s in container.streams.video if not is_cover(s.disposition)]
+    if not streams:
+        raise SourceError(f"{path} holds no video (only sound, or a cover picture)")
+    best = max(streams, key=lambda s: (is_default(s.disposition), s.width * s.height))
+    # The type stubs promise a context, but there is none for codecs that FFmpeg does not know.
+    context: object = best.codec_context
+    if context is None:
+        raise SourceError(f"{path} uses a video codec that this FFmpeg cannot decode")
+    # With threads inside one picture alone, the H.264 decoder does not look for damage at all.
+    best.thread_type = "AUTO"
+    best.thread_count = min(MAX_THREADS, cpu_count() or 1)
+    # What cannot be decoded whole comes out all the same, marked, and is hidden.
+    best.codec_context.flags |= Flags.output_corrupt
+    is_certain = best.codec_context.name in CHECKSUMMED
+    best.codec_context.options = {"err_detect": "crccheck+explode" if is_certain else "crccheck"}
+    return best
+
+
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+
+
+def is_cut_short(path: Path) -> bool | None:
+    """The file is shorter than its own header says; None where the header does not say.
+
+    Matroska, WebM and AVI say.
+    """
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head[:4] == b"RIFF":
+        return 8 + int.from_bytes(head[4:8], "little") > length
+    if head[:4] != _EBML:
+        return None
+    header_size, header_width = _ebml_size(head, 4)
+    at = 4 + header_width + header_size
+    if head[at : at + 4] != _SEGMENT:
+        return None
+    size, width = _ebml_size(head, at + 4)
+    is_unknown = size == (1 << 7 * width) - 1
+    return None if is_unknown else at + 4 + width + size > length
+
+
+def _ebml_size(data: bytes, at: int) -> tuple[int, int]:
+    """Value of a variable-length integer of Matroska, and its own length in bytes."""
+    width = 9 - data[at].bit_length() if at < len(data) and data[at] else 8
+    value = int.from_bytes(data[at : at + width], "big")
+    return value & ((1 << 7 * width) - 1), width
+
+
+def is_cover(disposition: int) -> bool:
+    """True for pictures that belong to the file and not to the video."""
+    return bool(disposition & (Disposition.attached_pic | Disposition.timed_thumbnails))
+
+
+def is_default(disposition: int) -> bool:
+    """True for the stream that players choose."""
+    return bool(disposition & Disposition.default)
+
+
+def reason(error: Exception) -> str:
+    """What FFmpeg says, without the address that PyAV adds to it."""
+    said = getattr(error, "strerror", None) or type(error).__name__
+    return str(said).lower()

@@ -1,0 +1,203 @@
+"""What the user names as a source: a webcam, an address in a network, a file to rehearse with."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote, unquote
+
+from stream_anon.errors import ConfigError, SourceError
+from stream_anon.sources.live.devices import list_devices
+
+if TYPE_CHECKING:
+    from stream_anon.config import Live
+
+USER, PASSWORD = "STREAM_ANON_USER", "STREAM_ANON_PASSWORD"
+SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "srt", "tcp")
+WITH_LOGIN = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https")
+LONGEST_LABEL = 60
+MICROSECONDS = 1_000_000
+PATIENCE = 2
+"""FFmpeg gives up after this many times the watchdog: then it first hands out old pictures."""
+REORDERED_WITHIN = 100_000
+"""Microseconds that RTP over UDP waits for a packet that others have overtaken."""
+RECEIVE_BYTES = 4 << 20
+"""Asked of the system for UDP: a keyframe comes faster than it is read."""
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
+_DEVICE = re.compile(r"[0-9]+|/dev/.+|video=.+", re.DOTALL)
+_SECRET = re.compile(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z]).{10,}|[0-9A-Fa-f-]{16,}|.{25,}")
+"""What looks like a key in a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAddress:
+    """Where to read from. Its repr and its label hold no credentials."""
+
+    kind: Literal["device", "network", "file"]
+    label: str
+    """Name for people, short."""
+    url: str = field(repr=False)
+    """What FFmpeg opens; for a file, its path."""
+    format: str | None = None
+    """FFmpeg's name of the input, where it cannot tell by itself."""
+    options: dict[str, str] = field(default_factory=dict)
+    """For FFmpeg; nothing secret."""
+
+
+def parse_source(text: str, *, pace: bool = False, settings: Live) -> SourceAddress:
+    """Understand what the user wrote.
+
+    Args:
+        text: a webcam's number or path, an address, or a file.
+        pace: it is a file, to be played at its own pace.
+        settings: how devices and networks are to be opened.
+
+    Raises:
+        ConfigError: it is no source of any kind.
+        SourceError: it is a file, and `pace` was not asked for.
+    """
+    text = text.strip()
+    if not text:
+        raise ConfigError("no source is named: give a webcam's number, an address or a file")
+    address = _ADDRESS.fullmatch(text)
+    if pace:
+        if address:
+            raise ConfigError("--pace is for files: an address comes at a pace of its own")
+        return SourceAddress("file", Path(text).name or "file", text)
+    if address:
+        return _network(address["scheme"].lower(), address["rest"], settings)
+    if _DEVICE.fullmatch(text):
+        return _device(text, settings)
+    name = text.rpartition("@")[2]  # a mistyped address may have a password before it
+    if Path(text).is_file():
+        raise SourceError(
+            f"{name} is a file: rehearse with --pace, or redact it with `stream-anon redact`"
+        )
+    raise ConfigError(
+        f"{name} is no source: give a webcam's number or path, an address such as "
+        "rtsp://camera/stream, or a file with --pace"
+    )
+
+
+# -- devices ----------------------------------------------------------------------------------
+
+
+def _device(text: str, settings: Live) -> SourceAddress:
+    options: dict[str, str] = {}
+    if settings.device_size:
+        options["video_size"] = settings.device_size
+    if settings.device_rate:
+        options["framerate"] = f"{settings.device_rate:g}"
+    if sys.platform == "darwin":
+        options.setdefault("framerate", "30")  # AVFoundation refuses FFmpeg's own default
+        return SourceAddress("device", f"webcam {text}", f"{text}:none", "avfoundation", options)
+    if sys.platform == "win32":
+        path = _numbered(int(text)) if text.isdecimal() else text
+        return SourceAddress("device", f"webcam {text}", path, "dshow", options)
+    path = f"/dev/video{text}" if text.isdecimal() else text
+    return SourceAddress("device", path, path, "v4l2", options)
+
+
+def _numbered(number: int) -> str:
+    """DirectShow knows names only."""
+    known = list_devices()
+    if number >= len(known):
+        raise ConfigError(f"there is no webcam {number}: see `stream-anon devices`")
+    return known[number].path
+
+
+# -- networks ---------------------------------------------------------------------------------
+
+
+def _network(scheme: str, rest: str, settings: Live) -> SourceAddress:
+    if scheme not in SCHEMES:
+        raise ConfigError(
+            f"{scheme}:// is no kind of source that is known: use {', '.join(SCHEMES)}"
+        )
+    login, rest = _split_login(rest)
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if not host and scheme != "udp":
+        raise ConfigError(f"the address {scheme}://… names no host")
+    path = re.split(r"[?#]", rest[len(host) :], maxsplit=1)[0]
+    keep = "@" if login is not None and scheme == "udp" else ""
+    if scheme in WITH_LOGIN:
+        keep = _written(login)
+    return SourceAddress(
+        "network",
+        f"{scheme}://{host}{_public(path, scheme)}"[:LONGEST_LABEL],
+        f"{scheme}://{keep}{rest}",
+        options=_options(scheme, settings),
+    )
+
+
+def _split_login(rest: str) -> tuple[str | None, str]:
+    """User and password, and what comes after them.
+
+    People paste passwords as they are: one with a slash or a hash seems to end the host's name.
+    """
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if "@" in host:
+        login = host.rpartition("@")[0]
+    elif "@" in rest and not re.fullmatch(r"(\[.*\]|[^:]*)(:\d*)?", host):
+        login = rest.rpartition("@")[0]
+    else:
+        return None, rest
+    return login, rest[len(login) + 1 :]
+
+
+def _written(login: str | None) -> str:
+    """User and password for an address, from the environment where the address has none."""
+    user, colon, password = (login or "").partition(":")
+    user, password = unquote(user), unquote(password)
+    known = os.environ.get(USER, "")
+    if not user:
+        user, password = known, os.environ.get(PASSWORD, "")
+    elif not colon and known in ("", user):
+        password = os.environ.get(PASSWORD, "")
+    if not user:
+        return ""
+    return f"{quote(user, safe='')}:{quote(password, safe='')}@"
+
+
+def _public(path: str, scheme: str) -> str:
+    """The path for people, without what may be a key: cameras have them in odd places."""
+    first, *more = path.lstrip("/").split("/")
+    if scheme in ("rtmp", "rtmps") and more:
+        more = ["…"]  # the name of the stream is its key
+    steps = ["…" if _is_secret(step) else step for step in (first, *more) if step]
+    return "".join(f"/{step}" for step in steps)
+
+
+def _is_secret(step: str) -> bool:
+    is_plain = re.fullmatch(r"[\w.~…-]+", step)
+    return not is_plain or _SECRET.fullmatch(step) is not None
+
+
+def _options(scheme: str, settings: Live) -> dict[str, str]:
+    silence = str(round(PATIENCE * settings.watchdog * MICROSECONDS))
+    probing = {"fpsprobesize": "0", "analyzeduration": str(2 * MICROSECONDS)}
+    if scheme in ("rtsp", "rtsps"):
+        own = {
+            "rtsp_transport": settings.rtsp_transport,
+            "allowed_media_types": "video",
+            "timeout": silence,
+            "max_delay": str(REORDERED_WITHIN),
+            "buffer_size": str(RECEIVE_BYTES),
+        }
+        if scheme == "rtsps":
+            own["rtsp_transport"] = "tcp"
+    elif scheme == "udp":
+        own = {"timeout": silence, "overrun_nonfatal": "1", "buffer_size": str(RECEIVE_BYTES)}
+    elif scheme in ("rtmp", "rtmps"):
+        # FLV never says that there will be no sound: more time would be spent on waiting for it.
+        probing["analyzeduration"] = str(MICROSECONDS // 2)
+        own = {"rtmp_live": "live", "rw_timeout": silence}
+    elif scheme == "srt":
+        own = {"timeout": silence}
+    else:
+        own = {"rw_timeout": silence}
+    return probing | own

@@ -1,0 +1,242 @@
+"""The process that opens, reads and decodes a source: FFmpeg may hang there and hold up nobody.
+
+It is told what to open by its parent's first message, never by its arguments, which others see.
+It answers "ready", "found" once the source is open, "opened" once there is a picture to show and,
+after its parent's "begin", a "frame" for each picture; "ended" or "failed" is its last word.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import astuple
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import av.error
+
+from stream_anon.core.channel import Channel, Overflow
+from stream_anon.errors import SourceError
+from stream_anon.core.frame import ColorTags
+from stream_anon.processes.host import Line, serve, within
+from stream_anon.processes.wire import Message
+from stream_anon.sources.live.address import PATIENCE
+from stream_anon.sources.live.failures import explain
+from stream_anon.sources.live.input import LiveInput, Upright, time_of
+from stream_anon.sources.file import MediaSource
+from stream_anon.sources.live.pacing import Pacer, RateMeter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream_anon.core.frame import Planes
+    from stream_anon.sources.base import Losses
+
+T = TypeVar("T")
+WAITING = 2
+"""Pictures that wait for the parent. A live source never waits: the oldest is left out."""
+SETTLING = 0.5
+"""Seconds in which pictures from before come all at once; those left out are no loss."""
+
+
+def main() -> None:
+    """Serve one parent."""
+    serve(work)
+
+
+def work(line: Line) -> None:
+    """Do what the parent's first message asks for."""
+    line.send(Message("ready"))
+    order = line.receive()
+    if order is None:
+        return
+    begin = threading.Event()
+    threading.Thread(target=_listen, args=(line, begin), daemon=True).start()
+    is_file = order.fields["kind"] == "file"
+    outlet = Outlet(line, Overflow.BLOCK if is_file else Overflow.DROP_OLDEST)
+    try:
+        play = play_file if is_file else play_live
+        outlet.end(play(order.fields, line, outlet, begin))
+    except SourceError as error:
+        said = str(error).removeprefix(f"{order.fields['label']} ")
+        outlet.end(_failed(said, permanent=is_file))
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        said, never = explain(error)
+        outlet.end(_failed(said, permanent=never))
+
+
+def _listen(line: Line, begin: threading.Event) -> None:
+    while (message := line.receive()) is not None:
+        if message.kind == "begin":
+            begin.set()
+    os._exit(0)
+
+
+def _failed(said: str, *, permanent: bool) -> Message:
+    return Message("failed", {"reason": said, "permanent": permanent})
+
+
+class Outlet:
+    """Hands pictures to the parent in a thread of its own, so that reading goes on meanwhile."""
+
+    def __init__(self, line: Line, overflow: Overflow) -> None:
+        self._line = line
+        self._waiting: Channel[Message] = Channel(WAITING, overflow)
+        self._seams = 0
+        self._begun: float | None = None
+        self._forgiven = 0
+        self._thread = threading.Thread(target=self._hand_over, daemon=True)
+        self._thread.start()
+
+    def put(
+        self,
+        planes: Planes,
+        time: Fraction | None,
+        losses: Losses,
+        *,
+        corrupt: bool,
+        seam: bool,
+    ) -> None:
+        """Args: seam: nothing known of earlier pictures holds for this one."""
+        self._seams += seam
+        now = monotonic()
+        self._begun = self._begun or now
+        if now - self._begun < SETTLING:
+            self._forgiven = self._waiting.dropped
+        fields = {
+            "time": None if time is None else str(time),
+            "at": now,
+            "corrupt": corrupt,
+            "seams": self._seams,  # a number, because the marked picture may be left out
+            "lost": losses.packets,
+            "why": losses.reason,
+            "dropped": self._waiting.dropped - self._forgiven,
+        }
+        self._waiting.put(Message("frame", fields, planes))
+
+    def end(self, last: Message) -> None:
+        """Hand over what waits, and the last word."""
+        self._waiting.close()
+        self._thread.join()
+        self._line.send(last)
+
+    def _hand_over(self) -> None:
+        for message in self._waiting:
+            self._line.send(message)
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+def play_file(order: dict[str, Any], line: Line, outlet: Outlet, begin: threading.Event) -> Message:
+    """A recorded video, at its own pace."""
+    source = MediaSource(Path(order["url"]))
+    info = source.info
+    line.send(Message("found"))
+    opened = {
+        "width": info.width,
+        "height": info.height,
+        "rate": str(info.rate) if info.rate else None,
+        "pixel_aspect": str(info.pixel_aspect),
+        "color": astuple(info.color),
+        "converted_from": info.converted_from,
+    }
+    line.send(Message("opened", opened))
+    begin.wait()
+    pacer = Pacer()
+    for frame in source.frames():
+        time = frame.pts * frame.time_base
+        pacer.wait(time)
+        outlet.put(
+            frame.planes, time, source.losses, corrupt=frame.corrupt, seam=frame.discontinuity
+        )
+    losses = source.losses
+    fields = {"packets": losses.packets, "frames": losses.frames, "reason": losses.reason}
+    return Message("ended", fields)
+
+
+# -- cameras and streams ----------------------------------------------------------------------
+
+
+def play_live(order: dict[str, Any], line: Line, outlet: Outlet, begin: threading.Event) -> Message:
+    """A camera or stream, as it comes."""
+    source = _open(order)
+    line.send(Message("found"))
+    pictures = source.pictures()
+    first = next(pictures, None)
+    if first is None:
+        return _failed("it ended before its first whole picture", permanent=False)
+    upright = _upright(first[0], order)
+    rate = source.rate
+    if rate is None and order["size"] is None:
+        rate = _measured(pictures)
+    line.send(Message("opened", _describe(source, upright, rate)))
+    pacer = Pacer() if source.comes_at_once else None
+    for decoded, suspect in chain([first], _limited(pictures, 3 * order["watchdog"])):
+        picture = upright.read(decoded, suspect)
+        if pacer:
+            pacer.wait(picture.time)
+        if begin.is_set():
+            outlet.put(
+                picture.planes,
+                picture.time,
+                source.losses,
+                corrupt=picture.corrupt,
+                seam=picture.seam,
+            )
+    return Message("ended", {"reason": source.losses.reason})
+
+
+def _limited(items: Iterator[T], seconds: float) -> Iterator[T]:
+    """The same items; the system ends this process where one takes too long to come."""
+    while True:
+        with within(seconds):
+            item = next(items, None)
+        if item is None:
+            return
+        yield item
+
+
+def _open(order: dict[str, Any]) -> LiveInput:
+    limits = (order["open_timeout"], PATIENCE * order["watchdog"])
+    with within(2 * order["open_timeout"]):
+        return LiveInput(
+            order["url"],
+            label=order["label"],
+            format=order["format"],
+            options=order["options"],
+            limits=limits,
+        )
+
+
+def _upright(first: av.VideoFrame, order: dict[str, Any]) -> Upright:
+    size = tuple(order["size"]) if order["size"] else None
+    color = ColorTags(*order["color"]) if order["color"] else None
+    return Upright(first, order["label"], size, color)
+
+
+def _measured(pictures: Iterator[tuple[av.VideoFrame, bool]]) -> Fraction | None:
+    meter = RateMeter()
+    for picture, _ in pictures:
+        if meter.see(time_of(picture)):
+            break
+    return meter.rate
+
+
+def _describe(source: LiveInput, upright: Upright, rate: Fraction | None) -> dict[str, Any]:
+    aspect = source.pixel_aspect
+    return {
+        "width": upright.size[0],
+        "height": upright.size[1],
+        "rate": str(rate) if rate else None,
+        "pixel_aspect": str(1 / aspect if upright.turned else aspect),
+        "color": astuple(upright.color),
+        "converted_from": upright.converted_from,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""One capture process, from its start to its loss."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from stream_anon.processes.child import Child, ChildGone
+from stream_anon.processes.wire import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream_anon.config import Live
+    from stream_anon.core.frame import StreamInfo
+    from stream_anon.sources.live.address import SourceAddress
+
+MODULE = "stream_anon.sources.live.capture"
+START = 20.0
+"""Seconds that the process has to start on a busy machine."""
+
+
+class Lost(Exception):
+    """The source cannot be opened, or has gone. Not for users; it is opened anew."""
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+        """It will never be better by itself."""
+
+
+class Connection:
+    """A capture process. It starts at once, and opens the source when it is told to.
+
+    `kill` may be called from any thread, the rest from one.
+    """
+
+    def __init__(self, address: SourceAddress, settings: Live) -> None:
+        self._address, self._settings = address, settings
+        self._child = Child(MODULE)
+        self.answered_in = 0.0
+        """Seconds that the source took to answer."""
+        self._silent = 0.0
+        """Seconds of waiting since the last intact picture."""
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def open(self, wanted: StreamInfo | None, patience: float = math.inf) -> dict[str, Any]:
+        """Open the source, and wait for its first whole picture.
+
+        Args:
+            wanted: what pictures are to be like; None takes them as they are.
+            patience: seconds for the first answer, where it is known how long that takes.
+
+        Returns:
+            The fields of "opened".
+
+        Raises:
+            Lost: it cannot be opened, or not in time.
+        """
+        address, settings = self._address, self._settings
+        limit = settings.open_timeout
+        order = {
+            "kind": address.kind,
+            "label": address.label,
+            "url": address.url,
+            "format": address.format,
+            "options": address.options,
+            "open_timeout": limit,
+            "watchdog": settings.watchdog,
+            "size": (wanted.width, wanted.height) if wanted else None,
+            "color": astuple(wanted.color) if wanted else None,
+        }
+        self._expect("ready", START, "the capture process did not start")
+        self._send(Message("open", order))
+        self.answered_in = 0.0
+        answer = min(limit, patience)
+        begun = monotonic()
+        self._expect("found", answer, f"it did not answer within {answer:g} s")
+        self.answered_in = monotonic() - begun
+        opened = self._expect("opened", limit, f"no whole picture came within {limit:g} s")
+        return opened.fields
+
+    def begin(self) -> None:
+        """Ask for the pictures.
+
+        Raises:
+            Lost: the process has gone.
+        """
+        self._silent = 0.0
+        self._send(Message("begin"))
+
+    def frames(self) -> Iterator[Message]:
+        """One message for each picture; ends with a file's last word.
+
+        Raises:
+            Lost: the source has gone, or no intact picture came for too long.
+        """
+        limit = self._settings.watchdog
+        silence = f"no intact picture for {limit:g} s"
+        while True:
+            if self._silent >= limit:
+                raise Lost(silence)
+            message = self._receive(limit - self._silent, silence)
+            if message.kind == "frame" and not message.fields["corrupt"]:
+                self._silent = 0.0
+            if message.kind == "ended" and self._address.kind != "file":
+                raise Lost("the stream ended")
+            yield message
+            if message.kind == "ended":
+                return
+
+    def kill(self) -> None:
+        """End the process at once: whoever waits for it is freed."""
+        self._child.kill()
+
+    def close(self) -> None:
+        """Free what belongs to it. Called once."""
+        self._child.close()
+
+    def _send(self, message: Message) -> None:
+        try:
+            self._child.send(message, START)
+        except ChildGone as gone:
+            raise Lost(f"the capture process failed: {gone}") from gone
+
+    def _expect(self, kind: str, limit: float, otherwise: str) -> Message:
+        message = self._receive(limit, otherwise)
+        if message.kind != kind:
+            raise Lost("the capture process answered with nonsense")
+        return message
+
+    def _receive(self, limit: float, otherwise: str) -> Message:
+        """The next message. What the consumer does in between is not counted as silence."""
+        begun = monotonic()
+        try:
+            message = self._child.receive(limit)
+        except ChildGone as gone:
+            late = monotonic() - begun >= limit
+            raise Lost(otherwise if late else f"the capture process failed: {gone}") from gone
+        self._silent += monotonic() - begun
+        if message.kind == "failed":
+            fields = message.fields
+            raise Lost(str(fields["reason"]), permanent=bool(fields["permanent"]))
+        return message

@@ -1,0 +1,293 @@
+"""A source that never ends: what it reads may hang, break off and come back."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from stream_anon.core.channel import Cancelled
+from stream_anon.errors import SourceError
+from stream_anon.core.frame import ColorTags, Frame, StreamInfo
+from stream_anon.processes.backoff import Backoff
+from stream_anon.sources.base import Losses
+from stream_anon.sources.live.connection import Connection, Lost
+from stream_anon.sources.live.clock import TIME_BASE, LiveClock
+from stream_anon.sources.live.state import SourceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stream_anon.config import Live
+    from stream_anon.processes.wire import Message
+    from stream_anon.sources.live.address import SourceAddress
+
+log = logging.getLogger(__name__)
+
+SHORTEST_PATIENCE, SLOWER = 2.0, 4.0
+"""Seconds that a known source has to answer at least, and times as long as it usually takes."""
+
+LASTED = 10.0
+"""Seconds after which a connection counts as a good one."""
+DELIVERED = 100
+"""Intact pictures after which it does."""
+
+
+class LiveSource:
+    """A webcam, a stream, or a file played at its own pace.
+
+    It is opened, read and decoded in another process, which is replaced when it gives no intact
+    picture for too long. `connect`, `frames` and `close` are for one thread; `cancel`, `state` and
+    `clock_now` are for all.
+    """
+
+    def __init__(self, address: SourceAddress, settings: Live) -> None:
+        """Nothing is opened yet."""
+        self.losses = Losses()
+        self._address, self._settings = address, settings
+        self._clock = LiveClock()
+        self._backoff = Backoff(settings.backoff, settings.longest_backoff)
+        self._failures = 0
+        """Tries in a row that came to nothing."""
+        self._info: StreamInfo | None = None
+        self._lock = threading.Lock()
+        self._cancelled = threading.Event()
+        self._connection: Connection | None = None
+        self._state = SourceState(since=monotonic())
+        self._index = 0
+        self._seams = self._lost_before = self._dropped_before = 0
+        self._usual_answer = 0.0
+
+    @property
+    def info(self) -> StreamInfo:
+        """The stream as it was when it was opened first; `connect` comes before."""
+        if self._info is None:
+            raise RuntimeError("connect() comes first")
+        return self._info
+
+    @property
+    def state(self) -> SourceState:
+        """How it is doing now."""
+        with self._lock:
+            return self._state
+
+    def clock_now(self) -> int:
+        """The pts that a frame coming now would get. Frames that come later get larger ones."""
+        return self._clock.now(monotonic())
+
+    def connect(self) -> StreamInfo:
+        """Open the source, trying again and again.
+
+        Raises:
+            SourceError: it can never be opened, or not in as many tries as the settings allow.
+            Cancelled: `cancel` was called.
+        """
+        fields = self._dial()
+        self._info = _described(fields, self._address.label)
+        return self._info
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames for as long as there are any; ends when it is cancelled, or with the file.
+
+        Raises:
+            SourceError: the source was lost, and did not come back in as many tries as allowed.
+        """
+        while True:
+            begun, intact = monotonic(), 0
+            try:
+                for frame in self._read():
+                    intact += not frame.corrupt
+                    yield frame
+            except Lost as lost:
+                if monotonic() - begun > LASTED or intact > DELIVERED:
+                    self._failures = 0
+                    self._backoff.reset()
+                try:
+                    self._recover(lost)
+                except Cancelled:
+                    return
+            else:
+                self._note(connected=False, reason="the file has ended")
+                return
+
+    def cancel(self) -> None:
+        """End `connect` and `frames` at once, whatever they wait for."""
+        with self._lock:
+            self._cancelled.set()
+            if self._connection is not None:
+                self._connection.kill()
+
+    def close(self) -> None:
+        """Free everything."""
+        self.cancel()
+        self._hang_up()
+
+    # -- connecting ---------------------------------------------------------------------------
+
+    def _dial(self) -> dict[str, Any]:
+        """Try until it is open."""
+        while True:
+            try:
+                return self._open()
+            except Lost as lost:
+                if lost.permanent and self._info is None:
+                    raise self._given_up(lost) from lost
+                self._wait("cannot open", lost)
+
+    def _open(self) -> dict[str, Any]:
+        connection = self._connection or self._start()
+        fields = connection.open(self._info, self._patience())
+        self._usual_answer = max(self._usual_answer, connection.answered_in)
+        self._clock.restart()
+        self._seams = self._lost_before = self._dropped_before = 0
+        self._note(connected=True, reason="")
+        rate = Fraction(fields["rate"]) if fields["rate"] else None
+        log.info(
+            "connected to %s, %dx%d at %s",
+            self._address.label,
+            fields["width"],
+            fields["height"],
+            f"{float(rate):.4g} frames/s" if rate else "an unknown rate",
+        )
+        return fields
+
+    def _patience(self) -> float:
+        """Seconds for an answer: a camera that is just starting may take a call and forget it.
+
+        Every third try waits for as long as the settings allow, for those that got slower.
+        """
+        if not self._usual_answer or self._failures % 3 == 2:
+            return math.inf
+        return max(SHORTEST_PATIENCE, SLOWER * self._usual_answer)
+
+    def _recover(self, lost: Lost) -> None:
+        if self._address.kind == "file" and not self._cancelled.is_set():
+            self._note(connected=False, reason=lost.reason)
+            raise SourceError(f"{self._address.label} cannot be played on: {lost.reason}") from lost
+        self._wait("lost", lost)
+        self._dial()
+        with self._lock:
+            self._state = replace(self._state, reconnects=self._state.reconnects + 1)
+
+    def _wait(self, what: str, lost: Lost) -> None:
+        """Give up, or wait for the next try, which gets a fresh process meanwhile."""
+        self._hang_up()
+        self._check_cancelled()
+        self._note(connected=False, reason=lost.reason)
+        delay = self._backoff.wait()
+        self._failures += 1
+        if 0 < self._settings.attempts <= self._failures:
+            raise self._given_up(lost) from lost
+        log.warning(
+            "%s %s: %s; trying again in %.1f s", what, self._address.label, lost.reason, delay
+        )
+        with suppress(Lost):  # the next try says so
+            self._start()
+        self._cancelled.wait(delay)
+        self._check_cancelled()
+
+    def _given_up(self, lost: Lost) -> SourceError:
+        self._hang_up()
+        return SourceError(f"{self._address.label} cannot be opened: {lost.reason}")
+
+    def _start(self) -> Connection:
+        with self._lock:
+            self._check_cancelled()
+            try:
+                self._connection = Connection(self._address, self._settings)
+            except (OSError, RuntimeError, MemoryError) as error:
+                raise Lost("the system starts no more processes") from error
+            return self._connection
+
+    def _hang_up(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def _note(self, *, connected: bool, reason: str) -> None:
+        with self._lock:
+            before = self._state
+            since = before.since if before.connected == connected else monotonic()
+            self._state = replace(before, connected=connected, reason=reason, since=since)
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def _read(self) -> Iterator[Frame]:
+        """Frames of one connection."""
+        connection = self._connection
+        if connection is None:
+            raise Lost("it was closed")
+        connection.begin()
+        fresh = True
+        for message in connection.frames():
+            if message.kind == "ended":
+                self._count_missing(message.fields)
+                return
+            yield self._frame(message, fresh)
+            fresh = False
+
+    def _frame(self, message: Message, fresh: bool) -> Frame:
+        fields = message.fields
+        captured = min(float(fields["at"]), monotonic())
+        time = None if fields["time"] is None else Fraction(fields["time"])
+        pts, jumped = self._clock.stamp(captured, time)
+        seam = fields["seams"] != self._seams
+        self._seams = fields["seams"]
+        self._count(fields, captured)
+        y, u, v = message.planes
+        frame = Frame(
+            planes=(y, u, v),
+            index=self._index,
+            pts=pts,
+            time_base=TIME_BASE,
+            captured_at=captured,
+            corrupt=bool(fields["corrupt"]),
+            discontinuity=fresh or jumped or seam,
+        )
+        self._index += 1
+        return frame
+
+    def _count(self, fields: dict[str, Any], captured: float) -> None:
+        lost, dropped = fields["lost"], fields["dropped"]
+        self.losses.packets += lost - self._lost_before
+        self.losses.reason = fields["why"] or self.losses.reason
+        with self._lock:
+            state = self._state
+            self._state = replace(
+                state,
+                last_good=state.last_good if fields["corrupt"] else captured,
+                damaged=state.damaged + bool(fields["corrupt"]),
+                dropped=state.dropped + dropped - self._dropped_before,
+            )
+        self._lost_before, self._dropped_before = lost, dropped
+
+    def _count_missing(self, fields: dict[str, Any]) -> None:
+        """Args: fields: a file's last word."""
+        self.losses.packets = fields["packets"]
+        self.losses.frames = fields["frames"]
+        self.losses.reason = fields["reason"] or self.losses.reason
+
+
+def _described(fields: dict[str, Any], label: str) -> StreamInfo:
+    full_range, *points = fields["color"]
+    return StreamInfo(
+        label=label,
+        width=fields["width"],
+        height=fields["height"],
+        time_base=TIME_BASE,
+        rate=Fraction(fields["rate"]) if fields["rate"] else None,
+        pixel_aspect=Fraction(fields["pixel_aspect"]),
+        color=ColorTags(full_range, *points),
+        live=True,
+        converted_from=fields["converted_from"],
+    )
