@@ -27,11 +27,11 @@ sys.path.insert(0, str(ROOT))
 
 from footage import make_footage  # noqa: E402
 
-from stream_anon.pipeline.calibration import calibration_pictures  # noqa: E402
 from stream_anon.detectors.base import whole_look  # noqa: E402
 from stream_anon.detectors.m2fp import convert, load_network, parser  # noqa: E402
 from stream_anon.detectors.m2fp.configuration import MEAN, read_configuration  # noqa: E402
 from stream_anon.detectors.picture import working_picture  # noqa: E402
+from stream_anon.pipeline.calibration import calibration_pictures  # noqa: E402
 from stream_anon.sources.file import MediaSource  # noqa: E402
 from tests.m2fp_models import write_full_model  # noqa: E402
 

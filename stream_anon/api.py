@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from stream_anon.pipeline.recording import redact_file
 from stream_anon.config import load_settings
+from stream_anon.pipeline.recording import redact_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -103,8 +103,8 @@ def redact_live(
     Raises:
         StreamAnonError: it cannot be run like this. Nothing has been opened.
     """
-    from stream_anon.pipeline.live.run import LiveRun  # noqa: PLC0415 - not for recordings
     from stream_anon.pipeline.live.outputs import Outputs  # noqa: PLC0415
+    from stream_anon.pipeline.live.run import LiveRun  # noqa: PLC0415 - not for recordings
 
     named = {"redaction.scope": scope, "redaction.method": method}
     given = {dotted: value for dotted, value in named.items() if value is not None}

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stream_anon.config import load_settings
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
-from stream_anon.masking.masker import Masker
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
+from stream_anon.masking.masker import Masker
 from stream_anon.redaction.redactor import Redactor
 from tests.people import HEIGHT, WIDTH, PeopleParser, Shape
 from tests.stubs import StubParser, make_info, nobody

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stream_anon.pipeline import recording as build
-from stream_anon.pipeline.recording import redact_file
 from stream_anon.config import load_settings
-from stream_anon.pipeline.engines import Engines
-from stream_anon.errors import StreamAnonError
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Box
 from stream_anon.detectors.base import Look
+from stream_anon.errors import StreamAnonError
+from stream_anon.pipeline import recording as build
+from stream_anon.pipeline.engines import Engines
+from stream_anon.pipeline.recording import redact_file
 from tests.runs import leftovers
 from tests.stubs import StubParser
 

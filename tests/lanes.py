@@ -7,15 +7,15 @@ from dataclasses import replace
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
 from stream_anon.config import load_settings
+from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
+from stream_anon.detectors.labels import CENTERFACE_LABELS
+from stream_anon.masking.keyframes import Effort
+from stream_anon.masking.masker import Masker
+from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.live.inference import Inference
 from stream_anon.pipeline.live.lane import Lane
-from stream_anon.pipeline.figures.stats import LiveStats
-from stream_anon.masking.keyframes import Effort
-from stream_anon.masking.masker import Masker
-from stream_anon.detectors.labels import CENTERFACE_LABELS
 from tests.stubs import StubParser, make_info, nobody
 
 if TYPE_CHECKING:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
 from stream_anon.detectors.labels import CIHP_LABELS
 from tests.stubs import make_frame, make_plane
 

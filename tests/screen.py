@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stream_anon.core.redacted import DebugFrame, RedactedFrame
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.redacted import DebugFrame, RedactedFrame
 
     Picture = NDArray[np.uint8]
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 
 from stream_anon.config import load_settings
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame, StreamInfo, plane_shapes
+from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
-from stream_anon.masking.masker import Masker
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
 from stream_anon.detectors.labels import CENTERFACE_LABELS
 from stream_anon.detectors.shapes import ellipse
+from stream_anon.masking.masker import Masker
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sources.base import Losses
 

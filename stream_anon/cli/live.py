@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream_anon.config import load_settings
 from stream_anon.cli.console import err, log_from_a_thread, log_to_console, out, say
-from stream_anon.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 from stream_anon.cli.options import Cells, Color, Engine, HowToHide, LogLevel, Scope, option
+from stream_anon.config import load_settings
+from stream_anon.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stream_anon.pipeline.live.run import LiveRun
     from stream_anon.config import Redaction, Settings
     from stream_anon.pipeline.figures.stats import Snapshot
     from stream_anon.pipeline.live.outputs import Outputs
+    from stream_anon.pipeline.live.run import LiveRun
 
 OUTPUT, RUN = "Where it goes", "The run"
 
@@ -115,9 +115,7 @@ def live(
     reads the settings for what to hide again. Sound is never taken along.
     Passwords belong into STREAM_ANON_USER and STREAM_ANON_PASSWORD.
     """
-    from stream_anon.pipeline.live.outputs import (
-        Outputs,
-    )  # noqa: PLC0415 - settings are checked before it loads
+    from stream_anon.pipeline.live.outputs import Outputs  # noqa: PLC0415 - loads late
     from stream_anon.sinks.live.address import parse_duration  # noqa: PLC0415
 
     log_to_console("error" if quiet else log_level.value)

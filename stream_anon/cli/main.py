@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_anon import __version__
+from stream_anon.cli.console import ProgressLine, err, flush, log_to_console, out, say
 from stream_anon.cli.live import devices, live
 from stream_anon.cli.models import models
+from stream_anon.cli.options import WHAT, Cells, Color, Engine, HowToHide, LogLevel, Scope, option
 from stream_anon.config import load_settings
-from stream_anon.cli.console import ProgressLine, err, flush, log_to_console, out, say
 from stream_anon.errors import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
@@ -28,7 +29,6 @@ from stream_anon.errors import (
     ConfigError,
     StreamAnonError,
 )
-from stream_anon.cli.options import WHAT, Cells, Color, Engine, HowToHide, LogLevel, Scope, option
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -177,9 +177,7 @@ def _redact(
     export_tracks: Path | None,
     quiet: bool,
 ) -> int:
-    from stream_anon.pipeline.recording import (
-        redact_file,
-    )  # noqa: PLC0415 - settings are checked before it loads
+    from stream_anon.pipeline.recording import redact_file  # noqa: PLC0415 - loads late
 
     with ProgressLine(source.name, shown=not quiet) as line:
         summary = redact_file(

@@ -19,8 +19,8 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream_anon.cli.console import err, log_to_console, out, say
-from stream_anon.errors import EXIT_OK, EXIT_UNEXPECTED, ConfigError, ModelError
 from stream_anon.detectors.m2fp import hub, store
+from stream_anon.errors import EXIT_OK, EXIT_UNEXPECTED, ConfigError, ModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -231,9 +231,7 @@ def _installed(folder: Path) -> int:
 
 
 def _convert(precision: Literal["fp32", "int8"], size: int, files: list[Path]) -> int:
-    from stream_anon.pipeline.calibration import (
-        calibration_pictures,
-    )  # noqa: PLC0415 - loads FFmpeg
+    from stream_anon.pipeline.calibration import calibration_pictures  # noqa: PLC0415 - late
 
     folder = _installed_folder()
     pictures = [picture for file in files for picture in calibration_pictures(file, size)]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 import secrets
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from stream_anon.errors import DiskFullError, OutputExistsError, SinkError
 from stream_anon.core.file_lock import create_owned, remove_abandoned
+from stream_anon.errors import DiskFullError, OutputExistsError, SinkError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -208,3 +211,69 @@ def _set_aside(path: Path) -> Path:
     except (OSError, AttributeError, NotImplementedError):
         path.rename(aside)
     return aside
+
+
+class HashedFile:
+    """A file that is read by a run: hashed once, when that is first asked for."""
+
+    def __init__(self, path: Path) -> None:
+        """Args: path: of what is about to be opened; whoever opens it tells what is wrong."""
+        self.path = path
+        self._before = _state(path)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of what is in it now, hexadecimal.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    @property
+    def changed(self) -> bool:
+        """It was written to or replaced since the beginning, as its size and times tell."""
+        return _state(self.path) != self._before
+
+    def final_hash(self) -> str | None:
+        """SHA-256 of what was read; None where the file changed meanwhile, so that nobody knows."""
+        try:
+            sha256 = self.sha256
+        except OSError:
+            return None
+        return None if self.changed else sha256
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
+
+
+class JsonFile:
+    """A JSON file that is there whole or not at all: prepared first, published when all is well."""
+
+    def __init__(self, path: Path, *, overwrite: bool) -> None:
+        """Args: path: its name; nothing is written yet. overwrite: a file of that name may go."""
+        self.file = PartFile(path, overwrite=overwrite)
+        """For `publish`."""
+
+    def prepare(self, text: Iterable[str]) -> None:
+        """Write it, piece by piece, under a name of its own.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
+        try:
+            self.file.claim()
+            with self.file.part.open("w", encoding="utf-8") as file:
+                file.writelines(text)
+        except OSError as error:
+            raise write_error(self.file.path, error) from error
+
+    def discard(self) -> None:
+        """Remove what was prepared and not published."""
+        self.file.discard()

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import cv2
 import numpy as np
 
-from stream_anon.errors import ModelError, ParserError
-from stream_anon.core.parts import Box
+from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
 from stream_anon.detectors.labels import CENTERFACE_LABELS
 from stream_anon.detectors.picture import WorkingPicture, working_picture
 from stream_anon.detectors.runtime import Network
 from stream_anon.detectors.shapes import ellipse
+from stream_anon.errors import ModelError, ParserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stream_anon.core.parts import INSIDE, Part
 from stream_anon.errors import ParserError, StreamAnonError
-from stream_anon.core.parts import INSIDE
-from stream_anon.core.parts import Part
 
 if TYPE_CHECKING:
     from stream_anon.core.frame import Frame

@@ -15,8 +15,8 @@ from stream_anon.core.scaling import shrunk
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stream_anon.core.parts import Box
     from stream_anon.core.frame import ColorTags, Frame
+    from stream_anon.core.parts import Box
     from stream_anon.detectors.base import Look
 
 STRIDE = 32

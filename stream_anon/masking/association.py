@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream_anon.core.parts import Box
+    from stream_anon.core.parts import Box, Part
     from stream_anon.masking.tracks import Sighting, Track
-    from stream_anon.core.parts import Part
 
 REACH = 0.6
 """A sighting belongs to a track if it is this close, as a share of the face's size."""

@@ -13,27 +13,26 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from stream_anon.detectors.base import whole_look
+from stream_anon.detectors.checking import checked_answer
 from stream_anon.errors import ParserError
 from stream_anon.masking.association import associate
 from stream_anon.masking.beside import Beside
 from stream_anon.masking.keyframes import ParsePolicy
-from stream_anon.detectors.base import whole_look
 from stream_anon.masking.tracker import Tracker
 from stream_anon.masking.tracks import Sighting, parts_at
 from stream_anon.masking.unparsed import as_part, body_below, changed_outside
-from stream_anon.detectors.checking import checked_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from stream_anon.config import Settings
-    from stream_anon.core.parts import Box
     from stream_anon.core.frame import Frame, StreamInfo
+    from stream_anon.core.parts import Box, Part
+    from stream_anon.detectors.base import Parser
     from stream_anon.masking.motion import Thumbnail
     from stream_anon.masking.tracks import Place, Track
     from stream_anon.masking.window import Held, Window
-    from stream_anon.detectors.base import Parser
-    from stream_anon.core.parts import Part
 
 HUMAN = "human"
 WHERE_FACES_ARE = ("face", "hair", "hat", "sunglasses", HUMAN)

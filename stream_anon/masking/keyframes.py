@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stream_anon.config import Keyframes, Parsing
-    from stream_anon.core.parts import Box
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.parts import Box
 
 SMALLEST_SEEN = 13.0
 """Pixels at working size below which a face is easily missed."""
@@ -153,12 +153,6 @@ class KeyframePolicy:
             elif look.region.overlap(box) > 0.9 * box.area:
                 return True
         return False
-
-
-def whole_look(info: StreamInfo, short_side: int) -> Look:
-    """The whole picture, its shorter side that many pixels long."""
-    width, height = float(info.width * info.pixel_aspect), float(info.height)
-    return Look(max(32, round(short_side * max(width, height) / min(width, height))))
 
 
 SPARSE = 0.15

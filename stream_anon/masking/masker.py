@@ -6,25 +6,24 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from stream_anon.core.redacted import MaskedFrame, Unknown
+from stream_anon.detectors.checking import checked_answer
+from stream_anon.detectors.labels import covers
 from stream_anon.masking.association import associate, nearest, without_doubles
 from stream_anon.masking.bodies import Bodies
 from stream_anon.masking.keyframes import KeyframePolicy, Seen
 from stream_anon.masking.tracker import Tracker, speeds
 from stream_anon.masking.tracks import Sighting, group_people, parts_at
 from stream_anon.masking.window import Held, Window
-from stream_anon.detectors.checking import checked_answer
-from stream_anon.detectors.labels import covers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from stream_anon.config import Settings
-    from stream_anon.core.parts import Box
     from stream_anon.core.frame import Frame, StreamInfo
+    from stream_anon.core.parts import Box, Part
+    from stream_anon.detectors.base import Look, Parser
     from stream_anon.masking.keyframes import Effort
     from stream_anon.masking.motion import Thumbnail
-    from stream_anon.detectors.base import Look, Parser
-    from stream_anon.core.parts import Part
 
 NEW_FACE = 0.2
 """Weaker sightings than this only confirm a face that is followed, they do not start one."""

@@ -10,8 +10,8 @@ from stream_anon.masking.tracks import Track, velocity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from stream_anon.core.parts import Box
     from stream_anon.core.frame import Frame
+    from stream_anon.core.parts import Box
     from stream_anon.masking.tracks import Place, Sighting
     from stream_anon.masking.window import Held, Motion
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from stream_anon.core.parts import Box
-from stream_anon.core.parts import Part
+from stream_anon.core.parts import Box, Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

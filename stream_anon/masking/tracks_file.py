@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stream_anon.errors import ConfigError
-from stream_anon.core.parts import Box
+from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
-from stream_anon.core.parts import Part
 from stream_anon.detectors.shapes import ellipse, full_box
+from stream_anon.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

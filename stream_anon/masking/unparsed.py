@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from stream_anon.core.parts import Box
-from stream_anon.core.parts import Part
+from stream_anon.core.parts import Box, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import logging
-import math
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream_anon.errors import ModelError
-from stream_anon.detectors.base import whole_look
 from stream_anon.detectors.centerface import CenterFace
 from stream_anon.detectors.labels import CENTERFACE_LABELS, CIHP_LABELS
 from stream_anon.detectors.m2fp import store
-from stream_anon.detectors.m2fp.configuration import MEAN, read_configuration
+from stream_anon.detectors.m2fp.configuration import read_configuration
 from stream_anon.detectors.m2fp.convert import Converted, convert, find_converted
 from stream_anon.detectors.m2fp.parser import M2FPParser
-from stream_anon.detectors.picture import working_picture
-from stream_anon.sources.file import MediaSource
+from stream_anon.errors import ModelError
+from stream_anon.pipeline.calibration import FIRST_SECONDS, calibration_pictures
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from stream_anon.config import Settings
     from stream_anon.core.frame import StreamInfo
     from stream_anon.detectors.base import Parser
 
 log = logging.getLogger(__name__)
-
-CALIBRATED_ON = 6
-"""Frames of a file that int8 is calibrated on."""
-FIRST_SECONDS = 5.0
-"""Part of a stream that int8 is calibrated on where nothing else was given."""
 
 
 @dataclass(slots=True)
@@ -156,38 +144,3 @@ def _ready(settings: Settings, source: Path | None, notes: list[str]) -> Convert
         f"{agreement:.1%} of what fp32 sees"
     )
     return converted
-
-
-def calibration_pictures(
-    path: Path, short_side: int, seconds: float = math.inf
-) -> list[NDArray[np.float32]]:
-    """A few frames of a video or picture as m2fp gets them, spread evenly.
-
-    Args:
-        path: the file.
-        short_side: working size, in pixels.
-        seconds: take them from that much of its beginning.
-
-    Returns:
-        (1, 3, rows, columns) each, RGB in 0..255.
-
-    Raises:
-        SourceError: the file cannot be read.
-        ModelError: no frame of it is intact.
-    """
-    kept: list[NDArray[np.float32]] = []
-    step = 1
-    with closing(MediaSource(path)) as source:
-        info, look = source.info, whole_look(source.info, short_side)
-        for frame in source.frames():
-            if frame.time > seconds:
-                break
-            if frame.corrupt or frame.index % step:
-                continue
-            aspect = float(info.pixel_aspect)
-            kept.append(working_picture(frame, look, info.color, aspect, MEAN).rgb)
-            if len(kept) == 2 * CALIBRATED_ON:  # how long a file is shows at its end only
-                kept, step = kept[::2], step * 2
-    if not kept:
-        raise ModelError(f"every frame of {path.name} is damaged: take another file")
-    return kept[:: -(-len(kept) // CALIBRATED_ON)]

@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from stream_anon.pipeline import threads as pipeline
 from stream_anon.audio.tracks import SideTracks
-from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
+from stream_anon.core.files import HashedFile, JsonFile, check_target, part_of, write_error
+from stream_anon.detectors.labels import resolve_scope
 from stream_anon.errors import ConfigError, SinkError, SourceError
 from stream_anon.masking.masker import Masker
 from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_tracks
-from stream_anon.detectors.labels import resolve_scope
-from stream_anon.core.files import check_target, part_of, write_error
-from stream_anon.redaction.redactor import Redactor
-from stream_anon.core.files import HashedFile, JsonFile
+from stream_anon.pipeline import threads as pipeline
+from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
 from stream_anon.pipeline.report import Summary, report_record
+from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sources.file import MediaSource
 
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from stream_anon.config import Settings
-    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
-    from stream_anon.core.frame import StreamInfo
     from stream_anon.core.files import PartFile
+    from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
 
 log = logging.getLogger(__name__)
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.redacted import Unknown
-from stream_anon.core.files import PartFile, write_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
     from stream_anon.config import Settings
+    from stream_anon.core.files import HashedFile
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
 
 
@@ -88,46 +83,6 @@ class Summary:
         }
 
 
-class HashedFile:
-    """A file that is read by a run: hashed once, when that is first asked for."""
-
-    def __init__(self, path: Path) -> None:
-        """Args: path: of what is about to be opened; whoever opens it tells what is wrong."""
-        self.path = path
-        self._before = _state(path)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Of what is in it now, hexadecimal.
-
-        Raises:
-            OSError: it cannot be read.
-        """
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-
-    @property
-    def changed(self) -> bool:
-        """It was written to or replaced since the beginning, as its size and times tell."""
-        return _state(self.path) != self._before
-
-    def final_hash(self) -> str | None:
-        """SHA-256 of what was read; None where the file changed meanwhile, so that nobody knows."""
-        try:
-            sha256 = self.sha256
-        except OSError:
-            return None
-        return None if self.changed else sha256
-
-
-def _state(path: Path) -> tuple[int, ...] | None:
-    try:
-        now = path.stat()
-    except OSError:
-        return None
-    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
-
-
 def report_record(
     summary: Summary,
     settings: Settings,
@@ -167,29 +122,3 @@ def _version() -> str:
         return version("stream-anon")
     except PackageNotFoundError:
         return "not installed"
-
-
-class JsonFile:
-    """A JSON file that is there whole or not at all: prepared first, published when all is well."""
-
-    def __init__(self, path: Path, *, overwrite: bool) -> None:
-        """Args: path: its name; nothing is written yet. overwrite: a file of that name may go."""
-        self.file = PartFile(path, overwrite=overwrite)
-        """For `publish`."""
-
-    def prepare(self, text: Iterable[str]) -> None:
-        """Write it, piece by piece, under a name of its own.
-
-        Raises:
-            SinkError: it cannot be written.
-        """
-        try:
-            self.file.claim()
-            with self.file.part.open("w", encoding="utf-8") as file:
-                file.writelines(text)
-        except OSError as error:
-            raise write_error(self.file.path, error) from error
-
-    def discard(self) -> None:
-        """Remove what was prepared and not published."""
-        self.file.discard()

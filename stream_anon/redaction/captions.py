@@ -13,8 +13,8 @@ from stream_anon.redaction.methods import color_levels
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream_anon.core.parts import Box
     from stream_anon.core.frame import ColorTags, Plane
+    from stream_anon.core.parts import Box
 
     Canvas = tuple[Plane, Plane, Plane]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from stream_anon.errors import ConfigError
 from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, RedactedFrame, Unknown
+from stream_anon.errors import ConfigError
 from stream_anon.redaction.captions import draw_banner, draw_caption, draw_outline, empty_picture
 from stream_anon.redaction.methods import CHROMA_STEP, LUMA_STEP, blurred, color_levels, pixelated
 from stream_anon.redaction.regions import Region, on_plane, soft_region
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from stream_anon.config import Redaction
     from stream_anon.core.frame import ColorTags, Frame, Plane, Stamp
-    from stream_anon.core.redacted import MaskedFrame
     from stream_anon.core.parts import Part
+    from stream_anon.core.redacted import MaskedFrame
 
 WHOLE_CELLS = 4
 """Cells across the longer side of a frame that is hidden whole: a face may fill all of it."""

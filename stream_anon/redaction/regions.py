@@ -14,8 +14,7 @@ from stream_anon.core.parts import INSIDE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stream_anon.core.parts import Box
-    from stream_anon.core.parts import Part
+    from stream_anon.core.parts import Box, Part
 
 
 @dataclass(frozen=True, slots=True, eq=False)

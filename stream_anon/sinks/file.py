@@ -9,8 +9,8 @@ import av
 import av.error
 
 from stream_anon.core.demuxers import open_file
-from stream_anon.errors import SinkError
 from stream_anon.core.files import PartFile, publish
+from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoding.encoders import (
     STILL,
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from stream_anon.audio.tracks import SideTracks
     from stream_anon.config import Output
-    from stream_anon.core.redacted import RedactedFrame
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.redacted import RedactedFrame
 
 
 class MediaSink:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
-from stream_anon.errors import SourceError
 from stream_anon.core.frame import Frame, StreamInfo
+from stream_anon.errors import SourceError
 from stream_anon.sources.base import Losses
 from stream_anon.sources.decoding.damage import Damage, Swallowed, has_hole
 from stream_anon.sources.decoding.opening import choose_video, is_cut_short, open_input, reason

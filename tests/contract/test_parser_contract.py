@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import ColorTags, Frame
+from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import Look, Parser
-from stream_anon.core.parts import Part
 from stream_anon.detectors.centerface import CenterFace
 from stream_anon.detectors.labels import LABELS
 from stream_anon.detectors.m2fp import store

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from stream_anon.config import Output, Redaction, Settings
-from stream_anon.errors import OutputExistsError, SinkError
 from stream_anon.core.frame import ColorTags, Frame, StreamInfo
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+from stream_anon.errors import OutputExistsError, SinkError
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
-from stream_anon.sinks.null import NullSink
-from stream_anon.sinks.window.preview import PreviewSink
 from stream_anon.sinks.live.recording import RecordingSink
 from stream_anon.sinks.live.stream import StreamSink
 from stream_anon.sinks.live.virtual_camera import VirtualCameraSink
+from stream_anon.sinks.null import NullSink
+from stream_anon.sinks.window.preview import PreviewSink
 from tests.camera import BACKEND, memory_cameras
 from tests.media import pictures
 from tests.screen import StubWindow

@@ -10,10 +10,10 @@ import pytest
 
 from stream_anon.config import Live
 from stream_anon.core.frame import Frame, plane_shapes
-from stream_anon.sources.live.address import parse_source
 from stream_anon.sources.base import Source
-from stream_anon.sources.live.source import LiveSource
 from stream_anon.sources.file import MediaSource
+from stream_anon.sources.live.address import parse_source
+from stream_anon.sources.live.source import LiveSource
 from tests.media import Tone, write
 from tests.patterns import texture
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from stream_anon.errors import ParserError, SinkError
-from stream_anon.core.parts import Box
-from stream_anon.core.frame import Frame
-from stream_anon.masking.masker import Masker
-from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
-from stream_anon.redaction.redactor import Redactor
 from stream_anon.core.files import JsonFile
+from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Box, Part
+from stream_anon.detectors.base import Look
+from stream_anon.errors import ParserError, SinkError
+from stream_anon.masking.masker import Masker
+from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sources.file import MediaSource
 from tests.faults import (

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Part
+from stream_anon.detectors.base import Look
+from stream_anon.errors import StalledError
 from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.recording import redact_file
-from stream_anon.errors import StalledError
-from stream_anon.core.frame import Frame
-from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sources.file import MediaSource
 from tests.faults import (

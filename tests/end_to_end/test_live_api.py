@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import stream_anon
-from stream_anon.errors import ConfigError, ScopeError, SinkError, SourceError
 from stream_anon.core.redacted import Unknown
+from stream_anon.errors import ConfigError, ScopeError, SinkError, SourceError
 from tests.media import pictures
 
 if TYPE_CHECKING:

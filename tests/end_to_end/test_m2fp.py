@@ -13,13 +13,13 @@ import pytest
 
 import stream_anon
 from stream_anon.cli import main as cli
-from stream_anon.errors import ModelError
 from stream_anon.detectors.base import Look
 from stream_anon.detectors.labels import CENTERFACE_LABELS, CIHP_LABELS
 from stream_anon.detectors.m2fp import load_network, store
 from stream_anon.detectors.m2fp.configuration import read_configuration
 from stream_anon.detectors.m2fp.convert import find_converted
 from stream_anon.detectors.m2fp.parser import M2FPParser
+from stream_anon.errors import ModelError
 from tests.stubs import astronaut_frame, make_frame, make_info
 
 if TYPE_CHECKING:

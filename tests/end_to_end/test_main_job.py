@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import stream_anon
-from stream_anon.cli import main as cli
 from stream_anon.audit.measure import audit
-from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
+from stream_anon.cli import main as cli
+from stream_anon.core.files import HashedFile
 from stream_anon.core.parts import Part
+from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
 from stream_anon.detectors.centerface import WEIGHTS_SHA256, CenterFace
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.core.files import HashedFile
 from tests.runs import Redacted, changed_share, lumas, times
 
 if TYPE_CHECKING:

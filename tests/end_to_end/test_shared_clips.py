@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 import stream_anon
-from stream_anon.pipeline import recording as build
 from stream_anon.audit.measure import audit
-from stream_anon.pipeline.engines import Engines
-from stream_anon.core.parts import Box
+from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
 from stream_anon.detectors.centerface import CenterFace
 from stream_anon.detectors.labels import CIHP_LABELS
+from stream_anon.pipeline import recording as build
+from stream_anon.pipeline.engines import Engines
 from tests.stubs import StubParser, nobody
 
 if TYPE_CHECKING:

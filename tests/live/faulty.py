@@ -11,14 +11,13 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stream_anon.pipeline.live import run as build_live
 from stream_anon.cli.main import main
-from stream_anon.pipeline.engines import Engines
-from stream_anon.core.parts import Box
-from stream_anon.masking.masker import Masker
+from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
 from stream_anon.detectors.shapes import ellipse
+from stream_anon.masking.masker import Masker
+from stream_anon.pipeline.engines import Engines
+from stream_anon.pipeline.live import run as build_live
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.process import supervised
 from tests.live.odd_sink import VARIABLE

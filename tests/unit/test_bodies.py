@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stream_anon.errors import ParserError
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Box
+from stream_anon.errors import ParserError
 from tests.bodies import ARM, COUNT, HAIR, SECOND, changed, masks_with, visible
 from tests.people import PARSED, PeopleParser, Shape, scene
 from tests.stubs import StubParser, face

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from stream_anon.config import load_settings
-from stream_anon.errors import ParserError
 from stream_anon.core.frame import Frame
 from stream_anon.core.redacted import MaskedFrame, Unknown
+from stream_anon.errors import ParserError
 from stream_anon.masking.masker import Masker
 from tests.bodies import HAIR, SECOND, WAIT, changed, masks_with, visible, wait_until
 from tests.people import HEIGHT, WIDTH, PeopleParser, Shape, scene

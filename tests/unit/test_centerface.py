@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from stream_anon.errors import ModelError, ParserError
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import ColorTags
+from stream_anon.core.parts import Box, Part
 from stream_anon.detectors import centerface
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
 from stream_anon.detectors.centerface import CELL, WEIGHTS_SHA256, CenterFace, decode, find_weights
+from stream_anon.errors import ModelError, ParserError
 from tests.stubs import astronaut_frame, face_of_astronaut, make_frame
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from stream_anon.config import Redaction
+from stream_anon.detectors.labels import CENTERFACE_LABELS, LABELS
 from stream_anon.errors import ScopeError
 from stream_anon.pipeline.live.controls import Controls
-from stream_anon.detectors.labels import CENTERFACE_LABELS, LABELS
 
 
 def controls(*, debug: bool = False, labels: frozenset[str] = CENTERFACE_LABELS) -> Controls:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stream_anon.pipeline import engines
 from stream_anon.config import load_settings
-from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
-from stream_anon.errors import ModelError, SourceError
 from stream_anon.detectors.labels import CENTERFACE_LABELS, CIHP_LABELS
 from stream_anon.detectors.m2fp import convert as converting
 from stream_anon.detectors.m2fp import store
 from stream_anon.detectors.picture import working_picture
+from stream_anon.errors import ModelError, SourceError
+from stream_anon.pipeline import calibration, engines
+from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
 from tests.stubs import make_info
 
 if TYPE_CHECKING:
@@ -106,20 +106,20 @@ class TestCalibrationPictures:
             shown.rgb[...] = frame.index
             return shown
 
-        monkeypatch.setattr(engines, "working_picture", note)
+        monkeypatch.setattr(calibration, "working_picture", note)
         return indices
 
     def test_they_are_a_few_spread_over_the_file(self, clip: Path, taken: list[int]) -> None:
-        pictures = engines.calibration_pictures(clip, 64)
+        pictures = calibration.calibration_pictures(clip, 64)
         taken += [int(shown.max()) for shown in pictures]
-        assert 3 <= len(taken) <= engines.CALIBRATED_ON
+        assert 3 <= len(taken) <= calibration.CALIBRATED_ON
         assert taken[0] == 0
         assert taken[-1] >= 12, "of 24 frames"
         assert len({b - a for a, b in pairwise(taken)}) == 1
         assert {shown.shape for shown in pictures} == {(1, 3, 64, 128)}
 
     def test_or_over_its_beginning(self, clip: Path, taken: list[int]) -> None:
-        pictures = engines.calibration_pictures(clip, 64, seconds=0.25)
+        pictures = calibration.calibration_pictures(clip, 64, seconds=0.25)
         taken += [int(shown.max()) for shown in pictures]
         assert taken[0] == 0
         assert 3 <= taken[-1] <= 6
@@ -127,4 +127,4 @@ class TestCalibrationPictures:
     def test_a_file_that_is_no_video_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "text.mp4").write_text("no video")
         with pytest.raises(SourceError):
-            engines.calibration_pictures(tmp_path / "text.mp4", 64)
+            calibration.calibration_pictures(tmp_path / "text.mp4", 64)

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 import stream_anon
 from stream_anon.config import Redaction
+from stream_anon.core.frame import ColorTags, Frame, plane_shapes
+from stream_anon.core.parts import Box
 from stream_anon.core.redacted import (
     _REDACTOR_KEY,
     MaskedFrame,
@@ -22,8 +24,6 @@ from stream_anon.core.redacted import (
     Unknown,
     _RedactorKey,
 )
-from stream_anon.core.parts import Box
-from stream_anon.core.frame import ColorTags, Frame, plane_shapes
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.base import Sink, check_redacted
 from stream_anon.sinks.null import NullSink

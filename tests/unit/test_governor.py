@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stream_anon.pipeline.live.governor import FIRST_PATIENCE, REMEMBERED, Governor
 from stream_anon.masking.keyframes import Effort
+from stream_anon.pipeline.live.governor import FIRST_PATIENCE, REMEMBERED, Governor
 
 BUDGET = 0.2
 EFFORTS = [Effort(1280), Effort(960), Effort(640)]

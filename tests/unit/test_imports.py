@@ -1,4 +1,4 @@
-"""Imports run one way: cli → build → pipeline → the parts → the ground they all stand on."""
+"""Imports run one way: cli → api → pipeline → the parts → what they all stand on."""
 
 from __future__ import annotations
 
@@ -14,67 +14,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(stream_anon.__file__).parent
-GROUND = {
-    *("frame", "errors", "channel", "color", "complaints", "config", "demuxers", "part"),
-    *("part_lock", "scaling"),
-}
-KNOWLEDGE = {"parsing.base", "parsing.checking", "parsing.labels", "parsing.shapes"}
-PARTS = {"sources", "masking", "parsing", "redaction", "sinks", "audio", "audit"}
-ORCHESTRA = {"pipeline", "report", *PARTS}
+
+ENGINES = {f"detectors.{name}" for name in ("centerface", "m2fp", "picture", "registry", "runtime")}
+DETECTORS = {f"detectors.{name}" for name in ("base", "checking", "labels", "shapes")}
+"""What may be known of detectors without knowing any one of them."""
+GROUND = {"core", "config", "errors"}
+PARTS = {"sources", "masking", "redaction", "sinks"}
 
 ALLOWED: dict[str, set[str]] = {
-    "frame": set(),
     "errors": set(),
-    "channel": set(),
-    "complaints": set(),
-    "color": set(),
-    "demuxers": set(),
-    "part": {"errors", "part_lock"},
-    "part_lock": {"errors"},
-    "scaling": {"frame"},
     "config": {"errors"},
-    "parsing": {*GROUND, "parsing"},
-    "masking": {*GROUND, *KNOWLEDGE, "masking"},
-    "redaction": {*GROUND, "redaction"},
-    "processes": {"processes"},
-    "sources": {*GROUND, "processes", "sources"},
-    "sinks": {*GROUND, "processes", "sinks", "audio"},
+    "core": {"core", "errors"},
+    "processes": {"core", "errors", "processes"},
+    "detectors": {*GROUND, "detectors"},
     "audio": {*GROUND, "audio"},
     "audit": {*GROUND, "audit"},
-    "report": {*GROUND},
-    "pipeline": {*GROUND, *PARTS},
-    "live": {*GROUND, *PARTS, "live", "processes"},
-    "engines": {*GROUND, "parsing", "sources", "masking"},
-    "build": {*GROUND, *ORCHESTRA, "engines"},
-    "outputs": {*GROUND, "sinks"},
-    "build_live": {*GROUND, *PARTS, "engines", "live", "outputs"},
-    "_api": {*GROUND, "build", "build_live", "outputs", "report"},
-    "console": {*GROUND, "report"},
-    "options": set(),
-    "cli": {
-        *(GROUND | {"__init__", "_api", "build", "cli_live", "cli_models"}),
-        *("console", "options", "processes", "report"),
-    },
-    "cli_live": {
-        *GROUND,
-        "build_live",
-        "outputs",
-        "console",
-        "live",
-        "options",
-        "sinks",
-        "sources",
-    },
-    "cli_models": {*GROUND, "console", "engines", "parsing"},
-    "__init__": {*GROUND, "_api", "report"},
+    "sources": {*GROUND, "processes", "sources"},
+    "masking": {*GROUND, *DETECTORS, "masking"},
+    "redaction": {*GROUND, "redaction"},
+    "sinks": {*GROUND, "audio", "processes", "sinks"},
+    "pipeline": {*GROUND, *PARTS, "audio", "detectors", "pipeline", "processes"},
+    "api": {*GROUND, "pipeline"},
+    "cli": {*GROUND, *PARTS, "__init__", "api", "cli", "detectors", "pipeline", "processes"},
+    "__init__": {*GROUND, "api", "pipeline"},
     "__main__": {"cli"},
 }
-"""For each module or folder directly in the package: what it may import when it runs."""
-
-TYPES_ONLY = {"parsing.base", "frame", *KNOWLEDGE}
-"""What anybody may name in annotations, on top of that."""
-
-ENGINES = {"parsing.centerface", "parsing.runtime", "parsing.picture"}
+"""For each module or folder directly in the package: what it may import."""
 
 
 class Arrow(NamedTuple):
@@ -83,24 +48,15 @@ class Arrow(NamedTuple):
     line: int
     target: str
     """Module path below the package, `__init__` for the package itself."""
-    typing_only: bool
 
 
 def arrows(path: Path, root: Path) -> Iterator[Arrow]:
-    """Every import of the package's own modules in one file, relative ones too."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    guarded = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-    for node in ast.walk(tree):
+    """Every import of the package's own modules in one file, relative ones and types too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         for name in _imported(node, path, root):
             if name == root.name or name.startswith(root.name + "."):
                 target = name.removeprefix(root.name).lstrip(".") or "__init__"
-                yield Arrow(node.lineno, _module(target, root), id(node) in guarded)  # type: ignore[attr-defined]
+                yield Arrow(node.lineno, _module(target, root))  # type: ignore[attr-defined]
 
 
 def _imported(node: ast.AST, path: Path, root: Path) -> list[str]:
@@ -139,14 +95,11 @@ def backward_arrows(root: Path) -> list[str]:
         if allowed is None:
             wrong.append(f"{inside}: no rule for {group}")
             continue
-        for arrow in arrows(path, root):
-            fine = _covered(arrow.target, allowed)
-            if arrow.typing_only and not fine:
-                fine = group in {*GROUND, "processes", "report", "_api"} or _covered(
-                    arrow.target, TYPES_ONLY
-                )
-            if not fine:
-                wrong.append(f"{inside}:{arrow.line} {arrow.target}")
+        wrong += [
+            f"{inside}:{arrow.line} {arrow.target}"
+            for arrow in arrows(path, root)
+            if not _covered(arrow.target, allowed)
+        ]
     return wrong
 
 
@@ -155,54 +108,75 @@ def _covered(target: str, allowed: set[str]) -> bool:
     return any(".".join(steps[:n]) in allowed for n in range(1, len(steps) + 1))
 
 
+def circles(root: Path) -> list[list[str]]:
+    """Groups of modules that import each other, types included."""
+    graph: dict[str, set[str]] = {}
+    for path in sorted(root.rglob("*.py")):
+        name = ".".join(path.relative_to(root).with_suffix("").parts)
+        targets = {arrow.target for arrow in arrows(path, root)}
+        graph[name] = {
+            t for t in targets if (root.joinpath(*t.split("."))).with_suffix(".py").exists()
+        }
+    found: list[list[str]] = []
+    while graph:
+        free = [name for name, targets in graph.items() if not (targets & graph.keys()) - {name}]
+        if not free:
+            return [*found, sorted(graph)]
+        for name in free:
+            del graph[name]
+    return found
+
+
 def test_no_arrow_runs_back() -> None:
     assert backward_arrows(ROOT) == []
 
 
+def test_there_is_one_rule_for_each_folder() -> None:
+    groups = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in ROOT.rglob("*.py")}
+    assert set(ALLOWED) == groups
+
+
+def test_no_module_imports_another_one_that_imports_it() -> None:
+    assert circles(ROOT) == []
+
+
 def test_the_walk_sees_the_whole_package() -> None:
     seen = {path.stem for path in ROOT.rglob("*.py") if list(arrows(path, ROOT))}
-    assert {"build", "cli", "masker", "centerface", "redactor", "pipeline", "frame"} <= seen
+    assert {"recording", "main", "masker", "centerface", "redactor", "threads", "redacted"} <= seen
     assert sum(len(list(arrows(path, ROOT))) for path in ROOT.rglob("*.py")) > 50
 
 
 @pytest.mark.parametrize("folder", ["masking", "redaction", "sources", "sinks", "audio"])
-def test_no_part_but_build_knows_an_engine_even_by_name(folder: str) -> None:
+def test_nothing_outside_of_detectors_but_the_pipeline_knows_an_engine(folder: str) -> None:
     targets = {a.target for path in (ROOT / folder).rglob("*.py") for a in arrows(path, ROOT)}
     assert targets, folder
-    assert not targets & ENGINES
-
-
-@pytest.mark.parametrize("module", ["frame", "errors"])
-def test_the_ground_imports_nothing_of_the_package(module: str) -> None:
-    found = [a for a in arrows(ROOT / f"{module}.py", ROOT) if not a.typing_only]
-    assert found == []
+    assert not [target for target in targets if _covered(target, ENGINES)]
 
 
 BAD = [
-    ("frame.py", "from stream_anon.masking import masker", "masking.masker"),
-    ("frame.py", "import stream_anon.parsing.base", "parsing.base"),
-    ("errors.py", "from stream_anon import frame", "frame"),
-    ("masking/masker.py", "from stream_anon.parsing.centerface import CenterFace", "centerface"),
+    ("core/frame.py", "from stream_anon.masking import masker", "masking.masker"),
+    ("core/frame.py", "import stream_anon.detectors.base", "detectors.base"),
+    ("errors.py", "from stream_anon.core import frame", "core.frame"),
+    ("masking/masker.py", "from stream_anon.detectors.centerface import C", "centerface"),
     ("masking/masker.py", "from stream_anon.redaction.redactor import R", "redaction.redactor"),
     ("masking/masker.py", "from ..redaction.redactor import R", "redaction.redactor"),
     ("redaction/redactor.py", "from stream_anon.masking.masker import M", "masking.masker"),
-    ("sinks/media.py", "from stream_anon.sources.media import S", "sources.media"),
-    ("sources/media.py", "from stream_anon.parsing.base import Part", "parsing.base"),
-    ("sources/media.py", "def f() -> None:\n    from stream_anon import build", "build"),
+    ("sinks/file.py", "from stream_anon.sources.file import S", "sources.file"),
+    ("sources/file.py", "from stream_anon.detectors.base import Look", "detectors.base"),
+    ("sources/file.py", "def f() -> None:\n    from stream_anon import pipeline", "pipeline"),
     ("audit/leaks.py", "from stream_anon.redaction.redactor import R", "redaction.redactor"),
-    ("pipeline.py", "from stream_anon.build import redact_file", "build"),
-    ("pipeline.py", "from .report import Summary", "report"),
-    ("build.py", "import stream_anon.cli", "cli"),
+    ("pipeline/threads.py", "from stream_anon.api import redact", "api"),
+    ("pipeline/threads.py", "from ..cli.main import main", "cli.main"),
+    ("api.py", "import stream_anon.cli", "cli"),
     (
         "masking/masker.py",
         (
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
-            "    from stream_anon.parsing.centerface import CenterFace"
+            "    from stream_anon.detectors.centerface import CenterFace"
         ),
-        "parsing.centerface",
+        "detectors.centerface",
     ),
-    ("processes/child.py", "from stream_anon.sources.media import S", "sources.media"),
-    ("live/session.py", "from stream_anon.build import L", "build"),
+    ("processes/child.py", "from stream_anon.sources.file import S", "sources.file"),
     ("surprise/new.py", "", "no rule for surprise"),
 ]
 
@@ -211,22 +185,21 @@ def make_tree(folder: Path) -> Path:
     """A made-up package in which everything runs the right way."""
     root = folder / "stream_anon"
     good = {
-        "__init__.py": "from stream_anon._api import redact",
-        "_api.py": "from stream_anon.build import redact_file",
-        "cli.py": "from stream_anon import __version__\nfrom stream_anon.build import redact_file",
-        "build.py": "from stream_anon import pipeline\nfrom stream_anon.report import Summary",
-        "pipeline.py": "from stream_anon.channel import Channel",
-        "report.py": "from stream_anon.errors import SinkError",
-        "frame.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
-        "    from stream_anon.parsing.base import Part",
+        "__init__.py": "from stream_anon.api import redact",
+        "api.py": "from stream_anon.pipeline.recording import redact_file",
+        "cli/main.py": "from stream_anon import __version__\nfrom stream_anon.api import redact",
+        "pipeline/recording.py": "from stream_anon.pipeline import threads",
+        "pipeline/threads.py": "from stream_anon.core.channel import Channel",
+        "core/frame.py": "from stream_anon.core.parts import Part",
+        "core/parts.py": "import math",
         "errors.py": "import math",
-        "channel.py": "",
-        "masking/masker.py": "from stream_anon.parsing.base import Part\nimport numpy",
-        "parsing/base.py": "from stream_anon.frame import Frame",
-        "parsing/centerface.py": "from .base import Part",
-        "redaction/redactor.py": "from stream_anon.frame import Frame",
-        "sources/media.py": "from stream_anon.frame import Frame",
-        "sinks/media.py": "from stream_anon.audio import tracks",
+        "core/channel.py": "",
+        "masking/masker.py": "from stream_anon.detectors.base import Look\nimport numpy",
+        "detectors/base.py": "from stream_anon.core.frame import Frame",
+        "detectors/centerface.py": "from .base import Look",
+        "redaction/redactor.py": "from stream_anon.core.frame import Frame",
+        "sources/file.py": "from stream_anon.core.frame import Frame",
+        "sinks/file.py": "from stream_anon.audio import tracks",
         "audio/tracks.py": "",
         "audit/leaks.py": "",
     }
@@ -238,7 +211,9 @@ def make_tree(folder: Path) -> Path:
 
 
 def test_the_checker_finds_nothing_in_a_good_tree(tmp_path: Path) -> None:
-    assert backward_arrows(make_tree(tmp_path)) == []
+    root = make_tree(tmp_path)
+    assert backward_arrows(root) == []
+    assert circles(root) == []
 
 
 @pytest.mark.parametrize(("name", "text", "target"), BAD)
@@ -251,3 +226,20 @@ def test_the_checker_finds_a_bad_arrow(tmp_path: Path, name: str, text: str, tar
     assert len(wrong) == 1, wrong
     assert wrong[0].startswith(name)
     assert target in wrong[0]
+
+
+def test_the_checker_finds_a_circle(tmp_path: Path) -> None:
+    root = make_tree(tmp_path)
+    (root / "core/parts.py").write_text("def f() -> None:\n    from .frame import Frame")
+    assert circles(root) == [["core.frame", "core.parts", *_above_frame()]]
+
+
+def _above_frame() -> list[str]:
+    """Modules of the made-up package that stand on the circle."""
+    return [
+        "detectors.base",
+        "detectors.centerface",
+        "masking.masker",
+        "redaction.redactor",
+        "sources.file",
+    ]

@@ -9,8 +9,8 @@ import pytest
 
 from stream_anon.config import Keyframes, Parsing
 from stream_anon.core.parts import Box
-from stream_anon.masking.keyframes import KeyframePolicy, Seen
 from stream_anon.detectors.base import Look
+from stream_anon.masking.keyframes import KeyframePolicy, Seen
 from tests.stubs import (
     START,
     covers,

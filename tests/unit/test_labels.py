@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.detectors.labels import (
     CENTERFACE_LABELS,
     CIHP_LABELS,
@@ -13,6 +12,7 @@ from stream_anon.detectors.labels import (
     covers,
     resolve_scope,
 )
+from stream_anon.errors import ConfigError, ScopeError
 
 PARSED = frozenset(CIHP_LABELS.values())
 SEEN = CENTERFACE_LABELS | PARSED

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from stream_anon.errors import ParserError, StalledError
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
 from stream_anon.detectors.labels import CIHP_LABELS
 from stream_anon.detectors.shapes import ellipse
+from stream_anon.errors import ParserError, StalledError
 from tests.lanes import drain, feed, lane_with, lane_with_bodies, live_settings, running
 from tests.stubs import StubParser, covers, face, moving, truth
 

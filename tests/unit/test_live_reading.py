@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from stream_anon.errors import SourceError
-from stream_anon.sources.live.clock import TICKS
 from stream_anon.sources.file import MediaSource
+from stream_anon.sources.live.clock import TICKS
 from tests.feeds import GOP, RATE, Feed, clip, paced, pieces, steady
 from tests.live_sources import WATCHDOG, child_of, connected, live, number_of, opening_error
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stream_anon.core.frame import Frame
-from stream_anon.sources.live.clock import TICKS
 from stream_anon.sources.file import MediaSource
+from stream_anon.sources.live.clock import TICKS
 from tests.feeds import GOP, HOLD, Feed, clip, noise, paced, pieces, steady
 from tests.live_sources import AT_ONCE, WATCHDOG, child_of, connected, wait_for
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from stream_anon.config import Redaction
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import ColorTags
+from stream_anon.core.parts import Box
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.pipeline.figures.stats import (
     MOST_NAMES,

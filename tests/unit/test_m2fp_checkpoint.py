@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stream_anon.errors import CheckpointError, ModelError
 from stream_anon.detectors.m2fp import load_network
+from stream_anon.errors import CheckpointError, ModelError
 from tests.m2fp_models import write_tiny_model
 from tests.requirements import require_m2fp
 

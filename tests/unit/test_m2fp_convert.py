@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from stream_anon.errors import ModelError
 from stream_anon.detectors.m2fp import convert as converting
 from stream_anon.detectors.m2fp import load_network
 from stream_anon.detectors.m2fp.convert import agreement, all_converted, convert, find_converted
 from stream_anon.detectors.runtime import Network, import_openvino
+from stream_anon.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

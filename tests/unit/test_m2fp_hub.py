@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stream_anon.errors import CheckpointError, ModelError
 from stream_anon.detectors.m2fp import client, load_network, store
 from stream_anon.detectors.m2fp import hub as getting
+from stream_anon.errors import CheckpointError, ModelError
 from tests.hub import (
     DOWNLOAD,
     ELSEWHERE,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from stream_anon.errors import ModelError
 from stream_anon.detectors.m2fp import store
+from stream_anon.errors import ModelError
 from tests.refusals import names
 
 ROOT = Path(__file__).parents[2]

@@ -13,13 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_anon.config import load_settings
-from stream_anon.errors import ParserError
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import Unknown
-from stream_anon.masking.masker import Masker
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
+from stream_anon.errors import ParserError
+from stream_anon.masking.masker import Masker
 from tests.stubs import (
     START,
     StubParser,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from stream_anon.config import load_settings
-from stream_anon.errors import ConfigError
 from stream_anon.core.redacted import Unknown
+from stream_anon.errors import ConfigError
 from stream_anon.pipeline.figures import metrics
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
 from stream_anon.pipeline.figures.stats import LiveStats, SinkFigures, Snapshot

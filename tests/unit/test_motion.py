@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stream_anon.config import Keyframes
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Box
 from stream_anon.masking.motion import Flow, is_cut, largest_change, thumbnail
 from tests.stubs import make_frame, make_plane, shifted_frames
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_anon.core.channel import Channel, Overflow
 from stream_anon.config import load_settings
+from stream_anon.core.channel import Channel, Overflow
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import MaskedFrame
 from stream_anon.masking.keyframes import Effort
@@ -33,8 +33,8 @@ from tests.stubs import (
 
 if TYPE_CHECKING:
     from stream_anon.core.frame import Frame
-    from stream_anon.detectors.base import Look
     from stream_anon.core.parts import Part
+    from stream_anon.detectors.base import Look
 
 WAIT = 0.13
 """Seconds that a live run holds a frame at most where no other comes."""

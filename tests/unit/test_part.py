@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stream_anon.core import file_lock as part_lock
-from stream_anon.errors import OutputExistsError, SinkError
-from stream_anon.core.files import PartFile, part_of, publish
 from stream_anon.core.file_lock import locks_tell
+from stream_anon.core.files import PartFile, part_of, publish
+from stream_anon.errors import OutputExistsError, SinkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import ColorTags, Frame
+from stream_anon.core.parts import Box
 from stream_anon.detectors.base import Look
 from stream_anon.detectors.picture import STRIDE, WorkingPicture, padded, working_picture
 from tests.stubs import frame_of_rgb, make_frame, yuv_of

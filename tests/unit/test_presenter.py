@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from stream_anon.core.channel import Channel
 from stream_anon.config import load_settings
-from stream_anon.errors import ConfigError
+from stream_anon.core.channel import Channel
 from stream_anon.core.frame import ColorTags
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
+from stream_anon.detectors.labels import CENTERFACE_LABELS
+from stream_anon.errors import ConfigError
+from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.live.presenter import Presenter
-from stream_anon.pipeline.figures.stats import LiveStats
-from stream_anon.detectors.labels import CENTERFACE_LABELS
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.process.transport import DEBUG, FRAME, unpack
 from stream_anon.sources.live.state import SourceState

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from stream_anon.config import Redaction
-from stream_anon.errors import SinkError
-from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, MaskedFrame, RedactedFrame, Unknown
 from stream_anon.core.frame import ColorTags, Frame, StreamInfo
+from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, MaskedFrame, RedactedFrame, Unknown
+from stream_anon.errors import SinkError
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.window import overlay
 from stream_anon.sinks.window.preview import PreviewSink, check_display

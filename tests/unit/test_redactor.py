@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from stream_anon.config import Redaction
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import ColorTags, Frame
+from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
-from stream_anon.core.parts import Part
 from stream_anon.detectors.shapes import ellipse, full_box
 from stream_anon.redaction.methods import LUMA_STEP
 from stream_anon.redaction.redactor import Redactor

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_anon.core.parts import INSIDE, Box
-from stream_anon.core.parts import Part
+from stream_anon.core.parts import INSIDE, Box, Part
 from stream_anon.detectors.shapes import ellipse, full_box
 from stream_anon.redaction.regions import on_plane, soft_region
 

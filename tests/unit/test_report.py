@@ -12,15 +12,13 @@ from typing import Any
 import pytest
 
 from stream_anon.config import Redaction, load_settings
-from stream_anon.errors import DiskFullError, SinkError
-from stream_anon.core.parts import Box
+from stream_anon.core.files import HashedFile, JsonFile, publish
 from stream_anon.core.frame import ColorTags
+from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
-from stream_anon.core.parts import Part
-from stream_anon.core.files import publish
-from stream_anon.redaction.redactor import Redactor
-from stream_anon.core.files import HashedFile, JsonFile
+from stream_anon.errors import DiskFullError, SinkError
 from stream_anon.pipeline.report import Summary, report_record
+from stream_anon.redaction.redactor import Redactor
 from tests.stubs import face, make_frame
 
 LEFT, RIGHT = Box(10, 10, 30, 30), Box(70, 10, 30, 30)

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from stream_anon.config import load_settings
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame
-from stream_anon.masking.masker import Masker
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
+from stream_anon.masking.masker import Masker
 from tests.stubs import StubParser, face, make_frame, make_info, make_plane
 
 FACE = Box(120, 60, 60, 72)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from stream_anon.errors import ModelError, ParserError
 from stream_anon.detectors.centerface import find_weights
 from stream_anon.detectors.runtime import COMPILED_SIZES, Network
+from stream_anon.errors import ModelError, ParserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

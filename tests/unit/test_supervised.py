@@ -12,8 +12,8 @@ import pytest
 from stream_anon.config import Settings, load_settings
 from stream_anon.errors import ConfigError, SinkError
 from stream_anon.processes.child import Child
-from stream_anon.sinks.process import supervised
 from stream_anon.sinks.live.address import parse_sink
+from stream_anon.sinks.process import supervised
 from stream_anon.sinks.process.supervised import Opening, SupervisedSink
 from stream_anon.sinks.process.transport import describe, pack
 from tests.numbered import INFO, expected, numbered, numbers, seen

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream_anon.core.parts import Box
+from stream_anon.core.parts import Box, Part
 from stream_anon.masking.tracks import Place, Sighting, Track, group_people, parts_at
-from stream_anon.core.parts import Part
 from tests.stubs import (
     START,
     covers,

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from stream_anon.errors import ConfigError
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame
+from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
+from stream_anon.detectors.shapes import ellipse
+from stream_anon.errors import ConfigError
 from stream_anon.masking import tracks_file
 from stream_anon.masking.tracks_file import TracksFile, TracksMasker, TracksRecorder, load_tracks
-from stream_anon.core.parts import Part
-from stream_anon.detectors.shapes import ellipse
 from tests.stubs import face, make_frame, make_info
 
 if TYPE_CHECKING:

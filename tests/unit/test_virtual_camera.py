@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from stream_anon.config import Redaction
-from stream_anon.errors import SinkError
 from stream_anon.core.frame import ColorTags, Frame, StreamInfo
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+from stream_anon.errors import SinkError
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.live.virtual_camera import SETUP, VirtualCameraSink
 from tests.camera import BACKEND, MemoryCamera, memory_cameras

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_anon.errors import ModelError
 from stream_anon.detectors.m2fp import load_network
 from stream_anon.detectors.m2fp.configuration import STRIDE
 from stream_anon.detectors.m2fp.convert import MIN_AGREEMENT, agreement, all_converted, convert
 from stream_anon.detectors.runtime import Network
+from stream_anon.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from stream_anon.errors import CheckpointError, ModelError
 from stream_anon.detectors.m2fp.configuration import CHECKPOINT, read_configuration
 from stream_anon.detectors.m2fp.network import M2FP
+from stream_anon.errors import CheckpointError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from stream_anon.errors import ModelError
 from stream_anon.detectors.m2fp.configuration import STRIDE
 from stream_anon.detectors.m2fp.store import checkpoint_hash, networks_dir, new_folder
 from stream_anon.detectors.runtime import import_openvino
+from stream_anon.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

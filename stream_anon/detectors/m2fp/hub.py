@@ -16,11 +16,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from stream_anon.errors import ModelError
 from stream_anon.detectors.m2fp import client, load_network
 from stream_anon.detectors.m2fp.configuration import model_files, read_configuration
 from stream_anon.detectors.m2fp.parser import class_labels
 from stream_anon.detectors.m2fp.store import new_folder
+from stream_anon.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from stream_anon.errors import ModelError, ParserError
-from stream_anon.core.parts import Box
+from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import Look
-from stream_anon.core.parts import Part
 from stream_anon.detectors.labels import CIHP_LABELS
 from stream_anon.detectors.m2fp.answers import Instance, instances
 from stream_anon.detectors.m2fp.configuration import MEAN
 from stream_anon.detectors.picture import WorkingPicture, working_picture
 from stream_anon.detectors.runtime import Network
+from stream_anon.errors import ModelError, ParserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,8 +19,8 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-from stream_anon.errors import ModelError
 from stream_anon.detectors.m2fp.configuration import model_files
+from stream_anon.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -67,9 +67,7 @@ def serve_metrics(
         ConfigError: the address cannot be used, or the package that writes the text is missing.
     """
     try:
-        from stream_anon.pipeline.figures.exposition import (
-            exposition_of,
-        )  # noqa: PLC0415 - an extra
+        from stream_anon.pipeline.figures.exposition import exposition_of  # noqa: PLC0415
     except ImportError as error:
         raise ConfigError(
             "metrics need prometheus_client: pip install 'stream-anon[live]' "

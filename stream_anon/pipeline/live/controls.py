@@ -7,8 +7,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from stream_anon.errors import StreamAnonError
 from stream_anon.detectors.labels import resolve_scope
+from stream_anon.errors import StreamAnonError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stream_anon.core.channel import Channel
     from stream_anon.config import Live
+    from stream_anon.core.channel import Channel
     from stream_anon.core.frame import Frame
     from stream_anon.core.redacted import MaskedFrame
-    from stream_anon.pipeline.live.controls import Controls
-    from stream_anon.pipeline.figures.stats import LiveStats
     from stream_anon.masking.keyframes import Effort
     from stream_anon.masking.masker import Masker
+    from stream_anon.pipeline.figures.stats import LiveStats
+    from stream_anon.pipeline.live.controls import Controls
 
 
 class Looker(Protocol):

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_anon.core.parts import Box
 from stream_anon.core.frame import Frame, StreamInfo, plane_shapes
+from stream_anon.core.parts import Box
+from stream_anon.detectors.base import Look, whole_look
 from stream_anon.masking.keyframes import Effort
-from stream_anon.detectors.base import whole_look
 from stream_anon.masking.masker import Masker
-from stream_anon.detectors.base import Look
 
 if TYPE_CHECKING:
     from stream_anon.config import Settings

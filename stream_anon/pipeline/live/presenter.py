@@ -7,8 +7,8 @@ from time import monotonic, strftime
 from typing import TYPE_CHECKING, Protocol
 
 from stream_anon.core.channel import Channel, Closed
-from stream_anon.core.rate_limited_log import Complaints
 from stream_anon.core.frame import Stamp
+from stream_anon.core.rate_limited_log import Complaints
 from stream_anon.core.redacted import Unknown
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.process.transport import pack, pack_debug
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from stream_anon.config import Settings
-    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
     from stream_anon.core.frame import StreamInfo
-    from stream_anon.pipeline.live.controls import Choice, Controls
+    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
     from stream_anon.pipeline.figures.stats import LiveStats
+    from stream_anon.pipeline.live.controls import Choice, Controls
     from stream_anon.processes.wire import Message
     from stream_anon.sources.live.state import SourceState
 

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, TypeVar
 import cv2
 
 from stream_anon.core.channel import Cancelled, Channel, Overflow
-from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
 from stream_anon.errors import ConfigError
+from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
+from stream_anon.pipeline.figures.metrics import health, serve_metrics
+from stream_anon.pipeline.figures.notify import Notifier
+from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.live.inference import Inference
 from stream_anon.pipeline.live.lane import Lane
 from stream_anon.pipeline.live.lookers import EngineLooker
-from stream_anon.pipeline.figures.metrics import health, serve_metrics
-from stream_anon.pipeline.figures.notify import Notifier
+from stream_anon.pipeline.live.outputs import USUAL_RATE, Outputs, openings, parse_outputs
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.pipeline.live.session import TICK, LiveSession, Requests, count_source
-from stream_anon.pipeline.figures.stats import LiveStats
-from stream_anon.pipeline.live.outputs import USUAL_RATE, Outputs, openings, parse_outputs
 from stream_anon.sinks.process.supervised import SupervisedSink
 from stream_anon.sinks.window.window import check_display
 from stream_anon.sources.live.address import parse_source

@@ -23,11 +23,11 @@ from stream_anon.pipeline.figures.lines import log_line
 
 if TYPE_CHECKING:
     from stream_anon.config import Redaction
+    from stream_anon.pipeline.figures.notify import Notifier
+    from stream_anon.pipeline.figures.stats import LiveStats, Snapshot
     from stream_anon.pipeline.live.inference import Inference
     from stream_anon.pipeline.live.lane import Lane
-    from stream_anon.pipeline.figures.notify import Notifier
     from stream_anon.pipeline.live.presenter import Presenter
-    from stream_anon.pipeline.figures.stats import LiveStats, Snapshot
     from stream_anon.sinks.process.supervised import SupervisedSink
     from stream_anon.sources.live.source import LiveSource
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from stream_anon.core.channel import Cancelled, Closed
 from stream_anon.core.rate_limited_log import Complaints
-from stream_anon.errors import StreamAnonError
 from stream_anon.core.redacted import MaskedFrame, Unknown
+from stream_anon.errors import StreamAnonError
 from stream_anon.pipeline.live.governor import Governor
 from stream_anon.processes.backoff import Backoff
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stream_anon.core.frame import Frame
-    from stream_anon.pipeline.live.lane import Lane, Looker
     from stream_anon.masking.masker import Masker
+    from stream_anon.pipeline.live.lane import Lane, Looker
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import av.error
 
-from stream_anon.errors import SinkError
 from stream_anon.core.files import write_error
+from stream_anon.errors import SinkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

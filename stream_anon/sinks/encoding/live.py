@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from stream_anon.config import Output, Settings
-    from stream_anon.core.redacted import RedactedFrame
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.redacted import RedactedFrame
 
 KEYFRAME_INTERVAL = 2
 """Seconds between two pictures that playing can start at."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from stream_anon.config import Output
-    from stream_anon.core.redacted import RedactedFrame
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.redacted import RedactedFrame
 
 RATE_WHERE_UNKNOWN = Fraction(25)
 

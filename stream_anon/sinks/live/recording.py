@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from stream_anon.config import Settings
-    from stream_anon.core.redacted import RedactedFrame
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.redacted import RedactedFrame
 
 log = logging.getLogger(__name__)
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_anon.errors import SinkError
-from stream_anon.sinks.live.address import SinkAddress, parse_sink
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoding.failures import as_sink_errors, as_stream_errors
 from stream_anon.sinks.encoding.live import LiveEncoder
+from stream_anon.sinks.live.address import SinkAddress, parse_sink
 from stream_anon.sinks.live.playlist import Playlist
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from stream_anon.config import Settings
-    from stream_anon.core.redacted import RedactedFrame
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.redacted import RedactedFrame
 
 _OPTIONS = {
     "rtsp": {"rtsp_transport": "tcp"},

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_anon.core.color import black_and_spans
-from stream_anon.errors import SinkError
 from stream_anon.core.frame import plane_shapes
+from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import threading
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
 from stream_anon.config import Settings
+from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
 from stream_anon.errors import StreamAnonError
 from stream_anon.processes.host import Line, serve, within
 from stream_anon.processes.wire import Message
@@ -110,9 +110,7 @@ def open_sink(fields: dict[str, Any], info: StreamInfo) -> Sink:
 
 def _show(line: Line, fields: dict[str, Any], limit: float) -> None:
     """A window's events go on while no frames come, so another thread waits for those."""
-    from stream_anon.sinks.window.preview import (
-        PreviewSink,
-    )  # noqa: PLC0415 - loads a window system
+    from stream_anon.sinks.window.preview import PreviewSink  # noqa: PLC0415
 
     info = described(fields["info"])
     with within(limit):

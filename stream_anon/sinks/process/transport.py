@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, RedactedFrame, Unknown
 from stream_anon.core.frame import ColorTags, Stamp, StreamInfo
+from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, RedactedFrame, Unknown
 from stream_anon.processes.wire import Message
 from stream_anon.sinks.base import check_redacted
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from stream_anon.core.color import black_and_spans, luma_weights
-from stream_anon.errors import SinkError
 from stream_anon.core.redacted import DebugFrame
 from stream_anon.core.scaling import shrunk
+from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.window.overlay import Overlay, draw
 from stream_anon.sinks.window.window import Window, check_display

@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import av.error
 
 from stream_anon.core.channel import Channel, Overflow
-from stream_anon.errors import SourceError
 from stream_anon.core.frame import ColorTags
+from stream_anon.errors import SourceError
 from stream_anon.processes.host import Line, serve, within
 from stream_anon.processes.wire import Message
+from stream_anon.sources.file import MediaSource
 from stream_anon.sources.live.address import PATIENCE
 from stream_anon.sources.live.failures import explain
 from stream_anon.sources.live.input import LiveInput, Upright, time_of
-from stream_anon.sources.file import MediaSource
 from stream_anon.sources.live.pacing import Pacer, RateMeter
 
 if TYPE_CHECKING:

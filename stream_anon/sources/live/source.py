@@ -12,12 +12,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.channel import Cancelled
-from stream_anon.errors import SourceError
 from stream_anon.core.frame import ColorTags, Frame, StreamInfo
+from stream_anon.errors import SourceError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.sources.base import Losses
-from stream_anon.sources.live.connection import Connection, Lost
 from stream_anon.sources.live.clock import TIME_BASE, LiveClock
+from stream_anon.sources.live.connection import Connection, Lost
 from stream_anon.sources.live.state import SourceState
 
 if TYPE_CHECKING:
