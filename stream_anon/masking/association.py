@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream_anon.core.parts import Box, Part
+    from stream_anon.core.parts import Box
     from stream_anon.masking.tracks import Sighting, Track
 
 REACH = 0.6
@@ -20,38 +20,26 @@ MAX_REACH = 1.5
 SIZE_RATIO = 2.0
 SAME = 0.45
 """Two sightings in one frame that overlap by this much (IoU) are one."""
-COVERED = 0.95
-"""Share of a part that lies in another one from which on it adds nothing to it."""
+SAME_PLACE = 0.7
+"""Two that overlap by this much say the same; by less, one may be somebody behind the other."""
 
 
 def without_doubles(sightings: Sequence[Sighting]) -> list[Sighting]:
     """Answers of several looks at one frame, best first, each person once.
 
-    Where two answers are one, all that either of them covers is hidden: the weaker one may be
-    somebody behind.
+    Where the weaker of two answers may be somebody behind the other, both are hidden as one.
     """
     kept: list[Sighting] = []
     for sighting in sorted(sightings, key=lambda s: -s.score):
         for n, other in enumerate(kept):
-            if sighting.anchor.iou(other.anchor) >= SAME:
-                if beyond := _beyond(sighting, other):
-                    kept[n] = replace(other, parts=(*other.parts, *beyond))
+            shared = sighting.anchor.iou(other.anchor)
+            if shared >= SAME:
+                if shared < SAME_PLACE:
+                    kept[n] = replace(other, parts=(*other.parts, *sighting.parts))
                 break
         else:
             kept.append(sighting)
     return kept
-
-
-def _beyond(sighting: Sighting, other: Sighting) -> list[Part]:
-    """Parts of the one that reach beyond the same parts of the other."""
-    return [
-        part
-        for part in sighting.parts
-        if not any(
-            same.label == part.label and same.box.overlap(part.box) >= COVERED * part.box.area
-            for same in other.parts
-        )
-    ]
 
 
 def associate(

@@ -168,13 +168,12 @@ class Watch:
         guesses = [guess for track in lost for guess in track.guesses(index)]
         places = guesses[:CLOSE_LOOKS] + [s.anchor for s in doubtful[:CLOSE_LOOKS]]
         if closer := [self._policy.closely(place) for place in places]:
-            again, new = associate(tracker.alive, self._detect(held.frame, closer), index)
-            uncertain = (
-                p for p in again if p[0].last_seen < index or not tracker.is_confirmed(p[0])
-            )
-            tracker.follow(uncertain, index, clock)
+            uncertain = [t for t in tracker.alive if t in lost or not tracker.is_confirmed(t)]
+            again, others = associate(uncertain, self._detect(held.frame, closer), index)
+            tracker.follow(again, index, clock)
+            _, new = associate(tracker.alive, others, index)
             came = self._begin(new, index, clock) or came
-        if came and held.motion.flow is not None:
+        if came and held.motion.flow is not None and not self._horizon.waits:
             self._look_back(held)
         self._last_look, self._last_look_clock = index, clock
 
@@ -202,7 +201,8 @@ class Watch:
     def _look_back(self, held: Held) -> None:
         """Look for those who were seen first in a frame in the frames since the last look.
 
-        Optical flow loses whoever runs into the picture; the network finds them.
+        Optical flow loses whoever runs into the picture; the network finds them. A recording has
+        its lookahead for that: momentum, from what comes next, tells where they came from.
         """
         tracker = self._tracker
         came = [track for track in tracker.alive if min(track.sightings) == held.index]
