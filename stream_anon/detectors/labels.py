@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from stream_anon.errors import ScopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CENTERFACE_LABELS = frozenset({"face", "head", "eyes", "nose", "mouth"})
 """`head` is estimated from the face: the skull, hair and ears around it."""
@@ -78,13 +82,44 @@ def resolve_scope(scope: str | list[str], seen: frozenset[str], engine: str) -> 
     hidden: set[str] = set()
     for name in names:
         if name not in GROUPS and name not in LABELS:
-            raise ScopeError(_unknown(name))
+            raise ScopeError(_unknown(name, "in the scope"))
         ways = GROUPS.get(name, (frozenset({name}),))
         visible = [labels for labels in ways if labels <= seen]
         if not visible:
             raise ScopeError(_unseen(name, ways[0] - seen, seen, engine))
         hidden.update(*visible)
     return frozenset(hidden)
+
+
+def resolve_rules(names: Iterable[str], hidden: frozenset[str]) -> tuple[dict[str, str], list[str]]:
+    """Which of some labels and groups says how each hidden label is hidden.
+
+    A label's own name wins over that of a group, and a small group over a large one.
+
+    Args:
+        names: labels and groups, as in a scope.
+        hidden: labels to hide, from `resolve_scope`.
+
+    Returns:
+        One of the names for each label that they are about, and the names that are not hidden as
+        a whole.
+
+    Raises:
+        ScopeError: an unknown label.
+    """
+    found: list[tuple[int, str, frozenset[str]]] = []
+    idle: list[str] = []
+    for name in names:
+        plain = name.strip().lower()
+        if plain not in GROUPS and plain not in LABELS | hidden:
+            raise ScopeError(_unknown(name, "in redaction.rules"))
+        ways = GROUPS.get(plain, (frozenset({plain}),))
+        if any(labels <= hidden for labels in ways):
+            found += [(len(labels), name, labels) for labels in ways if labels <= hidden]
+        else:
+            idle.append(name)
+    found.sort(key=lambda entry: -entry[0])
+    return {label: name for _, name, labels in found for label in labels}, idle
 
 
 def covers(seen: frozenset[str], hidden: frozenset[str]) -> bool:
@@ -106,8 +141,8 @@ def _unseen(name: str, missing: frozenset[str], seen: frozenset[str], engine: st
     return f"the engine {engine} cannot see {told} (scope {name}); {hint}"
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str, where: str) -> str:
     known = sorted(LABELS | set(GROUPS))
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return f"unknown label {name!r} in the scope: {hint}"
+    return f"unknown label {name!r} {where}: {hint}"

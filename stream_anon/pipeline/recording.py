@@ -21,6 +21,7 @@ from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_t
 from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
 from stream_anon.pipeline.report import Summary, report_record
+from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sources.file import MediaSource
@@ -75,7 +76,7 @@ def redact_file(
         pipeline.run(
             run.source,
             run.masks,
-            Redactor(settings.redaction, run.source.info.color),
+            Redactor(settings.redaction, run.source.info.color, rules=run.rules),
             run.sink,
             settings.pipeline,
             on_frame=record.count,
@@ -120,6 +121,9 @@ class _Run:
             self._expected = loaded.input_sha256
             self.check_input()
             self.masks = TracksMasker(loaded, self.source.info)
+            labels = frozenset(track.label for track in loaded.tracks)
+            self.rules, idle = rules_for_tracks(settings.redaction, labels)
+            self._notes += [f"the rule for {name} had no effect: no track has it" for name in idle]
             self.engine, self.model_hash = TRACKS_ENGINE, ""
         else:
             self.masks = self._masker(self.source.info)
@@ -149,6 +153,7 @@ class _Run:
         settings = self.settings
         engine = engine_name(settings)
         scope = resolve_scope(settings.redaction.scope, seen_labels(engine), engine)
+        self.rules = rules_by_label(settings.redaction, scope)
         engines = load_engines(engine, settings, info, self.input.path)
         for parser in engines.all:
             self.in_use.callback(parser.close)

@@ -208,7 +208,7 @@ def test_the_audit_sees_a_blur_that_is_too_fine(
     real = Redactor._hide
 
     def fine(self: Redactor, *arguments: Any) -> None:
-        self._cells = 48
+        self._style = self._style._replace(cells=48)
         real(self, *arguments)
 
     monkeypatch.setattr(Redactor, "_hide", fine)
