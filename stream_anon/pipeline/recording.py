@@ -14,12 +14,13 @@ import cv2
 
 from stream_anon.audio.tracks import SideTracks
 from stream_anon.core.files import HashedFile, JsonFile, check_target, part_of, write_error
-from stream_anon.detectors.labels import resolve_scope
+from stream_anon.detectors.scopes import choose, resolve_scope
 from stream_anon.errors import ConfigError, SinkError, SourceError
+from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.masker import Masker
 from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_tracks
 from stream_anon.pipeline import threads as pipeline
-from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
+from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.report import Summary, report_record
 from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks
 from stream_anon.redaction.redactor import Redactor
@@ -151,16 +152,17 @@ class _Run:
 
     def _masker(self, info: StreamInfo) -> Masker:
         settings = self.settings
-        engine = engine_name(settings)
-        scope = resolve_scope(settings.redaction.scope, seen_labels(engine), engine)
-        self.rules = rules_by_label(settings.redaction, scope)
-        engines = load_engines(engine, settings, info, self.input.path)
+        rows = choose(settings.parsing.engine, settings.redaction.scope)
+        scope = resolve_scope(settings.redaction.scope, rows)
+        self.rules = rules_by_label(settings.redaction, scope, rows)
+        engines = load_engines(rows, settings, info, self.input.path)
         for parser in engines.all:
             self.in_use.callback(parser.close)
         self.engine, self.model_hash = engines.name, engines.model_hash
         self._notes += engines.notes
         log.info("hiding %s", ", ".join(sorted(scope)))
-        return Masker(engines.faces, scope, settings, info, body_parser=engines.bodies)
+        horizon = Horizon.of_recording(settings, info)
+        return Masker(engines.fast, scope, settings, info, horizon, bodies=engines.slow)
 
     def notes(self) -> list[str]:
         """What differs from what was asked for."""

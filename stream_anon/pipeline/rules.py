@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stream_anon.detectors.labels import LABELS, resolve_rules
+from stream_anon.detectors.registry import BUILT_IN
+from stream_anon.detectors.scopes import resolve_rules, seen_by
 from stream_anon.errors import ScopeError
 from stream_anon.redaction.registry import method_named
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stream_anon.config import Redaction
+    from stream_anon.detectors.registry import Row
 
 
 def rules_by_label(
-    redaction: Redaction, hidden: frozenset[str], *, all_hidden: bool = True
+    redaction: Redaction,
+    hidden: frozenset[str],
+    detectors: Iterable[Row],
+    *,
+    all_hidden: bool = True,
 ) -> dict[str, Redaction]:
     """How to hide the labels that rules are about; all others follow the settings themselves.
 
     Args:
         redaction: the settings.
         hidden: labels to hide, from `resolve_scope`.
+        detectors: those of the run.
         all_hidden: refuse rules for what is not hidden, because whoever writes one relies on it;
             otherwise they have no effect.
 
@@ -30,7 +39,7 @@ def rules_by_label(
     for name, rule in redaction.rules.items():
         if rule.method is not None:
             method_named(rule.method, f"redaction.rules.{name}")
-    names, idle = resolve_rules(redaction.rules, hidden)
+    names, idle = resolve_rules(redaction.rules, hidden, detectors)
     if all_hidden and idle:
         scope = redaction.scope if isinstance(redaction.scope, str) else ",".join(redaction.scope)
         raise ScopeError(
@@ -48,8 +57,9 @@ def rules_for_tracks(
     Returns:
         How to hide labels, and the rules that none of the file's labels follows.
     """
-    known = LABELS | labels
-    names, _ = resolve_rules(redaction.rules, known)
+    detectors = BUILT_IN.values()
+    known = seen_by(detectors) | labels
+    names, _ = resolve_rules(redaction.rules, known, detectors)
     followed = {names[label] for label in labels if label in names}
     idle = [name for name in redaction.rules if name not in followed]
-    return rules_by_label(redaction, known, all_hidden=False), idle
+    return rules_by_label(redaction, known, detectors, all_hidden=False), idle

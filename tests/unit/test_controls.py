@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from stream_anon.config import Redaction
-from stream_anon.detectors.labels import CENTERFACE_LABELS, LABELS
+from stream_anon.detectors.labels import CENTERFACE_LABELS, PARSED_LABELS
 from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.pipeline.live.controls import Controls
+from tests.stubs import stub_row
 
 
 def controls(*, debug: bool = False, labels: frozenset[str] = CENTERFACE_LABELS) -> Controls:
-    return Controls(Redaction(), labels, "stub", debug=debug)
+    return Controls(Redaction(), [stub_row(labels)], debug=debug)
 
 
 def test_methods_come_around() -> None:
@@ -29,7 +30,7 @@ def test_scopes_that_the_engine_cannot_see_are_left_out() -> None:
     assert (keys.choice.redaction.scope, set(keys.choice.hidden)) == ("head", {"head"})
     keys.press("s")
     assert (keys.choice.redaction.scope, set(keys.choice.hidden)) == ("face", {"face"})
-    more = controls(labels=LABELS)
+    more = controls(labels=CENTERFACE_LABELS | PARSED_LABELS)
     more.press("s")
     more.press("s")
     assert more.choice.redaction.scope == "person"
@@ -79,7 +80,7 @@ def test_a_reload_is_taken_as_a_whole_or_not_at_all(caplog: pytest.LogCaptureFix
 
 def test_rules_are_in_force_from_the_beginning_and_taken_by_a_reload() -> None:
     ruled = Redaction.model_validate({"rules": {"face": "fill"}})
-    keys = Controls(ruled, CENTERFACE_LABELS, "stub", debug=False)
+    keys = Controls(ruled, [stub_row()], debug=False)
     assert {label: rule.method for label, rule in keys.choice.rules.items()} == {"face": "fill"}
     keys.reload(Redaction.model_validate({"rules": {"face": "pixelate"}}))
     assert keys.choice.rules["face"].method == "pixelate"
@@ -92,7 +93,7 @@ def test_rules_are_in_force_from_the_beginning_and_taken_by_a_reload() -> None:
 
 def test_rules_wait_while_keys_hide_something_else() -> None:
     ruled = Redaction.model_validate({"rules": {"face": "fill"}})
-    keys = Controls(ruled, CENTERFACE_LABELS, "stub", debug=False)
+    keys = Controls(ruled, [stub_row()], debug=False)
     keys.press("s")
     assert (keys.choice.redaction.scope, keys.choice.rules) == ("head", {})
     keys.press("s")

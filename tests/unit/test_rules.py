@@ -11,7 +11,9 @@ from stream_anon.config import Redaction
 from stream_anon.core.frame import ColorTags
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import MaskedFrame
-from stream_anon.detectors.labels import GROUPS, LABELS, resolve_rules, resolve_scope
+from stream_anon.detectors.labels import BODY_GROUPS
+from stream_anon.detectors.registry import BUILT_IN
+from stream_anon.detectors.scopes import resolve_rules, resolve_scope
 from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks
 from stream_anon.redaction.redactor import Redactor
@@ -21,17 +23,18 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import Planes
     from stream_anon.core.parts import Part
 
-WHITE = ColorTags(full_range=True)
+BOTH = tuple(BUILT_IN.values())
+FULL = ColorTags(full_range=True)
 LEFT, RIGHT = Box(20, 20, 60, 60), Box(110, 20, 60, 60)
 
 
 def resolve(scope: str, *names: str) -> tuple[dict[str, str], list[str]]:
-    return resolve_rules(names, resolve_scope(scope, LABELS, "stub"))
+    return resolve_rules(names, resolve_scope(scope, BOTH), BOTH)
 
 
 def redact(redaction: Redaction, *parts: Part) -> Planes:
     hidden = frozenset(part.label for part in parts)
-    redactor = Redactor(redaction, WHITE, rules=rules_by_label(redaction, hidden))
+    redactor = Redactor(redaction, FULL, rules=rules_by_label(redaction, hidden, BOTH))
     return redactor.redact(MaskedFrame(make_frame(200, 100, pattern="noise"), parts)).planes
 
 
@@ -41,7 +44,7 @@ def settings(**rules: Any) -> Redaction:
 
 def test_a_group_is_about_all_of_its_labels() -> None:
     found, idle = resolve("skin", "skin")
-    assert found == dict.fromkeys(GROUPS["skin"][0], "skin")
+    assert found == dict.fromkeys(BODY_GROUPS["skin"][0], "skin")
     assert idle == []
 
 
@@ -73,18 +76,18 @@ def test_a_rule_is_about_what_is_hidden_as_a_whole(scope: str, rule: str, has_ef
 def test_rules_for_what_is_not_hidden_are_refused_or_wait() -> None:
     redaction = Redaction.model_validate({"rules": {"head": "fill"}})
     with pytest.raises(ScopeError, match=r"rule for head .* scope face .* add head to the scope"):
-        rules_by_label(redaction, frozenset({"face"}))
-    assert rules_by_label(redaction, frozenset({"face"}), all_hidden=False) == {}
+        rules_by_label(redaction, frozenset({"face"}), BOTH)
+    assert rules_by_label(redaction, frozenset({"face"}), BOTH, all_hidden=False) == {}
 
 
 def test_unknown_labels_and_methods_are_refused() -> None:
     hidden = frozenset({"face"})
     with pytest.raises(ScopeError, match=r"'fase' in redaction\.rules: did you mean face\?"):
-        rules_by_label(settings(fase="fill"), hidden)
+        rules_by_label(settings(fase="fill"), hidden, BOTH)
     with pytest.raises(ConfigError, match=r"redaction\.rules\.face is 'bur': did you mean blur\?"):
-        rules_by_label(settings(face="bur"), hidden)
+        rules_by_label(settings(face="bur"), hidden, BOTH)
     with pytest.raises(ConfigError, match=r"redaction\.method is 'x': known methods are blur, "):
-        rules_by_label(Redaction(method="x"), hidden)
+        rules_by_label(Redaction(method="x"), hidden, BOTH)
 
 
 def test_a_tracks_file_follows_the_rules_for_its_labels() -> None:

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from stream_anon.detectors.labels import resolve_scope
+from stream_anon.detectors.scopes import resolve_scope
 from stream_anon.errors import StreamAnonError
 from stream_anon.pipeline.rules import rules_by_label
 from stream_anon.redaction.registry import method_names
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stream_anon.config import Redaction
+    from stream_anon.detectors.registry import Row
 
 log = logging.getLogger(__name__)
 
@@ -41,25 +42,22 @@ class Choice:
 class Controls:
     """Any thread may read `choice` and call anything. There is no switch for redaction itself."""
 
-    def __init__(
-        self, redaction: Redaction, seen: frozenset[str], engine: str, *, debug: bool
-    ) -> None:
+    def __init__(self, redaction: Redaction, detectors: Sequence[Row], *, debug: bool) -> None:
         """Begin with the settings of the run.
 
         Args:
             redaction: the settings.
-            seen: labels that the engine can answer with.
-            engine: its name, for messages.
+            detectors: of the run.
             debug: allow what only debug runs may.
 
         Raises:
-            ConfigError: the engine cannot see what is to be hidden, or there is no such method.
+            ConfigError: the detectors cannot see what is to be hidden, or there is no such method.
         """
-        self._seen, self._engine, self._debug = seen, engine, debug
+        self._detectors, self._debug = detectors, debug
         self._lock = threading.Lock()
         self._configured = _named(redaction)
-        hidden = resolve_scope(redaction.scope, seen, engine)
-        self.choice = Choice(redaction, hidden, rules_by_label(redaction, hidden))
+        hidden = resolve_scope(redaction.scope, detectors)
+        self.choice = Choice(redaction, hidden, rules_by_label(redaction, hidden, detectors))
 
     def reload(self, redaction: Redaction) -> None:
         """Take other settings over.
@@ -70,8 +68,9 @@ class Controls:
         self._take(redaction, all_hidden=True)
 
     def _take(self, redaction: Redaction, *, all_hidden: bool) -> None:
-        hidden = resolve_scope(redaction.scope, self._seen, self._engine)
-        rules = rules_by_label(redaction, hidden, all_hidden=all_hidden)
+        detectors = self._detectors
+        hidden = resolve_scope(redaction.scope, detectors)
+        rules = rules_by_label(redaction, hidden, detectors, all_hidden=all_hidden)
         with self._lock:
             self.choice = replace(self.choice, redaction=redaction, hidden=hidden, rules=rules)
         log.warning(
@@ -115,11 +114,11 @@ class Controls:
         log.warning("debug: %s in the preview %s", what, "on" if shown else "off")
 
     def _scopes(self) -> list[str]:
-        """Those that the engine can see, and the one that the run began with."""
+        """Those that the detectors can see, and the one that the run began with."""
         able = [] if self._configured in SCOPES else [self._configured]
         for scope in SCOPES:
             try:
-                resolve_scope(scope, self._seen, self._engine)
+                resolve_scope(scope, self._detectors)
             except StreamAnonError:
                 continue
             able.append(scope)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 import cv2
 
 from stream_anon.core.channel import Cancelled, Channel, Overflow
+from stream_anon.detectors.scopes import choose
 from stream_anon.errors import ConfigError
-from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
+from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
 from stream_anon.pipeline.figures.notify import Notifier
 from stream_anon.pipeline.figures.stats import LiveStats
@@ -74,12 +75,9 @@ class LiveRun:
         if outputs.preview:
             check_display()
         self._outputs = outputs
-        self._engine = engine_name(settings)
+        self._detectors = choose(settings.parsing.engine, settings.redaction.scope)
         self._controls = Controls(
-            settings.redaction,
-            seen_labels(self._engine),
-            self._engine,
-            debug=settings.live.mode == "debug",
+            settings.redaction, self._detectors, debug=settings.live.mode == "debug"
         )
         address = parse_source(source, pace=pace, settings=settings.live)
         self._source, self._source_label = LiveSource(address, settings.live), address.label
@@ -209,7 +207,8 @@ class LiveRun:
                 sink.finish(1.0)  # so that no file without a picture is left
             raise
         hidden = ", ".join(sorted(self._controls.choice.hidden))
-        log.info("engine %s, hiding %s", self._engine, hidden)
+        names = "+".join(row.name for row in self._detectors)
+        log.info("engine %s, hiding %s", names, hidden)
         session.run(inference)
 
     def _tell(self, kind: str, text: str) -> None:
@@ -224,8 +223,7 @@ class LiveRun:
         masked: Channel[MaskedFrame] = Channel(2 * room, Overflow.DROP_OLDEST)
 
         def load() -> EngineLooker:
-            engines = load_engines(self._engine, settings, info, None)
-            return EngineLooker(engines.faces, engines.bodies, settings, info)
+            return EngineLooker(load_engines(self._detectors, settings, info, None), settings, info)
 
         return Lane(load, frames, masked, settings.live, self._controls, self.stats)
 
@@ -246,10 +244,5 @@ def _for_live(settings: Settings) -> Settings:
             f"({live.latency:g} s): nothing could be shown in time"
         )
     return settings.model_copy(
-        update={
-            "masking": settings.masking.model_copy(
-                update={"lookahead": live.lookahead, "linger": live.linger}
-            ),
-            "pipeline": settings.pipeline.model_copy(update={"stall": live.stall}),
-        }
+        update={"pipeline": settings.pipeline.model_copy(update={"stall": live.stall})}
     )
