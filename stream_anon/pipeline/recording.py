@@ -10,10 +10,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import cv2
-
 from stream_anon.audio.tracks import SideTracks
+from stream_anon.core.credentials import scheme_of
 from stream_anon.core.files import HashedFile, JsonFile, check_target, part_of, write_error
+from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.detectors.scopes import choose, resolve_scope
 from stream_anon.errors import ConfigError, SinkError, SourceError
 from stream_anon.masking.horizon import Horizon
@@ -70,7 +70,7 @@ def redact_file(
     except (OSError, ValueError) as error:
         raise ConfigError(f"a file name cannot be used: {error}") from error
     with ExitStack() as stack:
-        stack.enter_context(_single_threaded_opencv())
+        stack.enter_context(single_threaded_opencv)
         run = _Run(stack, source_path, settings, tracks)
         record = _Record(stack, run, report, export_tracks, on_progress)
         run.open_sink(stack, output_path, record.files)
@@ -86,17 +86,6 @@ def redact_file(
         )
     record.log()
     return record.summary
-
-
-@contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
-    """Its pictures are small here: threads of its own cost more than they bring."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 class _Run:
@@ -282,6 +271,7 @@ def _open_side(source: Path, audio: str, subtitles: bool, output: object) -> Sid
 
 def _check_paths(source: Path, output: Path, *others: Path | None) -> None:
     """No file of the run may be another one of its files, nor another one's `.part`."""
+    _check_names(source, output, *others)
     written = [output, *(path for path in others[1:] if path is not None)]
     seen: set[Path] = set()
     for path in [source, *(path for path in others[:1] if path is not None), *written]:
@@ -295,6 +285,16 @@ def _check_paths(source: Path, output: Path, *others: Path | None) -> None:
     for path in written[1:]:
         if not path.parent.is_dir():
             raise SinkError(f"the folder {path.parent} does not exist: create it first")
+
+
+def _check_names(*paths: Path | None) -> None:
+    for path in paths:
+        scheme = scheme_of(path)
+        if path is not None and scheme and not path.exists() and not path.parent.is_dir():
+            raise ConfigError(  # without the rest, which may hold a password
+                f"an address ({scheme}://…) is not a file: cameras and streams are for "
+                "`stream-anon live`"
+            )
 
 
 def _same(path: Path, other: Path) -> bool:

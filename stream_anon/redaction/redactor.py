@@ -134,7 +134,7 @@ class Redactor:
         for part in () if isinstance(masked.parts, Unknown) else masked.parts:
             draw_outline(planes, part.box.grown(part.spread, part.spread), self._color)
         self._mark(planes)
-        return DebugFrame(_REDACTOR_KEY, planes)
+        return DebugFrame(_REDACTOR_KEY, planes, raw=masked.frame.planes)
 
     def _mark(self, planes: Planes) -> None:
         if self._debug:

@@ -10,9 +10,8 @@ from contextlib import ExitStack, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-import cv2
-
 from stream_anon.core.channel import Cancelled, Channel, Overflow
+from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.detectors.scopes import choose
 from stream_anon.errors import ConfigError
 from stream_anon.pipeline.engines import load_engines
@@ -81,7 +80,6 @@ class LiveRun:
         )
         address = parse_source(source, pace=pace, settings=settings.live)
         self._source, self._source_label = LiveSource(address, settings.live), address.label
-        self._shows_password = "://" in source and "@" in source.partition("://")[2].split("/")[0]
         self._session: LiveSession | None = None
         self._sinks: list[SupervisedSink] = []
         self._requests = Requests()
@@ -96,7 +94,7 @@ class LiveRun:
 
     @property
     def incomplete(self) -> dict[str, str]:
-        """Outputs that could not be completed at the end, and why."""
+        """Outputs that could not be completed or were down at the end, and why."""
         return {s.status.label: s.incomplete for s in self._sinks if s.incomplete}
 
     def stop(self) -> None:
@@ -117,16 +115,10 @@ class LiveRun:
             StreamAnonError: what ended the run.
         """
         live = self._settings.live
-        if self._shows_password:
-            log.warning(
-                "every user of this machine can see the password in the command: "
-                "put it into STREAM_ANON_USER and STREAM_ANON_PASSWORD"
-            )
         if live.mode == "debug":
             log.warning("debug mode: every picture has a banner, and the preview can show raw ones")
         with ExitStack() as stack:
-            stack.callback(cv2.setNumThreads, cv2.getNumThreads())
-            cv2.setNumThreads(1)
+            stack.enter_context(single_threaded_opencv)
             stack.callback(self._source.close)
             if live.metrics_port:
                 server = serve_metrics(
@@ -134,6 +126,7 @@ class LiveRun:
                 )
                 stack.callback(server.close)
             self._notifier.ready()
+            stack.callback(self._notifier.stopping)
             with suppress(Cancelled):  # stopped before anything came
                 info = self._patiently(self._source.connect, math.inf)
                 if info.converted_from:
