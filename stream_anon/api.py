@@ -21,7 +21,7 @@ def redact(
     output: str | PathLike[str],
     *,
     scope: str | list[str] | None = None,
-    method: Literal["blur", "pixelate", "fill"] | None = None,
+    method: str | None = None,
     audio: Literal["drop", "copy", "disguise"] | None = None,
     overwrite: bool | None = None,
     config: str | PathLike[str] | None = None,
@@ -37,7 +37,7 @@ def redact(
         source: the input, any video or picture that FFmpeg reads and that is one file.
         output: the output; its ending chooses the container.
         scope: what to hide: `face`, `head`, `person`, a label or a list of labels.
-        method: how to hide it.
+        method: how to hide it: `blur`, `pixelate` or `fill`.
         audio: what to do with the sound; dropped by default.
         overwrite: replace an existing output.
         config: a TOML file with settings.
@@ -79,7 +79,7 @@ def redact_live(
     to: Sequence[str | PathLike[str]] = (),
     preview: bool = False,
     scope: str | list[str] | None = None,
-    method: Literal["blur", "pixelate", "fill"] | None = None,
+    method: str | None = None,
     segment: float | None = None,
     keep: float | None = None,
     pace: bool = False,
@@ -93,7 +93,7 @@ def redact_live(
         to: where to: files, addresses, `hls:FOLDER`, `camera`.
         preview: show it in a window.
         scope: what to hide, as in `redact`.
-        method: how to hide it.
+        method: how to hide it, as in `redact`.
         segment: seconds after which a recording goes on in the next file.
         keep: seconds after which files of the recording are deleted.
         pace: `source` is a file, to be played at its own pace.

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from stream_anon.errors import ConfigError
 
+
+def _color(value: str) -> str:
+    digits = value.removeprefix("#")
+    if len(digits) != 6 or any(c not in "0123456789abcdefABCDEF" for c in digits):
+        raise ValueError("a colour is written #RRGGBB")
+    return f"#{digits.lower()}"
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
+Cells = Annotated[int, Field(ge=1, le=4)]
+Color = Annotated[str, AfterValidator(_color)]
 
 
 class _Section(BaseModel):
@@ -64,22 +75,41 @@ class Masking(_Section):
     memory: Annotated[int, Field(ge=16, le=65536)] = 256
 
 
+class Rule(_Section):
+    """How a label is hidden. What is not given is as for everything else."""
+
+    method: str | None = None
+    cells: Cells | None = None
+    color: Color | None = None
+    edge: Share | None = None
+
+
 class Redaction(_Section):
     """What is hidden, and how."""
 
     scope: str | list[str] = "face"
-    method: Literal["blur", "pixelate", "fill"] = "blur"
-    cells: Annotated[int, Field(ge=1, le=4)] = 4
-    color: str = "#202020"
-    edge: Annotated[float, Field(ge=0, le=1)] = 0.12
+    method: str = "blur"
+    """A name in the registry of `redaction`, which the run looks it up in."""
+    cells: Cells = 4
+    color: Color = "#202020"
+    edge: Share = 0.12
+    rules: dict[str, Rule] = {}
+    """By label or group of labels."""
 
-    @field_validator("color")
+    @field_validator("rules", mode="before")
     @classmethod
-    def _is_color(cls, value: str) -> str:
-        digits = value.removeprefix("#")
-        if len(digits) != 6 or any(c not in "0123456789abcdefABCDEF" for c in digits):
-            raise ValueError("a colour is written #RRGGBB")
-        return f"#{digits.lower()}"
+    def _short_form(cls, value: Any) -> Any:
+        """`face = "fill"` stands for `face = { method = "fill" }`."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: {"method": rule} if isinstance(rule, str) else rule
+            for name, rule in value.items()
+        }
+
+    def by(self, rule: Rule) -> Redaction:
+        """These settings where the rule does not say otherwise."""
+        return self.model_copy(update=rule.model_dump(exclude_none=True))
 
 
 class Output(_Section):
@@ -155,7 +185,8 @@ def load_settings(path: Path | None = None, overrides: dict[str, Any] | None = N
 
     Args:
         path: a TOML file with any of the settings.
-        overrides: dotted paths such as `redaction.scope`; None values are left out.
+        overrides: dotted paths such as `redaction.scope`; None values are left out, and the
+            entries of a table are added to those of the file.
 
     Raises:
         ConfigError: the file cannot be read, a key is unknown or a value is out of range.
@@ -167,7 +198,9 @@ def load_settings(path: Path | None = None, overrides: dict[str, Any] | None = N
         section, _, key = dotted.partition(".")
         if not isinstance(values.setdefault(section, {}), dict):
             break  # the file has a value where a section belongs; validation says so
-        values[section][key] = value
+        there = values[section].get(key)
+        both = isinstance(there, dict) and isinstance(value, Mapping)
+        values[section][key] = {**there, **value} if both else value
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -192,6 +225,8 @@ def _explain(error: ValidationError, path: Path | None) -> str:
     if first["type"] == "extra_forbidden":
         sections = list(Settings.model_fields)
         known = [*known_keys(), *sections]
+        if first["loc"][:2] == ("redaction", "rules"):
+            known = [f"{key.rpartition('.')[0]}.{name}" for name in Rule.model_fields]
         elsewhere = [dotted for dotted in known if dotted.endswith(f".{key.rpartition('.')[2]}")]
         near = elsewhere or get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"sections are {', '.join(sections)}"

@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_anon.cli.console import err, log_from_a_thread, log_to_console, out, say
-from stream_anon.cli.options import Cells, Color, Engine, HowToHide, LogLevel, Scope, option
+from stream_anon.cli.options import (
+    Cells,
+    Color,
+    Engine,
+    HowToHide,
+    LogLevel,
+    Rules,
+    Scope,
+    option,
+    parse_rules,
+)
 from stream_anon.config import load_settings
 from stream_anon.core.credentials import shown_in
 from stream_anon.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
@@ -77,6 +87,7 @@ def live(
     ] = None,
     scope: Scope = None,
     method: HowToHide = None,
+    rules: Rules = None,
     cells: Cells = None,
     color: Color = None,
     engine: Engine = None,
@@ -125,7 +136,8 @@ def live(
     log_to_console("error" if quiet else log_level.value)
     overrides = {
         "redaction.scope": scope,
-        "redaction.method": method and method.value,
+        "redaction.method": method,
+        "redaction.rules": parse_rules(rules),
         "redaction.cells": cells,
         "redaction.color": color,
         "parsing.engine": engine,

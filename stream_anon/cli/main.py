@@ -18,7 +18,18 @@ from stream_anon import __version__
 from stream_anon.cli.console import ProgressLine, err, flush, log_to_console, out, say
 from stream_anon.cli.live import devices, live
 from stream_anon.cli.models import models
-from stream_anon.cli.options import WHAT, Cells, Color, Engine, HowToHide, LogLevel, Scope, option
+from stream_anon.cli.options import (
+    WHAT,
+    Cells,
+    Color,
+    Engine,
+    HowToHide,
+    LogLevel,
+    Rules,
+    Scope,
+    option,
+    parse_rules,
+)
 from stream_anon.config import load_settings
 from stream_anon.core.credentials import without_credentials
 from stream_anon.errors import (
@@ -106,6 +117,7 @@ def redact(
     ],
     scope: Scope = None,
     method: HowToHide = None,
+    rules: Rules = None,
     cells: Cells = None,
     color: Color = None,
     engine: Engine = None,
@@ -153,7 +165,8 @@ def redact(
         config,
         {
             "redaction.scope": scope,
-            "redaction.method": method and method.value,
+            "redaction.method": method,
+            "redaction.rules": parse_rules(rules),
             "redaction.cells": cells,
             "redaction.color": color,
             "output.audio": audio and audio.value,

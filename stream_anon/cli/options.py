@@ -7,13 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-
-class Method(StrEnum):
-    """How to hide."""
-
-    blur = "blur"
-    pixelate = "pixelate"
-    fill = "fill"
+from stream_anon.errors import ConfigError
+from stream_anon.redaction.registry import method_names
 
 
 class LogLevel(StrEnum):
@@ -37,7 +32,28 @@ Scope = Annotated[
     str | None,
     option("face, head, person, or labels joined by commas (face).", WHAT, metavar="WHAT"),
 ]
-HowToHide = Annotated[Method | None, option("How to hide (blur).", WHAT)]
+HowToHide = Annotated[
+    str | None, option(f"{', '.join(method_names())} (blur).", WHAT, metavar="NAME")
+]
+Rules = Annotated[
+    list[str] | None,
+    option("Hide this label so instead; may be repeated.", WHAT, "--rule", metavar="LABEL=METHOD"),
+]
 Cells = Annotated[int | None, option("Cells across a face, 1 to 4 (4).", WHAT, metavar="COUNT")]
 Color = Annotated[str | None, option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")]
 Engine = Annotated[str | None, option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")]
+
+
+def parse_rules(rules: list[str] | None) -> dict[str, str] | None:
+    """What `--rule` was given, as a table for `redaction.rules`; None without any.
+
+    Raises:
+        ConfigError: one of them has no label or no method.
+    """
+    table: dict[str, str] = {}
+    for rule in rules or ():
+        label, _, method = (word.strip() for word in rule.partition("="))
+        if not label or not method:
+            raise ConfigError(f"--rule {rule!r} is not valid: write LABEL=METHOD, as in face=fill")
+        table[label] = method
+    return table or None

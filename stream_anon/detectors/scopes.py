@@ -69,6 +69,46 @@ def resolve_scope(scope: str | list[str], chosen: Sequence[Row]) -> frozenset[st
     return frozenset(hidden)
 
 
+def resolve_rules(
+    names: Iterable[str], hidden: frozenset[str], chosen: Iterable[Row]
+) -> tuple[dict[str, str], list[str]]:
+    """Which of some labels and groups says how each hidden label is hidden.
+
+    A label's own name wins over that of a group, and a small group over a large one.
+
+    Args:
+        names: labels and groups, as in a scope.
+        hidden: labels to hide, from `resolve_scope`.
+        chosen: the detectors of the run.
+
+    Returns:
+        One of the names for each label that they are about, and the names that are not hidden as
+        a whole.
+
+    Raises:
+        ScopeError: an unknown label.
+    """
+    chosen = tuple(chosen)
+    found: list[tuple[int, str, frozenset[str]]] = []
+    idle: list[str] = []
+    for name in names:
+        plain = name.strip().lower()
+        ways = [labels for labels in _ways(plain, chosen) if labels <= hidden]
+        if not ways and not _is_known(plain):
+            raise ScopeError(_unknown(name, "in redaction.rules"))
+        found += [(len(labels), name, labels) for labels in ways]
+        idle += [] if ways else [name]
+    found.sort(key=lambda entry: -entry[0])
+    return {label: name for _, name, labels in found for label in labels}, idle
+
+
+def _is_known(name: str) -> bool:
+    """Packages of others are asked last."""
+    return any(_can_hide(row, name) for row in BUILT_IN.values()) or any(
+        _can_hide(row, name) for row in rows().values()
+    )
+
+
 def _needed(scope: str | list[str]) -> list[Row]:
     """The fewest detectors for a scope, fast ones first."""
     wanted: dict[str, Row] = {}
@@ -76,7 +116,7 @@ def _needed(scope: str | list[str]) -> list[Row]:
         able = [row for row in BUILT_IN.values() if _can_hide(row, name)]
         able = able or [row for row in rows().values() if _can_hide(row, name)]
         if not able:
-            raise ScopeError(_unknown(name))
+            raise ScopeError(_unknown(name, "in the scope"))
         best = next((r for r in able if r.name in wanted), min(able, key=lambda r: not r.is_fast))
         wanted[best.name] = best
     return list(wanted.values())
@@ -118,7 +158,7 @@ def _unseen(name: str, chosen: Sequence[Row]) -> str:
     """Why these detectors cannot hide what is asked for, and who can."""
     everybody = rows().values()
     if not any(_can_hide(row, name) for row in everybody):
-        return _unknown(name)
+        return _unknown(name, "in the scope")
     able = next(row for row in everybody if _can_hide(row, name))
     missing = min(_ways(name, [able]), key=len) - seen_by(chosen)
     named = sorted(missing)
@@ -128,9 +168,9 @@ def _unseen(name: str, chosen: Sequence[Row]) -> str:
     return f"the engine {names} cannot see {told} (scope {name}); {hint}"
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str, where: str) -> str:
     everybody = rows().values()
     known = sorted({label for row in everybody for label in (*row.labels, *row.groups)})
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return f"unknown label {name!r} in the scope: {hint}"
+    return f"unknown label {name!r} {where}: {hint}"

@@ -22,6 +22,7 @@ from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_t
 from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.report import Summary, report_record
+from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sources.file import MediaSource
@@ -76,7 +77,7 @@ def redact_file(
         pipeline.run(
             run.source,
             run.masks,
-            Redactor(settings.redaction, run.source.info.color),
+            Redactor(settings.redaction, run.source.info.color, rules=run.rules),
             run.sink,
             settings.pipeline,
             on_frame=record.count,
@@ -110,6 +111,9 @@ class _Run:
             self._expected = loaded.input_sha256
             self.check_input()
             self.masks = TracksMasker(loaded, self.source.info)
+            labels = frozenset(track.label for track in loaded.tracks)
+            self.rules, idle = rules_for_tracks(settings.redaction, labels)
+            self._notes += [f"the rule for {name} had no effect: no track has it" for name in idle]
             self.engine, self.model_hash = TRACKS_ENGINE, ""
         else:
             self.masks = self._masker(self.source.info)
@@ -139,6 +143,7 @@ class _Run:
         settings = self.settings
         rows = choose(settings.parsing.engine, settings.redaction.scope)
         scope = resolve_scope(settings.redaction.scope, rows)
+        self.rules = rules_by_label(settings.redaction, scope, rows)
         engines = load_engines(rows, settings, info, self.input.path)
         for parser in engines.all:
             self.in_use.callback(parser.close)

@@ -1,4 +1,4 @@
-"""Ways to make a rectangle of one plane unrecognisable. Pure functions of their input."""
+"""The built-in ways to hide a spot, and what they are made of. Pure functions of their input."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from stream_anon.core.color import black_and_spans, luma_weights
 
 if TYPE_CHECKING:
     from stream_anon.core.frame import ColorTags, Plane
+    from stream_anon.redaction.spot import Spot
 
 LUMA_STEP = 16
 """Distance of the levels that a cell can have. Coarse on purpose: fine steps add up over time."""
@@ -19,6 +20,25 @@ CHROMA_STEP = 4
 
 SAMPLES = 8
 """Pixels along each side of a cell that are averaged; more would look the same and cost more."""
+
+
+def blur(spot: Spot) -> Plane:
+    """Cells of what is there, drawn smooth."""
+    return blurred(spot.shown, spot.cell, spot.cell, _step(spot))
+
+
+def pixelate(spot: Spot) -> Plane:
+    """Cells of what is there, drawn flat."""
+    return pixelated(spot.shown, spot.cell, spot.cell, _step(spot))
+
+
+def fill(spot: Spot) -> Plane:
+    """The colour asked for."""
+    return np.full(spot.opacity.shape, spot.level, np.uint8)
+
+
+def _step(spot: Spot) -> int:
+    return CHROMA_STEP if spot.which else LUMA_STEP
 
 
 def cell_means(plane: Plane, cell_width: float, cell_height: float, step: int) -> Plane:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
-import numpy as np
 
 from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, RedactedFrame, Unknown
 from stream_anon.errors import ConfigError
 from stream_anon.redaction.captions import draw_banner, draw_caption, draw_outline, empty_picture
-from stream_anon.redaction.methods import CHROMA_STEP, LUMA_STEP, blurred, color_levels, pixelated
-from stream_anon.redaction.regions import Region, on_plane, soft_region
+from stream_anon.redaction.methods import CHROMA_STEP, LUMA_STEP, blurred, color_levels
+from stream_anon.redaction.regions import on_plane, soft_region
+from stream_anon.redaction.registry import Method, method_named
+from stream_anon.redaction.spot import Coverage, Spot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stream_anon.config import Redaction
-    from stream_anon.core.frame import ColorTags, Frame, Plane, Stamp
+    from stream_anon.core.frame import ColorTags, Frame, Planes, Stamp
     from stream_anon.core.parts import Part
     from stream_anon.core.redacted import MaskedFrame
 
@@ -28,24 +29,45 @@ WHOLE_CELLS = 4
 BANNER = "DEBUG RUN: its preview can show what is hidden here"
 
 
+class _Style(NamedTuple):
+    method: Method
+    cells: int
+    edge: float
+    levels: tuple[int, int, int]
+    """The colour asked for, in Y, U and V."""
+
+
+def _style(settings: Redaction, color: ColorTags) -> _Style:
+    levels = color_levels(settings.color, color)
+    return _Style(method_named(settings.method), settings.cells, settings.edge, levels)
+
+
 class Redactor:
     """Hides the parts of a masked frame in its own planes; the rest is copied bit by bit."""
 
     def __init__(
-        self, settings: Redaction, color: ColorTags, *, captions: bool = False, debug: bool = False
+        self,
+        settings: Redaction,
+        color: ColorTags,
+        *,
+        rules: Mapping[str, Redaction] | None = None,
+        captions: bool = False,
+        debug: bool = False,
     ) -> None:
         """Be ready.
 
         Args:
             settings: how to hide.
             color: how the frames' numbers become colours.
+            rules: how to hide parts of some labels, instead of by `settings`.
             captions: tell in the picture why a frame is hidden whole.
             debug: mark every picture, and make views for the preview.
+
+        Raises:
+            ConfigError: a method is not in the registry.
         """
-        self._method = settings.method
-        self._cells = settings.cells
-        self._edge = settings.edge
-        self._fill = color_levels(settings.color, color)
+        self._style = _style(settings, color)
+        self._rules = {label: _style(rule, color) for label, rule in (rules or {}).items()}
         self._color = color
         self._captions = captions
         self._debug = debug
@@ -56,8 +78,7 @@ class Redactor:
             return self.hide_whole(masked.frame, masked.parts)
         y, u, v = masked.frame.planes
         planes = (y.copy(), u.copy(), v.copy())
-        for part in masked.parts:
-            self._hide(planes, part)
+        self._hide(planes, self._in_order(masked.parts))
         self._mark(planes)
         return RedactedFrame(
             _REDACTOR_KEY,
@@ -115,40 +136,47 @@ class Redactor:
         self._mark(planes)
         return DebugFrame(_REDACTOR_KEY, planes, raw=masked.frame.planes)
 
-    def _mark(self, planes: tuple[Plane, Plane, Plane]) -> None:
+    def _mark(self, planes: Planes) -> None:
         if self._debug:
             draw_banner(planes, BANNER, self._color)
 
-    def _hide(self, planes: tuple[Plane, Plane, Plane], part: Part) -> None:
-        region = soft_region(part, self._edge)
-        cell = (max(part.box.width, part.box.height) + 2 * part.spread) / self._cells
-        luma, *chroma = planes
-        self._hide_on([luma], region, 1.0, cell, self._fill[:1])
-        self._hide_on(chroma, region, 0.5, cell / 2, self._fill[1:])
+    def _in_order(self, parts: tuple[Part, ...]) -> Sequence[Part]:
+        """With rules, larger parts first, so that a face shows its own on top of its person's."""
+        if not self._rules:
+            return parts
+        return sorted(parts, key=lambda part: -part.box.area)
 
-    def _hide_on(
-        self,
-        planes: Sequence[Plane],
-        region: Region,
-        scale: float,
-        cell: float,
-        fill: Sequence[int],
-    ) -> None:
-        """Hide the region on planes of one size; `scale` is plane pixels per frame pixel."""
-        placed = on_plane(region, (planes[0].shape[0], planes[0].shape[1]), scale)
-        if placed is None:
-            return
-        rows, columns, opacity = placed
-        rest = 1 - opacity
-        step = LUMA_STEP if scale == 1 else CHROMA_STEP
-        for plane, level in zip(planes, fill, strict=True):
-            shown = plane[rows, columns]
-            plane[rows, columns] = cv2.blendLinear(
-                self._cover(shown, cell, step, level), shown, opacity, rest
-            )
+    def _hide(self, planes: Planes, parts: Sequence[Part]) -> None:
+        """Hide the parts, one after the other, on planes that may be written to."""
+        styles = [self._rules.get(part.label, self._style) for part in parts]
+        regions = [soft_region(part, style.edge) for part, style in zip(parts, styles, strict=True)]
+        views, coverage = _read_only(planes), Coverage(regions)
+        for part, style, region in zip(parts, styles, regions, strict=True):
+            cell = (max(part.box.width, part.box.height) + 2 * part.spread) / style.cells
+            for scale, same_size in ((1.0, (0,)), (0.5, (1, 2))):
+                height, width = planes[same_size[0]].shape
+                placed = on_plane(region, (height, width), scale)
+                if placed is None:
+                    continue
+                rows, columns, opacity = placed
+                rest = 1 - opacity
+                for which in same_size:
+                    spot = Spot(
+                        *(views, which, rows, columns, opacity, part, _seed(part)),
+                        *(cell * scale, style.levels[which], coverage),
+                    )
+                    planes[which][rows, columns] = cv2.blendLinear(
+                        style.method.draw(spot), spot.shown, opacity, rest
+                    )
 
-    def _cover(self, plane: Plane, cell: float, step: int, level: int) -> Plane:
-        if self._method == "fill":
-            return np.full_like(plane, level)
-        draw = blurred if self._method == "blur" else pixelated
-        return draw(plane, cell, cell, step)
+
+def _seed(part: Part) -> int:
+    """Stands for the track: a person's number is that of their track, -1 for nobody's."""
+    return max(0, part.person + 1)
+
+
+def _read_only(planes: Planes) -> Planes:
+    views = (planes[0].view(), planes[1].view(), planes[2].view())
+    for view in views:
+        view.setflags(write=False)
+    return views

@@ -88,7 +88,11 @@ def test_without_arguments_the_help_is_shown_as_an_error(
 
 WRONG = {
     "an unknown option": (["--sope", "head"], "No such option: --sope"),
-    "an unknown method": (["--method", "gaus"], "'gaus' is not one of 'blur'"),
+    "an unknown method": (["--method", "fil"], "redaction.method is 'fil': did you mean fill?"),
+    "an unknown method of a rule": (["--rule", "face=fil"], "redaction.rules.face is 'fil'"),
+    "a rule without a method": (["--rule", "face"], "write LABEL=METHOD"),
+    "a rule for what is not hidden": (["--rule", "head=fill"], "add head to the scope"),
+    "a rule for an unknown label": (["--rule", "fase=fill"], "did you mean face?"),
     "no number": (["--cells", "many"], "--cells"),
     "out of range": (["--cells", "9"], "redaction.cells is 9"),
     "an unknown engine": (["--engine", "magic"], "parsing.engine is 'magic'"),

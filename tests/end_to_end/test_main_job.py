@@ -59,6 +59,34 @@ def test_other_methods_hide_as_well(footage: Footage, tmp_path: Path, method: An
     assert (found.leaked, found.frames_out) == (0, footage.frames)
 
 
+SAME_ORDER: dict[str, object] = {"redaction.rules": {"face": {}}}
+"""A rule that says nothing. With rules larger parts are drawn first, and soft rims may overlap."""
+
+
+def test_a_rule_is_what_its_label_is_hidden_by(footage: Footage, tmp_path: Path) -> None:
+    ruled, plain, report = (tmp_path / name for name in ("ruled.mp4", "plain.mp4", "run.json"))
+    options = ["-q", "--rule", "face=fill", "--method", "pixelate", "--report", str(report)]
+    assert cli.run(["redact", str(footage.path), str(ruled), *options]) == 0
+    stream_anon.redact(footage.path, plain, method="fill", settings=SAME_ORDER)
+    assert ruled.read_bytes() == plain.read_bytes()
+    rules = json.loads(report.read_text())["settings"]["redaction"]["rules"]
+    assert rules["face"]["method"] == "fill"
+
+
+def test_a_tracks_file_is_hidden_by_the_rules_for_its_labels(
+    footage: Footage, tmp_path: Path
+) -> None:
+    ruled, plain, tracks = (tmp_path / name for name in ("ruled.mp4", "plain.mp4", "t.json"))
+    stream_anon.redact(footage.path, plain, method="fill", export_tracks=tracks)
+    rules = {"redaction.rules": {"face": "fill", "eyes": "blur"}}
+    found = stream_anon.redact(footage.path, ruled, tracks=tracks, settings=rules)
+    stream_anon.redact(
+        footage.path, plain, tracks=tracks, method="fill", overwrite=True, settings=SAME_ORDER
+    )
+    assert ruled.read_bytes() == plain.read_bytes()
+    assert found.notes == ["the rule for eyes had no effect: no track has it"]
+
+
 def test_scope_head_hides_more(redacted: Redacted, tmp_path: Path) -> None:
     footage = redacted.footage
     stream_anon.redact(footage.path, tmp_path / "out.mp4", scope="head", method="fill")
@@ -208,7 +236,7 @@ def test_the_audit_sees_a_blur_that_is_too_fine(
     real = Redactor._hide
 
     def fine(self: Redactor, *arguments: Any) -> None:
-        self._cells = 48
+        self._style = self._style._replace(cells=48)
         real(self, *arguments)
 
     monkeypatch.setattr(Redactor, "_hide", fine)

@@ -11,8 +11,9 @@ import pytest
 from pydantic.fields import FieldInfo
 
 import stream_anon
-from stream_anon.config import Settings, known_keys, load_settings
+from stream_anon.config import Redaction, Rule, Settings, known_keys, load_settings
 from stream_anon.errors import ConfigError
+from stream_anon.redaction.registry import method_names
 
 DEFAULT = Path(stream_anon.__file__).parents[1] / "configs" / "default.toml"
 DEFAULTS = Settings().model_dump()
@@ -87,6 +88,11 @@ class TestTheDefaultFile:
         missing = [c for c in choices if isinstance(c, str) and c not in text[start : start + 200]]
         assert missing == []
 
+    def test_names_every_method(self) -> None:
+        text = DEFAULT.read_text(encoding="utf-8")
+        line = next(line for line in text.splitlines() if line.startswith("method "))
+        assert [name for name in method_names() if name not in line] == []
+
     def test_known_keys_are_all_of_them(self) -> None:
         assert set(known_keys()) == set(FIELDS)
 
@@ -154,7 +160,7 @@ class TestRanges:
     def test_colours_are_written_one_way_afterwards(self, color: str) -> None:
         assert load_settings(None, {"redaction.color": color}).redaction.color == "#abcdef"
 
-    @pytest.mark.parametrize("dotted", ["redaction.method", "output.audio", "parsing.engine"])
+    @pytest.mark.parametrize("dotted", ["output.audio", "parsing.engine"])
     def test_unknown_choices_name_the_known_ones(self, dotted: str) -> None:
         with pytest.raises(ConfigError, match=dotted) as caught:
             load_settings(None, {dotted: "stare"})
@@ -164,6 +170,42 @@ class TestRanges:
     def test_settings_cannot_be_changed_afterwards(self) -> None:
         with pytest.raises(ValueError, match="frozen"):
             Settings().masking.margin = 1.0
+
+
+class TestRules:
+    def test_a_name_stands_for_a_rule_with_that_method(self, tmp_path: Path) -> None:
+        text = '[redaction.rules]\nface = "fill"\nhair = {cells = 2, color = "ABCDEF"}\n'
+        rules = load_settings(written(tmp_path, text)).redaction.rules
+        assert rules["face"] == Rule(method="fill")
+        assert rules["hair"] == Rule(cells=2, color="#abcdef")
+
+    def test_what_a_rule_leaves_out_is_as_for_everything_else(self) -> None:
+        redaction = Redaction(method="pixelate", cells=2, edge=0.5)
+        assert redaction.by(Rule(cells=1)) == Redaction(method="pixelate", cells=1, edge=0.5)
+
+    @pytest.mark.parametrize(
+        ("rule", "said"),
+        [
+            ("{cells = 9}", "setting redaction.rules.face.cells"),
+            ('{color = "red"}', "setting redaction.rules.face.color"),
+            ("{edge = 2}", "setting redaction.rules.face.edge"),
+            ("3", "setting redaction.rules.face"),
+            ('{metod = "fill"}', "did you mean redaction.rules.face.method?"),
+            ('{scope = "head"}', "unknown setting redaction.rules.face.scope"),
+        ],
+    )
+    def test_wrong_ones_are_named(self, tmp_path: Path, rule: str, said: str) -> None:
+        with pytest.raises(ConfigError) as caught:
+            load_settings(written(tmp_path, f"[redaction.rules]\nface = {rule}\n"))
+        assert said in str(caught.value)
+
+    def test_rules_of_the_command_line_join_those_of_the_file(self, tmp_path: Path) -> None:
+        path = written(tmp_path, '[redaction.rules]\nface = "fill"\nhair = "blur"\n')
+        rules = load_settings(path, {"redaction.rules": {"hair": "pixelate"}}).redaction.rules
+        assert {name: rule.method for name, rule in rules.items()} == {
+            "face": "fill",
+            "hair": "pixelate",
+        }
 
 
 class TestFiles:

@@ -6,7 +6,7 @@ import pytest
 
 from stream_anon.config import Redaction
 from stream_anon.detectors.labels import CENTERFACE_LABELS, PARSED_LABELS
-from stream_anon.errors import ScopeError
+from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.pipeline.live.controls import Controls
 from tests.stubs import stub_row
 
@@ -76,3 +76,25 @@ def test_a_reload_is_taken_as_a_whole_or_not_at_all(caplog: pytest.LogCaptureFix
         keys.reload(Redaction(scope="person", method="blur"))
     assert keys.choice == before
     assert "hiding head with fill" in caplog.text
+
+
+def test_rules_are_in_force_from_the_beginning_and_taken_by_a_reload() -> None:
+    ruled = Redaction.model_validate({"rules": {"face": "fill"}})
+    keys = Controls(ruled, [stub_row()], debug=False)
+    assert {label: rule.method for label, rule in keys.choice.rules.items()} == {"face": "fill"}
+    keys.reload(Redaction.model_validate({"rules": {"face": "pixelate"}}))
+    assert keys.choice.rules["face"].method == "pixelate"
+    before = keys.choice
+    for wrong in ({"rules": {"head": "fill"}}, {"method": "stare"}):
+        with pytest.raises(ConfigError):
+            keys.reload(Redaction.model_validate(wrong))
+        assert keys.choice == before
+
+
+def test_rules_wait_while_keys_hide_something_else() -> None:
+    ruled = Redaction.model_validate({"rules": {"face": "fill"}})
+    keys = Controls(ruled, [stub_row()], debug=False)
+    keys.press("s")
+    assert (keys.choice.redaction.scope, keys.choice.rules) == ("head", {})
+    keys.press("s")
+    assert set(keys.choice.rules) == {"face"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from stream_anon.config import load_settings
+from stream_anon.config import Redaction, load_settings
 from stream_anon.core.channel import Channel
 from stream_anon.core.frame import ColorTags
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
@@ -249,3 +249,20 @@ class TestDebug:
         x, y = (round(v) for v in SECRET.center)
         assert np.ptp(luma[y - 4 : y + 4, x - 4 : x + 4]) < 60
         assert luma[round(SECRET.y), round(SECRET.x) : round(SECRET.x + 40)].mean() > 220
+
+
+def test_rules_count_at_once() -> None:
+    stage = Stage(redaction__rules={"face": {"method": "fill", "color": "#ffffff"}})
+    try:
+        stage.put()
+        wait_for(stage.outlet, 1)
+        black = Redaction.model_validate(
+            {"rules": {"face": {"method": "fill", "color": "#000000"}}}
+        )
+        stage.controls.reload(black)
+        stage.put()
+        wait_for(stage.outlet, 2)
+        x, y = (round(v) for v in SECRET.center)
+        assert [int(frame.planes[0][y, x]) for frame in stage.outlet.frames] == [235, 16]
+    finally:
+        stage.end()

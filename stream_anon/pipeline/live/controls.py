@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from stream_anon.detectors.scopes import resolve_scope
 from stream_anon.errors import StreamAnonError
+from stream_anon.pipeline.rules import rules_by_label
+from stream_anon.redaction.registry import method_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stream_anon.config import Redaction
     from stream_anon.detectors.registry import Row
 
 log = logging.getLogger(__name__)
 
-METHODS = ("blur", "pixelate", "fill")
 SCOPES = ("face", "head", "person")
 MOST_CELLS = 4
 
@@ -30,6 +31,8 @@ class Choice:
     redaction: Redaction
     hidden: frozenset[str]
     """Labels to hide."""
+    rules: Mapping[str, Redaction]
+    """How to hide some of them instead."""
     outlines: bool = False
     """The preview shows where masks are; debug runs only."""
     raw: bool = False
@@ -48,32 +51,38 @@ class Controls:
             debug: allow what only debug runs may.
 
         Raises:
-            ScopeError: the detectors cannot see what is to be hidden.
+            ConfigError: the detectors cannot see what is to be hidden, or there is no such method.
         """
         self._detectors, self._debug = detectors, debug
         self._lock = threading.Lock()
         self._configured = _named(redaction)
-        self.choice = Choice(redaction, resolve_scope(redaction.scope, detectors))
+        hidden = resolve_scope(redaction.scope, detectors)
+        self.choice = Choice(redaction, hidden, rules_by_label(redaction, hidden, detectors))
 
     def reload(self, redaction: Redaction) -> None:
         """Take other settings over.
 
         Raises:
-            ScopeError: the detectors cannot see what is to be hidden; nothing has changed then.
+            ConfigError: as at the beginning; nothing has changed then.
         """
-        hidden = resolve_scope(redaction.scope, self._detectors)
+        self._take(redaction, all_hidden=True)
+
+    def _take(self, redaction: Redaction, *, all_hidden: bool) -> None:
+        detectors = self._detectors
+        hidden = resolve_scope(redaction.scope, detectors)
+        rules = rules_by_label(redaction, hidden, detectors, all_hidden=all_hidden)
         with self._lock:
-            self.choice = replace(self.choice, redaction=redaction, hidden=hidden)
+            self.choice = replace(self.choice, redaction=redaction, hidden=hidden, rules=rules)
         log.warning(
-            "from now on: hiding %s with %s, %d cells across",
-            *(_named(redaction), redaction.method, redaction.cells),
+            "from now on: hiding %s with %s, %d cells across%s",
+            *(_named(redaction), redaction.method, redaction.cells, _rules_named(redaction)),
         )
 
     def press(self, key: str) -> None:
         """Do what a key in the preview stands for; unknown keys do nothing."""
         redaction = self.choice.redaction
         if key == "m":
-            self._change(method=_after(METHODS, redaction.method))
+            self._change(method=_after(method_names(), redaction.method))
         elif key == "s":
             self._change(scope=_after(self._scopes(), _named(redaction)))
         elif key in ("+", "-"):  # fewer cells hide more
@@ -87,7 +96,7 @@ class Controls:
         if redaction == self.choice.redaction:
             return
         try:
-            self.reload(redaction)
+            self._take(redaction, all_hidden=False)  # rules wait for their scope to come around
         except StreamAnonError as error:
             log.warning("%s", error)
 
@@ -119,6 +128,13 @@ class Controls:
 def _named(redaction: Redaction) -> str:
     scope = redaction.scope
     return scope if isinstance(scope, str) else ",".join(scope)
+
+
+def _rules_named(redaction: Redaction) -> str:
+    """The rules, for a log line: `; face with fill`."""
+    return "".join(
+        f"; {name} with {redaction.by(rule).method}" for name, rule in redaction.rules.items()
+    )
 
 
 def _after(choices: Sequence[str], now: str) -> str:

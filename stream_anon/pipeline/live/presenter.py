@@ -136,7 +136,13 @@ class Presenter:
         return choice
 
     def _make_redactor(self, choice: Choice) -> Redactor:
-        return Redactor(choice.redaction, self._info.color, captions=True, debug=self._debug)
+        return Redactor(
+            choice.redaction,
+            self._info.color,
+            rules=choice.rules,
+            captions=True,
+            debug=self._debug,
+        )
 
     def _redacted(self, item: MaskedFrame) -> RedactedFrame:
         """Whatever goes wrong, something that may be shown."""
@@ -210,7 +216,7 @@ class Presenter:
             "fps": figures.fps_out,
             "latency": figures.latency[0] if figures.latency else None,
             "people": figures.people,
-            "method": redaction.method,
+            "method": redaction.method + (", rules" if self._choice.rules else ""),
             "scope": redaction.scope,
             "mode": "debug" if self._debug else None,
             "strength": f"{redaction.cells} cells",

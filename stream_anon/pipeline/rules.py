@@ -1,0 +1,65 @@
+"""From the settings for redaction to how each label is hidden."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stream_anon.detectors.registry import BUILT_IN
+from stream_anon.detectors.scopes import resolve_rules, seen_by
+from stream_anon.errors import ScopeError
+from stream_anon.redaction.registry import method_named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stream_anon.config import Redaction
+    from stream_anon.detectors.registry import Row
+
+
+def rules_by_label(
+    redaction: Redaction,
+    hidden: frozenset[str],
+    detectors: Iterable[Row],
+    *,
+    all_hidden: bool = True,
+) -> dict[str, Redaction]:
+    """How to hide the labels that rules are about; all others follow the settings themselves.
+
+    Args:
+        redaction: the settings.
+        hidden: labels to hide, from `resolve_scope`.
+        detectors: those of the run.
+        all_hidden: refuse rules for what is not hidden, because whoever writes one relies on it;
+            otherwise they have no effect.
+
+    Raises:
+        ConfigError: an unknown method or label, or a rule for what is not hidden.
+    """
+    method_named(redaction.method)
+    for name, rule in redaction.rules.items():
+        if rule.method is not None:
+            method_named(rule.method, f"redaction.rules.{name}")
+    names, idle = resolve_rules(redaction.rules, hidden, detectors)
+    if all_hidden and idle:
+        scope = redaction.scope if isinstance(redaction.scope, str) else ",".join(redaction.scope)
+        raise ScopeError(
+            f"the rule for {idle[0]} has no effect, because the scope {scope} does not hide it: "
+            f"add {idle[0]} to the scope, or remove the rule"
+        )
+    return {label: redaction.by(redaction.rules[name]) for label, name in names.items()}
+
+
+def rules_for_tracks(
+    redaction: Redaction, labels: frozenset[str]
+) -> tuple[dict[str, Redaction], list[str]]:
+    """As `rules_by_label`, for a tracks file, which says what is hidden.
+
+    Returns:
+        How to hide labels, and the rules that none of the file's labels follows.
+    """
+    detectors = BUILT_IN.values()
+    known = seen_by(detectors) | labels
+    names, _ = resolve_rules(redaction.rules, known, detectors)
+    followed = {names[label] for label in labels if label in names}
+    idle = [name for name in redaction.rules if name not in followed]
+    return rules_by_label(redaction, known, detectors, all_hidden=False), idle
