@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import cv2
 
 from stream_anon.audio.tracks import SideTracks
-from stream_anon.core.files import HashedFile, JsonFile, check_target, part_of, write_error
+from stream_anon.core.files import HashedFile, check_target, part_of
 from stream_anon.detectors.labels import resolve_scope
 from stream_anon.errors import ConfigError, SinkError, SourceError
 from stream_anon.masking.masker import Masker
-from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_tracks
+from stream_anon.masking.tracks_file import TracksMasker, load_tracks
 from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
-from stream_anon.pipeline.report import Summary, report_record
+from stream_anon.pipeline.record import Record
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sources.file import MediaSource
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.core.files import PartFile
     from stream_anon.core.frame import StreamInfo
-    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.pipeline.report import Summary
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +68,7 @@ def redact_file(
     with ExitStack() as stack:
         stack.enter_context(_single_threaded_opencv())
         run = _Run(stack, source_path, settings, tracks)
-        record = _Record(stack, run, report, export_tracks, on_progress)
+        record = Record(stack, run, report, export_tracks, on_progress)
         run.open_sink(stack, output_path, record.files)
         pipeline.run(
             run.source,
@@ -170,83 +168,6 @@ class _Run:
             for file in read
             if file.changed
         ]
-
-
-class _Record:
-    """Counts while the run goes on, and writes what was asked for before its output appears."""
-
-    def __init__(
-        self,
-        stack: ExitStack,
-        run: _Run,
-        report: Path | None,
-        export_tracks: Path | None,
-        on_progress: Callable[[Summary], None] | None,
-    ) -> None:
-        self._run = run
-        overwrite = run.settings.output.overwrite
-        self._report = JsonFile(report, overwrite=overwrite) if report else None
-        self._tracks = JsonFile(export_tracks, overwrite=overwrite) if export_tracks else None
-        self.files = [file.file for file in (self._tracks, self._report) if file is not None]
-        """To be published with the output, which `prepare` makes whole."""
-        for file in self.files:
-            stack.callback(file.discard)
-        self._recorder: TracksRecorder | None = None
-        if export_tracks:
-            with _written(export_tracks):
-                self._recorder = TracksRecorder(export_tracks.parent)
-            stack.callback(self._recorder.close)
-        self._on_progress = on_progress
-        self._began = monotonic()
-        self.summary = Summary(expected_frames=run.source.info.frames)
-
-    def count(self, masked: MaskedFrame, redacted: RedactedFrame) -> None:
-        self.summary.count(masked, redacted)
-        self.summary.seconds = monotonic() - self._began
-        if self._recorder is not None and self._tracks is not None:
-            with _written(self._tracks.file.path):
-                self._recorder.count(masked)
-        if self._on_progress is not None:
-            self._on_progress(self.summary)
-
-    def prepare(self) -> None:
-        """Everything has been written and nothing has been completed yet."""
-        run, summary = self._run, self.summary
-        run.check_input()
-        losses = run.source.losses
-        summary.lost_frames, summary.lost_packets = losses.frames, losses.packets
-        summary.lost_reason = losses.reason
-        summary.notes = run.notes()
-        if self._tracks is not None and self._recorder is not None:
-            self._tracks.prepare(self._recorder.text(run.source.info, run.input.final_hash()))
-        if self._report is not None:
-            record = report_record(
-                summary,
-                run.settings,
-                run.input,
-                engine=run.engine,
-                model_hash=run.model_hash,
-                tracks=run.tracks,
-            )
-            self._report.prepare([json.dumps(record, indent=1), "\n"])
-
-    def log(self) -> None:
-        """All is there."""
-        summary = self.summary
-        summary.seconds = monotonic() - self._began
-        log.info(
-            "%d frames in %.1f s, looked at %d of them, %d hidden whole",
-            *(summary.frames, summary.seconds, summary.keyframes, summary.hidden_whole.total()),
-        )
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """Raise `SinkError` about `path` for what the system raises inside."""
-    try:
-        yield
-    except OSError as error:
-        raise write_error(path, error) from error
 
 
 def _log_input(info: StreamInfo) -> None:
