@@ -6,15 +6,18 @@ import io
 from typing import TYPE_CHECKING
 
 from stream_anon.config import load_settings
-from stream_anon.masking.masks_file import MasksWriter
+from stream_anon.core.parts import Box
+from stream_anon.core.redacted import MaskedFrame, Unknown
+from stream_anon.masking.masks_file import MasksReader, MasksWriter
 from stream_anon.masking.masks_format import FrameMasks, Header
 from stream_anon.redaction.redactor import Redactor
-from tests.stubs import make_info
+from tests.stubs import face, make_frame, make_info
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.core.parts import Part
+    from stream_anon.core.redacted import RedactedFrame
 
 HASH = "ab" * 32
 HEADER = Header(
@@ -49,3 +52,22 @@ def written(
 def redrawn(masked: MaskedFrame, method: str = "blur") -> RedactedFrame:
     settings = load_settings(None, {"redaction.method": method})
     return Redactor(settings.redaction, make_info().color).redact(masked)
+
+
+def read_back(data: bytes) -> MasksReader:
+    return MasksReader(io.BytesIO(data), "m.jsonl")
+
+
+def two_faces(index: int) -> tuple[Part, ...]:
+    return face(Box(10.5 + index, 20.3, 30, 40)), face(Box(60, 20 + index / 3, 25.4, 31), person=4)
+
+
+def short_run(count: int = 6) -> list[MaskedFrame]:
+    """Two people; nobody in frame 2; frame 3 is damaged."""
+    masks: list[MaskedFrame] = []
+    for index in range(count):
+        parts: tuple[Part, ...] | Unknown = () if index == 2 else two_faces(index)
+        parts = Unknown.CORRUPT if index == 3 else parts
+        frame = make_frame(index=index, pattern="texture", corrupt=index == 3)
+        masks.append(MaskedFrame(frame, parts))
+    return masks

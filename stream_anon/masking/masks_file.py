@@ -42,6 +42,8 @@ SLOTS = 256
 """Masks in the table; more only where one frame needs more. The least recently used goes first."""
 MAX_LINE = 1 << 26
 """Bytes that a line may have."""
+FLUSH = 250
+"""Frames until what is written can be read, also after the run was killed."""
 LEVEL = 6
 """Of gzip."""
 GZIP = b"\x1f\x8b"
@@ -70,6 +72,7 @@ class MasksWriter:
         """By shape and content: number, and the frame that used it last; oldest use first."""
         self._frames = self._tracks = 0
         self._write(header.model_dump())
+        self._flush()
 
     def write(self, frame: FrameMasks) -> None:
         """Write the next frame; indices rise.
@@ -85,6 +88,8 @@ class MasksWriter:
             line["parts"] = [part_entry(part, self._slot(part.mask)) for part in frame.parts]
             self._tracks = max([self._tracks, *(part.person + 1 for part in frame.parts)])
         self._write(line)
+        if self._frames % FLUSH == 0:
+            self._flush()
 
     def end(self, input_sha256: str | None) -> None:
         """Write the last line, and what is still in memory.
@@ -124,6 +129,11 @@ class MasksWriter:
                 del self._slots[oldest]
                 return slot
         return len(self._slots)
+
+    def _flush(self) -> None:
+        if self._gzip is not None:
+            self._gzip.flush()
+        self._file.flush()
 
     def _write(self, line: dict[str, Any]) -> None:
         (self._gzip or self._file).write(encoded(line))

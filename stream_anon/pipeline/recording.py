@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 import cv2
 
 from stream_anon.audio.tracks import SideTracks
-from stream_anon.core.files import HashedFile, check_target, part_of
+from stream_anon.core.files import HashedFile, check_target, part_of, publish
 from stream_anon.detectors.labels import resolve_scope
 from stream_anon.errors import ConfigError, SinkError, SourceError
 from stream_anon.masking.masker import Masker
+from stream_anon.masking.masks_file import open_masks
+from stream_anon.masking.masks_masker import MasksMasker
 from stream_anon.masking.tracks_file import TracksMasker, load_tracks
 from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
-from stream_anon.pipeline.record import Record
+from stream_anon.pipeline.record import Record, Wanted
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sources.file import MediaSource
@@ -34,54 +36,81 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRACKS_ENGINE = "tracks file"
+MASKS_ENGINE = "record of masks"
 
 
 def redact_file(
     source_path: Path,
-    output_path: Path,
+    output_path: Path | None,
     settings: Settings,
     *,
     report: Path | None = None,
     tracks: Path | None = None,
+    masks: Path | None = None,
     export_tracks: Path | None = None,
+    export_masks: Path | None = None,
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
-    """Redact one recorded video or picture.
+    """Redact one recorded video or picture, or only work out its masks.
 
     Args:
         source_path: the input.
-        output_path: the output; its ending chooses the container.
+        output_path: the output; its ending chooses the container. None with `export_masks`:
+            nothing is rendered.
         settings: everything else.
         report: write the record of the run here, as JSON.
         tracks: hide what this file says instead of looking for faces.
+        masks: hide exactly what this record of masks says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
+        export_masks: write the record of masks here; `.gz` compresses it.
         on_progress: called after each frame.
 
     Raises:
         StreamAnonError: with no output under its name.
     """
+    wanted = Wanted(report, export_tracks, export_masks)
+    _check_asked(output_path, wanted, tracks, masks)
+    outputs = [output_path, *wanted.all] if output_path else wanted.all
     try:
-        _check_paths(source_path, output_path, tracks, report, export_tracks)
-        _check_free(settings, report, export_tracks)
+        _check_paths(source_path, [path for path in (tracks, masks) if path], outputs)
+        _check_beside(settings, wanted.all)
     except (OSError, ValueError) as error:
         raise ConfigError(f"a file name cannot be used: {error}") from error
     with ExitStack() as stack:
         stack.enter_context(_single_threaded_opencv())
-        run = _Run(stack, source_path, settings, tracks)
-        record = Record(stack, run, report, export_tracks, on_progress)
-        run.open_sink(stack, output_path, record.files)
-        pipeline.run(
-            run.source,
-            run.masks,
-            Redactor(settings.redaction, run.source.info.color),
-            run.sink,
-            settings.pipeline,
-            on_frame=record.count,
-            before_finish=record.prepare,
-            on_stuck=run.in_use.pop_all,  # closing them under a running thread would crash
-        )
+        run = _Run(stack, source_path, settings, tracks, masks)
+        record = Record(stack, run, wanted, on_progress)
+        if output_path is None:
+            _only_masks(run, record)
+        else:
+            _render(run, record, run.open_sink(stack, output_path, record.files))
     record.log()
     return record.summary
+
+
+def _render(run: _Run, record: Record, sink: MediaSink) -> None:
+    pipeline.run(
+        run.source,
+        run.masks,
+        Redactor(run.settings.redaction, run.source.info.color),
+        sink,
+        run.settings.pipeline,
+        on_frame=record.count,
+        before_finish=record.prepare,
+        on_stuck=run.in_use.pop_all,  # closing them under a running thread would crash
+    )
+
+
+def _only_masks(run: _Run, record: Record) -> None:
+    pipeline.work_out_masks(
+        run.source,
+        run.masks,
+        run.settings.pipeline,
+        record.count,
+        on_stuck=run.in_use.pop_all,
+    )
+    record.prepare()
+    publish(*record.files)
 
 
 @contextmanager
@@ -99,47 +128,81 @@ class _Run:
     """All that one run needs, opened; closed with `stack`."""
 
     def __init__(
-        self, stack: ExitStack, source: Path, settings: Settings, tracks: Path | None
+        self,
+        stack: ExitStack,
+        source: Path,
+        settings: Settings,
+        tracks: Path | None,
+        masks: Path | None,
     ) -> None:
         self.in_use = stack.enter_context(ExitStack())
         """Closes what the threads use."""
         self.settings = settings
         self.input = HashedFile(source)
         self.tracks = HashedFile(tracks) if tracks else None
-        loaded = load_tracks(tracks) if tracks else None
+        self.masks_file = HashedFile(masks) if masks else None
+        self.sink: MediaSink | None = None
+        self._notes: list[str] = []
+        self._expected: str | None = None
+        """SHA-256 of the input that the tracks or the masks were made from."""
+        given = self._open_given()
         self.source = MediaSource(source)
         self.in_use.callback(self.source.close)
         _log_input(self.source.info)
-        self._notes: list[str] = []
-        self._expected: str | None = None
-        """SHA-256 of the input that the tracks were made from."""
         self.masks: pipeline.Masks
-        if loaded is not None:
-            self._expected = loaded.input_sha256
+        if given is not None:
             self.check_input()
-            self.masks = TracksMasker(loaded, self.source.info)
-            self.engine, self.model_hash = TRACKS_ENGINE, ""
+            self.masks = given(self.source.info)
+            self.model_hash = ""
         else:
             self.masks = self._masker(self.source.info)
         log.info("engine %s %s", self.engine, self.model_hash[:16])
 
-    def open_sink(self, stack: ExitStack, output: Path, along: Sequence[PartFile]) -> None:
+    def _open_given(self) -> Callable[[StreamInfo], pipeline.Masks] | None:
+        """Open the file that tells what to hide, where there is one."""
+        if self.tracks is not None:
+            tracks = load_tracks(self.tracks.path)
+            self._expected, self.engine = tracks.input_sha256, TRACKS_ENGINE
+            return partial(TracksMasker, tracks)
+        if self.masks_file is not None:
+            path = self.masks_file.path
+            file, reader = open_masks(path)
+            self.in_use.callback(file.close)
+            self.engine = MASKS_ENGINE
+            if reader.footer is not None:
+                self._expected = reader.footer.input_sha256
+            else:
+                self._notes.append(
+                    f"{path.name} is cut off: frames after its end are hidden whole, and whether "
+                    "it was made from this input is not known"
+                )
+            return partial(MasksMasker, reader)
+        return None
+
+    def open_sink(self, stack: ExitStack, output: Path, along: Sequence[PartFile]) -> MediaSink:
         """Open the output; it gets its name together with `along`."""
         side = _side(self.input.path, self.settings)
-        self.sink = MediaSink(output, self.source.info, self.settings.output, side, along)
-        stack.callback(self.sink.close)
+        self.sink = sink = MediaSink(output, self.source.info, self.settings.output, side, along)
+        stack.callback(sink.close)
+        return sink
 
     def check_input(self) -> None:
         """Refuse tracks of another file than the input, also one that became another meanwhile."""
         path = self.input.path
         if self._expected and self._expected != self.input.sha256:
+            if self.masks_file is not None:
+                raise ConfigError(
+                    f"the masks were worked out from another file than {path.name}: name that "
+                    "one, or work them out again"
+                )
             raise ConfigError(
                 f"the tracks were made from another file than {path.name}: remove input_sha256 "
                 "from the tracks file if they fit all the same"
             )
         if self._expected and self.input.changed:
+            what = "masks" if self.masks_file is not None else "tracks"
             raise SourceError(
-                f"{path} changed while it was read, and the tracks may not fit what it is now: "
+                f"{path} changed while it was read, and the {what} may not fit what it is now: "
                 "wait until nobody writes it, and run again"
             )
 
@@ -157,15 +220,15 @@ class _Run:
 
     def notes(self) -> list[str]:
         """What differs from what was asked for."""
-        notes = [*self._notes, *self.sink.notes]
+        notes = [*self._notes, *(self.sink.notes if self.sink is not None else ())]
         if converted := self.source.info.converted_from:
             notes.append(f"pictures were converted from {converted} to 8-bit 4:2:0")
-        if self.tracks and "scope" in self.settings.redaction.model_fields_set:
-            notes.append(f"the scope had no effect: {self.tracks.path.name} tells what to hide")
-        read = [self.input, self.tracks] if self.tracks else [self.input]
+        given = [file for file in (self.tracks, self.masks_file) if file is not None]
+        if given and "scope" in self.settings.redaction.model_fields_set:
+            notes.append(f"the scope had no effect: {given[0].path.name} tells what to hide")
         return notes + [
             f"{file.path.name} changed while it was read: its hash is not known"
-            for file in read
+            for file in (self.input, *given)
             if file.changed
         ]
 
@@ -194,11 +257,19 @@ def _open_side(source: Path, audio: str, subtitles: bool, output: object) -> Sid
     return SideTracks(source, output, audio=audio, subtitles=subtitles)  # type: ignore[arg-type]
 
 
-def _check_paths(source: Path, output: Path, *others: Path | None) -> None:
+def _check_asked(
+    output: Path | None, wanted: Wanted, tracks: Path | None, masks: Path | None
+) -> None:
+    if tracks is not None and masks is not None:
+        raise ConfigError("both a tracks file and a record of masks tell what to hide: give one")
+    if output is None and wanted.masks is None:
+        raise ConfigError("there is nothing to write: name an output, or a file for the masks")
+
+
+def _check_paths(source: Path, read: Sequence[Path], written: Sequence[Path]) -> None:
     """No file of the run may be another one of its files, nor another one's `.part`."""
-    written = [output, *(path for path in others[1:] if path is not None)]
     seen: set[Path] = set()
-    for path in [source, *(path for path in others[:1] if path is not None), *written]:
+    for path in [source, *read, *written]:
         for name in (path, part_of(path)) if path in written else (path,):
             real = name.resolve()
             if real in seen or (path is not source and _same(name, source)):
@@ -206,16 +277,16 @@ def _check_paths(source: Path, output: Path, *others: Path | None) -> None:
                     f"{name} is needed twice: input and outputs must be different files"
                 )
             seen.add(real)
-    for path in written[1:]:
-        if not path.parent.is_dir():
-            raise SinkError(f"the folder {path.parent} does not exist: create it first")
 
 
 def _same(path: Path, other: Path) -> bool:
     return path.exists() and other.exists() and path.samefile(other)
 
 
-def _check_free(settings: Settings, *paths: Path | None) -> None:
+def _check_beside(settings: Settings, paths: Sequence[Path]) -> None:
+    """Refuse what cannot be written, before the run begins; the sink does so for the output."""
     for path in paths:
-        if path is not None:
-            check_target(path, overwrite=settings.output.overwrite)
+        if not path.parent.is_dir():
+            raise SinkError(f"the folder {path.parent} does not exist: create it first")
+    for path in paths:
+        check_target(path, overwrite=settings.output.overwrite)

@@ -21,17 +21,17 @@ from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.detectors.shapes import ellipse
 from stream_anon.errors import ConfigError
 from stream_anon.masking import masks_file
-from stream_anon.masking.masks_file import MasksReader, open_masks
+from stream_anon.masking.masks_file import MasksReader
 from stream_anon.masking.masks_format import Header, mask_of, run_lengths
 from stream_anon.masking.masks_masker import MasksMasker
 from stream_anon.masking.tracks_file import TracksFile, tracks_of
 from tests.bodies import masks_with
-from tests.masks import HASH, HEADER, recorded, redrawn, written
+from tests.masks import HASH, HEADER, read_back, recorded, redrawn, short_run, written
 from tests.people import PeopleParser, Shape, scene
 from tests.stubs import face, make_frame, make_info, masks_of, moving, sees
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -44,25 +44,6 @@ ARM = Shape("left-arm", 1, (300, 120, 40, 90), (-5, 1), "hook")
 
 def damaged(frames: Sequence[Frame], *indices: int) -> list[Frame]:
     return [replace(f, corrupt=f.index in indices) for f in frames]
-
-
-def two_faces(index: int) -> tuple[Part, ...]:
-    return face(Box(10.5 + index, 20.3, 30, 40)), face(Box(60, 20 + index / 3, 25.4, 31), person=4)
-
-
-def short_run(count: int = 6) -> list[MaskedFrame]:
-    """Two people; nobody in frame 2; frame 3 is damaged."""
-    masks: list[MaskedFrame] = []
-    for index in range(count):
-        parts: tuple[Part, ...] | Unknown = () if index == 2 else two_faces(index)
-        parts = Unknown.CORRUPT if index == 3 else parts
-        frame = make_frame(index=index, pattern="texture", corrupt=index == 3)
-        masks.append(MaskedFrame(frame, parts))
-    return masks
-
-
-def read_back(data: bytes) -> MasksReader:
-    return MasksReader(io.BytesIO(data), "m.jsonl")
 
 
 def rendered(data: bytes, frames: Sequence[Frame]) -> list[MaskedFrame]:
@@ -203,99 +184,6 @@ def describe(parts: tuple[Part, ...] | Unknown) -> object:
     if isinstance(parts, Unknown):
         return parts
     return [(p.label, p.person, p.box, p.spread, p.mask.tobytes()) for p in parts]
-
-
-def changed(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
-    def change(data: bytes) -> bytes:
-        assert old in data
-        return data.replace(old, new, 1)
-
-    return change
-
-
-FIRST = b'["face",0,0,10.5,20.3,30,40,0,0.9]'
-
-
-class TestNonsense:
-    @pytest.mark.parametrize(
-        ("change", "line", "reason"),
-        [
-            (changed(b'{"frame":1', b'{frame:1'), 4, "expecting property name"),
-            (changed(b'{"frame":1', b'{"frame":0'), 4, "frame 0 comes after frame 0"),
-            (changed(b'{"frame":1', b'{"frame":-1'), 4, "frame -1 comes after frame 0"),
-            (changed(b'{"frame":1', b'{"frame":1.5'), 4, "1.5 is not a whole number"),
-            (changed(b'{"frame":1', b'{"frame":true'), 4, "true is not a whole number"),
-            (changed(b'{"frame":0,"pts":0,', b'{"frame":0,'), 3, "it has no 'pts'"),
-            (changed(b'"parts":[]', b'"party":[]'), 5, "instead of frame, pts, parts"),
-            (changed(b'"parts":[]', b'"parts":[[]]'), 5, "not enough values"),
-            (changed(b'"parts":[]', b'"parts":7'), 5, "not iterable"),
-            (changed(FIRST, b'["face",0,9,10.5,20.3,30,40,0,0.9]'), 3, "there is no mask 9"),
-            (changed(FIRST, b'["face",0,0,NaN,20.3,30,40,0,0.9]'), 3, "not a number"),
-            (changed(FIRST, b'["face",0,0,"x",20.3,30,40,0,0.9]'), 3, "'x' is not a number"),
-            (changed(FIRST, b'["face",0,0,1,20.3,0,40,0,0.9]'), 3, "empty box"),
-            (changed(FIRST, b'["face",0,0,1,20.3,30,40,-1,0.9]'), 3, "a spread below 0"),
-            (changed(FIRST, b'["",0,0,1,20.3,30,40,0,0.9]'), 3, "is not a label"),
-            (changed(FIRST, b'["face",0,0,1e999,20.3,30,40,0,0.9]'), 3, "not a number"),
-            (changed(FIRST, b'["face",0,0,%d,20.3,30,40,0,1]' % 10**400), 3, "too large"),
-            (changed(b'"rows":48', b'"rows":47'), 2, "do not add up to 47 rows of 48"),
-            (changed(b'"rows":48', b'"rows":0'), 2, "a mask of 0 rows"),
-            (changed(b'"rows":48', b'"rows":99999999999'), 2, "a mask of 99999999999 rows"),
-            (changed(b'"mask":0', b'"mask":70000'), 2, "no mask can have the number 70000"),
-            (changed(b'"mask":0', b'"musk":0'), 2, "instead of mask, rows"),
-            (changed(b'{"end":6', b'{"end":7'), 9, "7 frames were written, and 6 are there"),
-            (changed(b'{"end":6', b'{"end":6,"x":1'), 9, "extra"),
-            (lambda data: data + data.splitlines(keepends=True)[-1], 10, "more comes after"),
-            (lambda data: data + b"[]\n", 10, "more comes after the end"),
-            (changed(b'{"frame":1', b"[" * 100_000), 4, "recursion"),
-            (changed(b'{"frame":1', b'\xff{"frame":1'), 4, "utf-8"),
-        ],
-    )  # fmt: skip
-    def test_it_is_told_with_its_line(
-        self, change: Callable[[bytes], bytes], line: int, reason: str
-    ) -> None:
-        data = change(written(short_run()))
-        with pytest.raises(ConfigError) as caught:
-            list(read_back(data).frames())
-        assert str(caught.value).startswith(f"m.jsonl, line {line}: ")
-        assert reason in str(caught.value)
-        assert "\n" not in str(caught.value)
-
-    @pytest.mark.parametrize(
-        "content",
-        [
-            b"", b"\n", b"no", b"[]\n", b"{}\n", b'{"stream_anon_tracks": 1}\n', b"\x1f\x8b\x08",
-            b"\xff\xfe\x00\n",
-            written([]).replace(b'"stream_anon_masks":1', b'"stream_anon_masks":2'),
-            written([]).replace(b'"width":128', b'"width":0'),
-            written([]).replace(b'"width":128', b'"width":"128"'),
-            written([]).replace(b'"time_base":"1/25"', b'"time_base":"1/0"'),
-            written([]).replace(b'"engine"', b'"engin"'),
-        ],
-    )  # fmt: skip
-    def test_what_is_no_record_is_said_to_be_none(self, tmp_path: Path, content: bytes) -> None:
-        path = tmp_path / "bad.jsonl"
-        path.write_bytes(content)
-        with pytest.raises(ConfigError, match=r"bad\.jsonl is not a record of masks") as caught:
-            open_masks(path)
-        assert "\n" not in str(caught.value)
-
-    def test_a_missing_one_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"cannot read the record of masks .*gone\.jsonl"):
-            open_masks(tmp_path / "gone.jsonl")
-
-    def test_compressed_damage_is_told(self) -> None:
-        data = bytearray(written(short_run(50), compress=True))
-        data[len(data) // 2] ^= 0xFF
-        with pytest.raises(ConfigError, match="the record of masks is damaged"):
-            list(read_back(bytes(data)).frames())
-
-    def test_a_line_without_an_end_is_not_read_into_memory(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(masks_file, "MAX_LINE", 1000)
-        data = written([]) + b" " * 5000
-        with pytest.raises(ConfigError, match="too long"):
-            read_back(data)
 
 
 class TestRunLengths:
