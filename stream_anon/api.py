@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def redact(
     source: str | PathLike[str],
-    output: str | PathLike[str],
+    output: str | PathLike[str] | None,
     *,
     scope: str | list[str] | None = None,
     method: str | None = None,
@@ -28,14 +28,17 @@ def redact(
     settings: Mapping[str, object] | None = None,
     report: str | PathLike[str] | None = None,
     tracks: str | PathLike[str] | None = None,
+    masks: str | PathLike[str] | None = None,
     export_tracks: str | PathLike[str] | None = None,
+    export_masks: str | PathLike[str] | None = None,
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
     """Hide the faces in a recorded video or a picture.
 
     Args:
         source: the input, any video or picture that FFmpeg reads and that is one file.
-        output: the output; its ending chooses the container.
+        output: the output; its ending chooses the container. None with `export_masks`: the masks
+            are worked out, and nothing is rendered.
         scope: what to hide: `face`, `head`, `person`, a label or a list of labels.
         method: how to hide it: `blur`, `pixelate` or `fill`.
         audio: what to do with the sound; dropped by default.
@@ -45,7 +48,9 @@ def redact(
             arguments above win over it.
         report: write the record of the run here, as JSON.
         tracks: hide what this tracks file says instead of looking for faces.
+        masks: hide exactly what this record of masks says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
+        export_masks: write the record of masks here, to render from; `.gz` compresses it.
         on_progress: called after each frame with the counts so far.
 
     Returns:
@@ -64,11 +69,13 @@ def redact(
     overrides: dict[str, object] = {**(settings or {}), **given}
     return redact_file(
         Path(source),
-        Path(output),
+        _path(output),
         load_settings(_path(config), overrides),
         report=_path(report),
         tracks=_path(tracks),
+        masks=_path(masks),
         export_tracks=_path(export_tracks),
+        export_masks=_path(export_masks),
         on_progress=on_progress,
     )
 

@@ -113,8 +113,9 @@ def _file(text: str, kind: str = "json") -> Any:
 def redact(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video or picture to redact.")],
     output: Annotated[
-        Path, typer.Argument(metavar="OUTPUT", help="Redacted video; its ending tells the format.")
-    ],
+        Path | None,
+        typer.Argument(metavar="OUTPUT", help="Redacted video; its ending tells the format."),
+    ] = None,
     scope: Scope = None,
     method: HowToHide = None,
     rules: Rules = None,
@@ -124,6 +125,10 @@ def redact(
     tracks: Annotated[
         Path | None,
         option("Hide what this file says; detect nothing.", WHAT, metavar="FILE.json"),
+    ] = None,
+    masks: Annotated[
+        Path | None,
+        option("Hide exactly what this record of masks says.", WHAT, metavar="FILE.jsonl"),
     ] = None,
     audio: Annotated[Audio | None, option("What to do with the sound (drop).", OUTPUT)] = None,
     keep_subtitles: Annotated[
@@ -144,6 +149,12 @@ def redact(
     ] = None,
     report: Annotated[Path | None, _file("Write the record of the run; no pictures.")] = None,
     export_tracks: Annotated[Path | None, _file("Write what was hidden, to edit.")] = None,
+    export_masks: Annotated[
+        Path | None, _file("Write the record of masks; .gz compresses it.", "jsonl")
+    ] = None,
+    masks_only: Annotated[
+        Path | None, _file("The same, and render nothing: without OUTPUT.", "jsonl")
+    ] = None,
     quiet: Annotated[bool, option("Print errors only.", RECORD, "--quiet", "-q")] = False,
     log_level: Annotated[
         LogLevel,
@@ -178,16 +189,25 @@ def redact(
             "parsing.engine": engine,
         },
     )
-    return partial(_redact, source, output, settings, report, tracks, export_tracks, quiet)
+    if (output is None) == (masks_only is None) or (masks_only and export_masks):
+        raise ConfigError(
+            "name an OUTPUT, or a file for the masks alone with --masks-only, not both"
+        )
+    files = {
+        "report": report,
+        "tracks": tracks,
+        "masks": masks,
+        "export_tracks": export_tracks,
+        "export_masks": export_masks or masks_only,
+    }
+    return partial(_redact, source, output, settings, files, quiet)
 
 
 def _redact(
     source: Path,
-    output: Path,
+    output: Path | None,
     settings: Settings,
-    report: Path | None,
-    tracks: Path | None,
-    export_tracks: Path | None,
+    files: dict[str, Path | None],
     quiet: bool,
 ) -> int:
     from stream_anon.pipeline.recording import redact_file  # noqa: PLC0415 - loads late
@@ -198,17 +218,15 @@ def _redact(
             source,
             output,
             settings,
-            report=report,
-            tracks=tracks,
-            export_tracks=export_tracks,
+            **files,
             on_progress=line.update,
         )
     if not quiet:
-        _print_summary(output, summary)
+        _print_summary(output or files["export_masks"], summary)
     return EXIT_OK if summary.complete else EXIT_INCOMPLETE
 
 
-def _print_summary(output: Path, summary: Summary) -> None:
+def _print_summary(output: Path | None, summary: Summary) -> None:
     most = max(summary.people, default=0)
     people = "nobody hidden" if most <= 0 else f"up to {most} hidden at a time"
     say(

@@ -14,8 +14,9 @@ from __future__ import annotations
 import json
 import struct
 from collections import defaultdict
+from contextlib import closing
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stream_anon.core.frame import Frame, StreamInfo
+    from stream_anon.masking.masks_file import MasksReader
 
 _SHAPES = {"ellipse": ellipse, "box": full_box}
 
@@ -84,6 +86,18 @@ _IN_MEMORY = 1 << 20
 """Bytes of boxes that wait in memory until they go to disk."""
 
 
+class Sized(Protocol):
+    """Whatever knows the size of the picture."""
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+
+
 class TracksRecorder:
     """Collects what is hidden while a run goes on; boxes wait in a file that has no name."""
 
@@ -108,12 +122,21 @@ class TracksRecorder:
         Raises:
             OSError: the disk is full, or gone.
         """
-        index = masked.frame.index
+        self.add(masked.frame.index, masked.parts)
+
+    def add(self, index: int, parts: tuple[Part, ...] | Unknown) -> None:
+        """Take what is hidden in one frame into account; frames left out are hidden whole.
+
+        Raises:
+            OSError: the disk is full, or gone.
+        """
+        if index > self._frames:
+            self._hide_whole(self._frames, index - 1, Unknown.NOT_IN_TRACKS.value)
         self._frames = index + 1
-        if isinstance(masked.parts, Unknown):
-            self._hide_whole(index, masked.parts.value)
+        if isinstance(parts, Unknown):
+            self._hide_whole(index, index, parts.value)
             return
-        for part in masked.parts:
+        for part in parts:
             # A mask of any other form is written as its box, which hides more, not less.
             shape = "ellipse" if part.mask is ellipse() else "box"
             box = part.box.grown(part.spread, part.spread)
@@ -124,10 +147,10 @@ class TracksRecorder:
         if self._bytes_waiting >= _IN_MEMORY:
             self._flush()
 
-    def _hide_whole(self, index: int, reason: str) -> None:
-        if self._hidden_whole and self._hidden_whole[-1][1:] == (index - 1, reason):
-            index = self._hidden_whole.pop()[0]
-        self._hidden_whole.append((index, self._frames - 1, reason))
+    def _hide_whole(self, first: int, last: int, reason: str) -> None:
+        if self._hidden_whole and self._hidden_whole[-1][1:] == (first - 1, reason):
+            first = self._hidden_whole.pop()[0]
+        self._hidden_whole.append((first, last, reason))
 
     def _flush(self) -> None:
         for key, boxes in self._waiting.items():
@@ -136,7 +159,7 @@ class TracksRecorder:
         self._waiting.clear()
         self._bytes_waiting = 0
 
-    def text(self, info: StreamInfo, input_sha256: str | None) -> Iterator[str]:
+    def text(self, info: Sized, input_sha256: str | None) -> Iterator[str]:
         """The tracks file of everything collected, piece by piece. Called once, at the end.
 
         Raises:
@@ -184,6 +207,24 @@ class TracksRecorder:
     def close(self) -> None:
         """Forget everything."""
         self._disk.close()
+
+
+def tracks_of(masks: MasksReader, folder: Path) -> Iterator[str]:
+    """The tracks file of a record of masks, piece by piece.
+
+    Args:
+        masks: the record; frames that it does not cover are hidden whole.
+        folder: where there is room for the boxes meanwhile.
+
+    Raises:
+        ConfigError: the record is damaged.
+        OSError: the disk is full, or gone.
+    """
+    with closing(TracksRecorder(folder)) as recorder:
+        for frame in masks.frames():
+            recorder.add(frame.index, frame.parts)
+        input_sha256 = masks.footer.input_sha256 if masks.footer else None
+        yield from recorder.text(masks.header, input_sha256)
 
 
 def _json(value: object) -> str:

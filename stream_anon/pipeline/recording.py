@@ -2,140 +2,204 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from stream_anon.audio.tracks import SideTracks
-from stream_anon.core.credentials import scheme_of
-from stream_anon.core.files import HashedFile, JsonFile, check_target, part_of, write_error
+from stream_anon.core.files import HashedFile, publish
 from stream_anon.core.process_state import single_threaded_opencv
-from stream_anon.detectors.scopes import choose, resolve_scope
-from stream_anon.errors import ConfigError, SinkError, SourceError
+from stream_anon.detectors.registry import BUILT_IN
+from stream_anon.detectors.scopes import choose, resolve_scope, seen_by
+from stream_anon.errors import ConfigError, SourceError
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.masker import Masker
-from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_tracks
+from stream_anon.masking.masks_file import open_masks
+from stream_anon.masking.masks_masker import MasksMasker
+from stream_anon.masking.tracks_file import TracksMasker, load_tracks
 from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.engines import load_engines
-from stream_anon.pipeline.report import Summary, report_record
+from stream_anon.pipeline.paths import check_asked, check_beside, check_paths
+from stream_anon.pipeline.record import Record, Wanted
 from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sources.file import MediaSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from stream_anon.config import Settings
     from stream_anon.core.files import PartFile
     from stream_anon.core.frame import StreamInfo
-    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.pipeline.report import Summary
 
 log = logging.getLogger(__name__)
 
 TRACKS_ENGINE = "tracks file"
+MASKS_ENGINE = "record of masks"
 
 
 def redact_file(
     source_path: Path,
-    output_path: Path,
+    output_path: Path | None,
     settings: Settings,
     *,
     report: Path | None = None,
     tracks: Path | None = None,
+    masks: Path | None = None,
     export_tracks: Path | None = None,
+    export_masks: Path | None = None,
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
-    """Redact one recorded video or picture.
+    """Redact one recorded video or picture, or only work out its masks.
 
     Args:
         source_path: the input.
-        output_path: the output; its ending chooses the container.
+        output_path: the output; its ending chooses the container. None with `export_masks`:
+            nothing is rendered.
         settings: everything else.
         report: write the record of the run here, as JSON.
         tracks: hide what this file says instead of looking for faces.
+        masks: hide exactly what this record of masks says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
+        export_masks: write the record of masks here; `.gz` compresses it.
         on_progress: called after each frame.
 
     Raises:
         StreamAnonError: with no output under its name.
     """
+    wanted = Wanted(report, export_tracks, export_masks)
+    check_asked(output_path, wanted, tracks, masks)
+    outputs = [output_path, *wanted.all] if output_path else wanted.all
     try:
-        _check_paths(source_path, output_path, tracks, report, export_tracks)
-        _check_free(settings, report, export_tracks)
+        check_paths(source_path, [path for path in (tracks, masks) if path], outputs)
+        check_beside(settings, wanted.all)
     except (OSError, ValueError) as error:
         raise ConfigError(f"a file name cannot be used: {error}") from error
     with ExitStack() as stack:
         stack.enter_context(single_threaded_opencv)
-        run = _Run(stack, source_path, settings, tracks)
-        record = _Record(stack, run, report, export_tracks, on_progress)
-        run.open_sink(stack, output_path, record.files)
-        pipeline.run(
-            run.source,
-            run.masks,
-            Redactor(settings.redaction, run.source.info.color, rules=run.rules),
-            run.sink,
-            settings.pipeline,
-            on_frame=record.count,
-            before_finish=record.prepare,
-            on_stuck=run.in_use.pop_all,  # closing them under a running thread would crash
-        )
+        run = _Run(stack, source_path, settings, tracks, masks)
+        record = Record(stack, run, wanted, on_progress)
+        if output_path is None:
+            _only_masks(run, record)
+        else:
+            _render(run, record, run.open_sink(stack, output_path, record.files))
     record.log()
     return record.summary
+
+
+def _render(run: _Run, record: Record, sink: MediaSink) -> None:
+    pipeline.run(
+        run.source,
+        run.masks,
+        Redactor(run.settings.redaction, run.source.info.color, rules=run.rules),
+        sink,
+        run.settings.pipeline,
+        on_frame=record.count,
+        before_finish=record.prepare,
+        on_stuck=run.in_use.pop_all,  # closing them under a running thread would crash
+    )
+
+
+def _only_masks(run: _Run, record: Record) -> None:
+    pipeline.work_out_masks(
+        run.source,
+        run.masks,
+        run.settings.pipeline,
+        record.count,
+        on_stuck=run.in_use.pop_all,
+    )
+    record.prepare()
+    publish(*record.files)
 
 
 class _Run:
     """All that one run needs, opened; closed with `stack`."""
 
     def __init__(
-        self, stack: ExitStack, source: Path, settings: Settings, tracks: Path | None
+        self,
+        stack: ExitStack,
+        source: Path,
+        settings: Settings,
+        tracks: Path | None,
+        masks: Path | None,
     ) -> None:
         self.in_use = stack.enter_context(ExitStack())
         """Closes what the threads use."""
         self.settings = settings
         self.input = HashedFile(source)
         self.tracks = HashedFile(tracks) if tracks else None
-        loaded = load_tracks(tracks) if tracks else None
+        self.masks_file = HashedFile(masks) if masks else None
+        self.sink: MediaSink | None = None
+        self._notes: list[str] = []
+        self._expected: str | None = None
+        """SHA-256 of the input that the tracks or the masks were made from."""
+        given = self._open_given()
         self.source = MediaSource(source)
         self.in_use.callback(self.source.close)
         _log_input(self.source.info)
-        self._notes: list[str] = []
-        self._expected: str | None = None
-        """SHA-256 of the input that the tracks were made from."""
         self.masks: pipeline.Masks
-        if loaded is not None:
-            self._expected = loaded.input_sha256
+        if given is not None:
             self.check_input()
-            self.masks = TracksMasker(loaded, self.source.info)
-            labels = frozenset(track.label for track in loaded.tracks)
-            self.rules, idle = rules_for_tracks(settings.redaction, labels)
-            self._notes += [f"the rule for {name} had no effect: no track has it" for name in idle]
-            self.engine, self.model_hash = TRACKS_ENGINE, ""
+            self.masks = given(self.source.info)
+            self.model_hash = ""
         else:
             self.masks = self._masker(self.source.info)
         log.info("engine %s %s", self.engine, self.model_hash[:16])
 
-    def open_sink(self, stack: ExitStack, output: Path, along: Sequence[PartFile]) -> None:
+    def _open_given(self) -> Callable[[StreamInfo], pipeline.Masks] | None:
+        """Open the file that tells what to hide, where there is one."""
+        if self.tracks is not None:
+            tracks = load_tracks(self.tracks.path)
+            self._expected, self.engine = tracks.input_sha256, TRACKS_ENGINE
+            labels = frozenset(track.label for track in tracks.tracks)
+            self.rules, idle = rules_for_tracks(self.settings.redaction, labels)
+            self._notes += [f"the rule for {name} had no effect: no track has it" for name in idle]
+            return partial(TracksMasker, tracks)
+        if self.masks_file is not None:
+            path = self.masks_file.path
+            file, reader = open_masks(path)
+            self.in_use.callback(file.close)
+            self.engine = MASKS_ENGINE
+            everything = seen_by(BUILT_IN.values())  # which labels it has is known at its end only
+            self.rules, _ = rules_for_tracks(self.settings.redaction, everything)
+            if reader.footer is not None:
+                self._expected = reader.footer.input_sha256
+            else:
+                self._notes.append(
+                    f"{path.name} is cut off: frames after its end are hidden whole, and whether "
+                    "it was made from this input is not known"
+                )
+            return partial(MasksMasker, reader)
+        return None
+
+    def open_sink(self, stack: ExitStack, output: Path, along: Sequence[PartFile]) -> MediaSink:
         """Open the output; it gets its name together with `along`."""
         side = _side(self.input.path, self.settings)
-        self.sink = MediaSink(output, self.source.info, self.settings.output, side, along)
-        stack.callback(self.sink.close)
+        self.sink = sink = MediaSink(output, self.source.info, self.settings.output, side, along)
+        stack.callback(sink.close)
+        return sink
 
     def check_input(self) -> None:
         """Refuse tracks of another file than the input, also one that became another meanwhile."""
         path = self.input.path
         if self._expected and self._expected != self.input.sha256:
+            if self.masks_file is not None:
+                raise ConfigError(
+                    f"the masks were worked out from another file than {path.name}: name that "
+                    "one, or work them out again"
+                )
             raise ConfigError(
                 f"the tracks were made from another file than {path.name}: remove input_sha256 "
                 "from the tracks file if they fit all the same"
             )
         if self._expected and self.input.changed:
+            what = "masks" if self.masks_file is not None else "tracks"
             raise SourceError(
-                f"{path} changed while it was read, and the tracks may not fit what it is now: "
+                f"{path} changed while it was read, and the {what} may not fit what it is now: "
                 "wait until nobody writes it, and run again"
             )
 
@@ -155,94 +219,17 @@ class _Run:
 
     def notes(self) -> list[str]:
         """What differs from what was asked for."""
-        notes = [*self._notes, *self.sink.notes]
+        notes = [*self._notes, *(self.sink.notes if self.sink is not None else ())]
         if converted := self.source.info.converted_from:
             notes.append(f"pictures were converted from {converted} to 8-bit 4:2:0")
-        if self.tracks and "scope" in self.settings.redaction.model_fields_set:
-            notes.append(f"the scope had no effect: {self.tracks.path.name} tells what to hide")
-        read = [self.input, self.tracks] if self.tracks else [self.input]
+        given = [file for file in (self.tracks, self.masks_file) if file is not None]
+        if given and "scope" in self.settings.redaction.model_fields_set:
+            notes.append(f"the scope had no effect: {given[0].path.name} tells what to hide")
         return notes + [
             f"{file.path.name} changed while it was read: its hash is not known"
-            for file in read
+            for file in (self.input, *given)
             if file.changed
         ]
-
-
-class _Record:
-    """Counts while the run goes on, and writes what was asked for before its output appears."""
-
-    def __init__(
-        self,
-        stack: ExitStack,
-        run: _Run,
-        report: Path | None,
-        export_tracks: Path | None,
-        on_progress: Callable[[Summary], None] | None,
-    ) -> None:
-        self._run = run
-        overwrite = run.settings.output.overwrite
-        self._report = JsonFile(report, overwrite=overwrite) if report else None
-        self._tracks = JsonFile(export_tracks, overwrite=overwrite) if export_tracks else None
-        self.files = [file.file for file in (self._tracks, self._report) if file is not None]
-        """To be published with the output, which `prepare` makes whole."""
-        for file in self.files:
-            stack.callback(file.discard)
-        self._recorder: TracksRecorder | None = None
-        if export_tracks:
-            with _written(export_tracks):
-                self._recorder = TracksRecorder(export_tracks.parent)
-            stack.callback(self._recorder.close)
-        self._on_progress = on_progress
-        self._began = monotonic()
-        self.summary = Summary(expected_frames=run.source.info.frames)
-
-    def count(self, masked: MaskedFrame, redacted: RedactedFrame) -> None:
-        self.summary.count(masked, redacted)
-        self.summary.seconds = monotonic() - self._began
-        if self._recorder is not None and self._tracks is not None:
-            with _written(self._tracks.file.path):
-                self._recorder.count(masked)
-        if self._on_progress is not None:
-            self._on_progress(self.summary)
-
-    def prepare(self) -> None:
-        """Everything has been written and nothing has been completed yet."""
-        run, summary = self._run, self.summary
-        run.check_input()
-        losses = run.source.losses
-        summary.lost_frames, summary.lost_packets = losses.frames, losses.packets
-        summary.lost_reason = losses.reason
-        summary.notes = run.notes()
-        if self._tracks is not None and self._recorder is not None:
-            self._tracks.prepare(self._recorder.text(run.source.info, run.input.final_hash()))
-        if self._report is not None:
-            record = report_record(
-                summary,
-                run.settings,
-                run.input,
-                engine=run.engine,
-                model_hash=run.model_hash,
-                tracks=run.tracks,
-            )
-            self._report.prepare([json.dumps(record, indent=1), "\n"])
-
-    def log(self) -> None:
-        """All is there."""
-        summary = self.summary
-        summary.seconds = monotonic() - self._began
-        log.info(
-            "%d frames in %.1f s, looked at %d of them, %d hidden whole",
-            *(summary.frames, summary.seconds, summary.keyframes, summary.hidden_whole.total()),
-        )
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """Raise `SinkError` about `path` for what the system raises inside."""
-    try:
-        yield
-    except OSError as error:
-        raise write_error(path, error) from error
 
 
 def _log_input(info: StreamInfo) -> None:
@@ -267,41 +254,3 @@ def _side(source: Path, settings: Settings) -> partial[SideTracks] | None:
 
 def _open_side(source: Path, audio: str, subtitles: bool, output: object) -> SideTracks:
     return SideTracks(source, output, audio=audio, subtitles=subtitles)  # type: ignore[arg-type]
-
-
-def _check_paths(source: Path, output: Path, *others: Path | None) -> None:
-    """No file of the run may be another one of its files, nor another one's `.part`."""
-    _check_names(source, output, *others)
-    written = [output, *(path for path in others[1:] if path is not None)]
-    seen: set[Path] = set()
-    for path in [source, *(path for path in others[:1] if path is not None), *written]:
-        for name in (path, part_of(path)) if path in written else (path,):
-            real = name.resolve()
-            if real in seen or (path is not source and _same(name, source)):
-                raise ConfigError(
-                    f"{name} is needed twice: input and outputs must be different files"
-                )
-            seen.add(real)
-    for path in written[1:]:
-        if not path.parent.is_dir():
-            raise SinkError(f"the folder {path.parent} does not exist: create it first")
-
-
-def _check_names(*paths: Path | None) -> None:
-    for path in paths:
-        scheme = scheme_of(path)
-        if path is not None and scheme and not path.exists() and not path.parent.is_dir():
-            raise ConfigError(  # without the rest, which may hold a password
-                f"an address ({scheme}://…) is not a file: cameras and streams are for "
-                "`stream-anon live`"
-            )
-
-
-def _same(path: Path, other: Path) -> bool:
-    return path.exists() and other.exists() and path.samefile(other)
-
-
-def _check_free(settings: Settings, *paths: Path | None) -> None:
-    for path in paths:
-        if path is not None:
-            check_target(path, overwrite=settings.output.overwrite)

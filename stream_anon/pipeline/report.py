@@ -20,7 +20,7 @@ class Summary:
     """Counts of one run; grows while it runs."""
 
     frames: int = 0
-    """Frames written."""
+    """Frames done."""
     expected_frames: int | None = None
     """What the container promised; an estimate."""
     keyframes: int = 0
@@ -52,15 +52,18 @@ class Summary:
 
     @property
     def fps(self) -> float:
-        """Frames written for each second of the run."""
+        """Frames done for each second of the run."""
         return self.frames / self.seconds if self.seconds else 0.0
 
-    def count(self, masked: MaskedFrame, redacted: RedactedFrame) -> None:
-        """Take one frame into account."""
+    def count(self, masked: MaskedFrame, redacted: RedactedFrame | None) -> None:
+        """Take one frame into account; one that was not redacted tells by its masks."""
         self.frames += 1
         self.keyframes += masked.looked
-        if redacted.hidden_whole is not None:
-            self.hidden_whole[redacted.hidden_whole.value] += 1
+        whole = masked.parts if isinstance(masked.parts, Unknown) else None
+        if redacted is not None:
+            whole = redacted.hidden_whole
+        if whole is not None:
+            self.hidden_whole[whole.value] += 1
             self.people.append(-1)
         elif isinstance(masked.parts, tuple):
             self.people.append(len({part.person for part in masked.parts}))
@@ -91,6 +94,7 @@ def report_record(
     engine: str,
     model_hash: str,
     tracks: HashedFile | None = None,
+    masks: HashedFile | None = None,
 ) -> dict[str, Any]:
     """The record of a run.
 
@@ -100,14 +104,16 @@ def report_record(
         source: the input.
         engine: what found the faces.
         model_hash: SHA-256 of its weights; empty where it has none.
-        tracks: the file that told what to hide, where one did.
+        tracks: the tracks file that told what to hide, where one did.
+        masks: the same of a record of masks.
     """
     return {
         "stream_anon_report": 1,
-        "version": _version(),
+        "version": package_version(),
         "input": _named(source),
         "engine": {"name": engine, "model_sha256": model_hash or None},
         "tracks": _named(tracks) if tracks else None,
+        "masks": _named(masks) if masks else None,
         "settings": settings.model_dump(mode="json"),
         **summary.to_dict(),
     }
@@ -117,7 +123,8 @@ def _named(file: HashedFile) -> dict[str, str | None]:
     return {"name": file.path.name, "sha256": file.final_hash()}
 
 
-def _version() -> str:
+def package_version() -> str:
+    """Of stream_anon."""
     try:
         return version("stream-anon")
     except PackageNotFoundError:

@@ -9,14 +9,17 @@ threads lies a bounded channel.
 A stage that fails closes its output with its error; the run then ends with that error, whatever
 goes wrong after it. Threads have been joined when `run` returns or raises, except those that hang:
 `on_stuck` has then been called, and what they use must not be closed.
+
+`work_out_masks` is the same without the redactor and the sink.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from stream_anon.core.channel import Cancelled, Channel, Closed
 from stream_anon.errors import StalledError
@@ -43,7 +46,7 @@ PATIENCE = 0.5
 
 
 class Masks(Protocol):
-    """Turns frames into masked frames: a masker, or a tracks file."""
+    """Turns frames into masked frames: a masker, a tracks file, or a record of masks."""
 
     def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
         """Every frame, in order."""
@@ -111,33 +114,89 @@ def run(
         StreamAnonError: whatever failed first.
         KeyboardInterrupt: after the threads have ended.
     """
-    frames: Channel[Frame] = Channel(settings.queue)
-    masked: Channel[MaskedFrame] = Channel(settings.queue)
     redacted: Channel[tuple[MaskedFrame, RedactedFrame]] = Channel(settings.queue)
-    heart = _Heart()
-    stages: list[threading.Thread] = [
-        _Stage("capture", source.frames, frames),
-        _Stage("inference", lambda: masker.masks(heart.beating(frames)), masked),
-        _Stage("redaction", lambda: ((item, redactor.redact(item)) for item in masked), redacted),
-    ]
-    patience = JOIN
-    try:
-        for stage in stages:
-            stage.start()
-        for item, safe in _watched(redacted, heart, settings.stall):
+    threads = _Threads(source, masker, settings)
+    masked = threads.masked
+    stage = _Stage(
+        "redaction", lambda: ((item, redactor.redact(item)) for item in masked), redacted
+    )
+    threads.add(stage, redacted)
+    with threads.running(on_stuck):
+        for item, safe in threads.results(redacted):
             sink.send(safe)
             if on_frame is not None:
                 on_frame(item, safe)
-    except (KeyboardInterrupt, StalledError):
-        patience = JOIN_INTERRUPTED
-        raise
-    finally:
-        for channel in (frames, masked, redacted):
-            channel.cancel()
-        _join(stages, patience, on_stuck)
     if before_finish is not None:
         before_finish()
     sink.finish()
+
+
+def work_out_masks(
+    source: Source,
+    masker: Masks,
+    settings: Pipeline,
+    on_frame: Callable[[MaskedFrame], None],
+    *,
+    on_stuck: Callable[[], object] | None = None,
+) -> None:
+    """Work out the masks of everything that `source` has; nothing is redacted and nothing shown.
+
+    Args:
+        source: read by a thread of its own; still open afterwards.
+        masker: used by a thread of its own.
+        settings: queue length and watchdog.
+        on_frame: called with each frame's masks, in order.
+        on_stuck: as in `run`.
+
+    Raises:
+        StalledError: the source or the masker hangs.
+        StreamAnonError: whatever failed first.
+        KeyboardInterrupt: after the threads have ended.
+    """
+    threads = _Threads(source, masker, settings)
+    with threads.running(on_stuck):
+        for item in threads.results(threads.masked):
+            on_frame(item)
+
+
+class _Threads:
+    """The threads of one run, up to the caller's."""
+
+    def __init__(self, source: Source, masker: Masks, settings: Pipeline) -> None:
+        self.masked: Channel[MaskedFrame] = Channel(settings.queue)
+        frames: Channel[Frame] = Channel(settings.queue)
+        self._heart = heart = _Heart()
+        self._limit = settings.stall
+        self._channels: list[Channel[Any]] = [frames, self.masked]
+        self._stages: list[threading.Thread] = [
+            _Stage("capture", source.frames, frames),
+            _Stage("inference", lambda: masker.masks(heart.beating(frames)), self.masked),
+        ]
+
+    def add(self, stage: threading.Thread, out: Channel[Any]) -> None:
+        """One more, that reads what the last one writes."""
+        self._stages.append(stage)
+        self._channels.append(out)
+
+    @contextmanager
+    def running(self, on_stuck: Callable[[], object] | None) -> Iterator[None]:
+        """Started at the beginning, ended and joined at the end."""
+        patience = JOIN
+        try:
+            for stage in self._stages:
+                stage.start()
+            yield
+        except (KeyboardInterrupt, StalledError):
+            patience = JOIN_INTERRUPTED
+            raise
+        finally:
+            for channel in self._channels:
+                channel.cancel()
+            _join(self._stages, patience, on_stuck)
+
+    def results(self, last: Channel[T]) -> Iterator[T]:
+        """What comes out of the last channel, under the watchdog."""
+        return _watched(last, self._heart, self._limit)
 
 
 def _watched(items: Channel[T], heart: _Heart, limit: float) -> Iterator[T]:

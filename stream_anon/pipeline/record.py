@@ -1,0 +1,232 @@
+"""What a run writes down about itself: report, masks and tracks, published with its output."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from time import monotonic
+from typing import IO, TYPE_CHECKING, Protocol
+
+from stream_anon.core.files import JsonFile, PartFile, write_error
+from stream_anon.masking.masks_file import MasksReader, MasksWriter, is_compressed
+from stream_anon.masking.masks_format import FrameMasks, Header
+from stream_anon.masking.tracks_file import tracks_of
+from stream_anon.pipeline.report import Summary, package_version, report_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import ExitStack
+    from fractions import Fraction
+    from pathlib import Path
+
+    from stream_anon.config import Settings
+    from stream_anon.core.files import HashedFile
+    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.sources.base import Source
+
+log = logging.getLogger(__name__)
+
+
+class Run(Protocol):
+    """What is recorded of a run."""
+
+    settings: Settings
+    input: HashedFile
+    tracks: HashedFile | None
+    masks_file: HashedFile | None
+    engine: str
+    model_hash: str
+
+    @property
+    def source(self) -> Source:
+        """Open."""
+
+    def check_input(self) -> None:
+        """Refuse an input that what is rendered is not for."""
+
+    def notes(self) -> list[str]:
+        """What differs from what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Files to write beside the output, or without one."""
+
+    report: Path | None = None
+    """Counts and settings, as JSON."""
+    tracks: Path | None = None
+    """What was hidden, to edit."""
+    masks: Path | None = None
+    """What was hidden, exactly."""
+
+    @property
+    def all(self) -> list[Path]:
+        return [path for path in (self.masks, self.tracks, self.report) if path is not None]
+
+
+class Record:
+    """Counts while the run goes on, and writes what was asked for before its output appears."""
+
+    def __init__(
+        self,
+        stack: ExitStack,
+        run: Run,
+        wanted: Wanted,
+        on_progress: Callable[[Summary], None] | None,
+    ) -> None:
+        """Open what is written while the run goes on; closed with `stack`.
+
+        Raises:
+            SinkError: nothing can be written there.
+        """
+        self._run = run
+        overwrite = run.settings.output.overwrite
+        self._report = JsonFile(wanted.report, overwrite=overwrite) if wanted.report else None
+        self._tracks = JsonFile(wanted.tracks, overwrite=overwrite) if wanted.tracks else None
+        masks = PartFile(wanted.masks, overwrite=overwrite) if wanted.masks else None
+        self.files = [file.file for file in (self._tracks, self._report) if file is not None]
+        """To be published with the output, which `prepare` makes whole."""
+        if masks is not None:
+            self.files.append(masks)
+        for file in self.files:
+            stack.callback(file.discard)
+        self._masks: _Masks | None = None
+        if (path := wanted.masks or wanted.tracks) is not None:
+            self._masks = _Masks(stack, masks, path, _header(run))
+        self._on_progress = on_progress
+        self._began = monotonic()
+        self.summary = Summary(expected_frames=run.source.info.frames)
+
+    def count(self, masked: MaskedFrame, redacted: RedactedFrame | None = None) -> None:
+        """Take one frame into account.
+
+        Raises:
+            SinkError: its masks cannot be written.
+        """
+        self.summary.count(masked, redacted)
+        self.summary.seconds = monotonic() - self._began
+        if self._masks is not None:
+            self._masks.write(masked)
+        if self._on_progress is not None:
+            self._on_progress(self.summary)
+
+    def prepare(self) -> None:
+        """Everything has been written and nothing has been completed yet.
+
+        Raises:
+            SinkError: something cannot be written.
+        """
+        run, summary = self._run, self.summary
+        run.check_input()
+        losses = run.source.losses
+        summary.lost_frames, summary.lost_packets = losses.frames, losses.packets
+        summary.lost_reason = losses.reason
+        summary.notes = run.notes()
+        if self._masks is not None:
+            self._masks.end(run.input.final_hash(), self._tracks)
+        if self._report is not None:
+            record = report_record(
+                summary,
+                run.settings,
+                run.input,
+                engine=run.engine,
+                model_hash=run.model_hash,
+                tracks=run.tracks,
+                masks=run.masks_file,
+            )
+            self._report.prepare([json.dumps(record, indent=1), "\n"])
+
+    def log(self) -> None:
+        """All is there."""
+        summary = self.summary
+        summary.seconds = monotonic() - self._began
+        log.info(
+            "%d frames in %.1f s, looked at %d of them, %d hidden whole",
+            *(summary.frames, summary.seconds, summary.keyframes, summary.hidden_whole.total()),
+        )
+
+
+class _Masks:
+    """The record of masks of a run: a file that is asked for, or one that has no name."""
+
+    def __init__(self, stack: ExitStack, part: PartFile | None, path: Path, header: Header) -> None:
+        self._path = path
+        with _written(path):
+            self._file = _open(part, path)
+            stack.callback(self._file.close)
+            compress = part is not None and is_compressed(path)
+            self._writer = MasksWriter(self._file, header, compress=compress)
+        stack.callback(self._writer.close)
+
+    def write(self, masked: MaskedFrame) -> None:
+        frame = masked.frame
+        with _written(self._path):
+            self._writer.write(FrameMasks(frame.index, frame.pts, masked.parts))
+
+    def end(self, input_sha256: str | None, tracks: JsonFile | None) -> None:
+        """Complete it, and write its view as tracks."""
+        with _written(self._path):
+            self._writer.end(input_sha256)
+        if tracks is not None:
+            path = tracks.file.path
+            reader = MasksReader(self._file, self._path.name)
+            with _written(path):
+                tracks.prepare(tracks_of(reader, path.parent))
+        self._file.close()
+
+
+def _open(part: PartFile | None, path: Path) -> IO[bytes]:
+    if part is None:
+        return TemporaryFile(dir=path.parent)
+    part.check()
+    part.claim()
+    return part.part.open("r+b")
+
+
+def _header(run: Run) -> Header:
+    info = run.source.info
+    return Header(
+        version=package_version(),
+        width=info.width,
+        height=info.height,
+        time_base=_rational(info.time_base),
+        rate=_rational(info.rate) if info.rate else None,
+        frames=info.frames,
+        engine=run.engine,
+        model_sha256=run.model_hash or None,
+        settings_sha256=_settings_hash(run.settings),
+    )
+
+
+def _rational(value: Fraction) -> str:
+    return f"{value.numerator}/{value.denominator}"
+
+
+def _settings_hash(settings: Settings) -> str:
+    """SHA-256 of what masks depend on; the number of threads is not among it."""
+    values = settings.model_dump(
+        mode="json",
+        include={
+            "parsing": True,
+            "keyframes": True,
+            "m2fp": True,
+            "masking": True,
+            "redaction": {"scope"},
+        },
+    )
+    for section in ("parsing", "m2fp"):
+        values[section].pop("threads")
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Raise `SinkError` about `path` for what the system raises inside."""
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error) from error
