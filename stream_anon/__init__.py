@@ -6,7 +6,7 @@ stream_anon.redact("in.mp4", "out.mp4", scope="head")
 
 from __future__ import annotations
 
-from stream_anon.api import redact, redact_live
+from stream_anon.api import close_pictures, redact, redact_live, redact_picture
 from stream_anon.config import Settings, load_settings
 from stream_anon.errors import (
     CheckpointError,
@@ -39,7 +39,9 @@ __all__ = [
     "StalledError",
     "StreamAnonError",
     "Summary",
+    "close_pictures",
     "load_settings",
     "redact",
     "redact_live",
+    "redact_picture",
 ]
