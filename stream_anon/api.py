@@ -12,6 +12,7 @@ import numpy as np
 
 from stream_anon.config import load_settings
 from stream_anon.errors import ConfigError
+from stream_anon.pipeline.job import Job
 from stream_anon.pipeline.picture import PictureRedactor
 from stream_anon.pipeline.recording import redact_file
 
@@ -84,6 +85,43 @@ def redact(
         tracks=_path(tracks),
         export_tracks=_path(export_tracks),
         on_progress=on_progress,
+    )
+
+
+def start(
+    source: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    scope: str | list[str] | None = None,
+    method: Literal["blur", "pixelate", "fill"] | None = None,
+    audio: Literal["drop", "copy", "disguise"] | None = None,
+    overwrite: bool | None = None,
+    config: str | PathLike[str] | None = None,
+    settings: Mapping[str, object] | None = None,
+    report: str | PathLike[str] | None = None,
+    tracks: str | PathLike[str] | None = None,
+    export_tracks: str | PathLike[str] | None = None,
+) -> Job:
+    """Begin what `redact` does in a thread of its own, and come back at once.
+
+    Arguments are those of `redact`. The job has `progress`, `cancel()` and `result()`, which
+    raises what `redact` would raise.
+    """
+    return Job(
+        lambda on_progress: redact(
+            source,
+            output,
+            scope=scope,
+            method=method,
+            audio=audio,
+            overwrite=overwrite,
+            config=config,
+            settings=settings,
+            report=report,
+            tracks=tracks,
+            export_tracks=export_tracks,
+            on_progress=on_progress,
+        )
     )
 
 
