@@ -6,9 +6,10 @@ stream_anon.redact("in.mp4", "out.mp4", scope="head")
 
 from __future__ import annotations
 
-from stream_anon.api import redact, redact_live
+from stream_anon.api import close_pictures, redact, redact_live, redact_picture, start
 from stream_anon.config import Settings, load_settings
 from stream_anon.errors import (
+    CancelledError,
     CheckpointError,
     ConfigError,
     DiskFullError,
@@ -21,14 +22,17 @@ from stream_anon.errors import (
     StalledError,
     StreamAnonError,
 )
+from stream_anon.pipeline.job import Job
 from stream_anon.pipeline.report import Summary
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CancelledError",
     "CheckpointError",
     "ConfigError",
     "DiskFullError",
+    "Job",
     "ModelError",
     "OutputExistsError",
     "ParserError",
@@ -39,7 +43,10 @@ __all__ = [
     "StalledError",
     "StreamAnonError",
     "Summary",
+    "close_pictures",
     "load_settings",
     "redact",
     "redact_live",
+    "redact_picture",
+    "start",
 ]

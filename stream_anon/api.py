@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import atexit
+import threading
+from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, overload
+
+import numpy as np
 
 from stream_anon.config import load_settings
+from stream_anon.errors import ConfigError
+from stream_anon.pipeline.job import Job
+from stream_anon.pipeline.picture import PictureRedactor
 from stream_anon.pipeline.recording import redact_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
 
+    from numpy.typing import NDArray
+
     from stream_anon.pipeline.live.run import LiveRun
     from stream_anon.pipeline.report import Summary
+
+_WARM = 2
+"""Settings whose detectors stay loaded between calls of `redact_picture`."""
+_pictures: OrderedDict[str, PictureRedactor] = OrderedDict()
+_pictures_lock = threading.Lock()
 
 
 def redact(
@@ -78,6 +93,120 @@ def redact(
         export_masks=_path(export_masks),
         on_progress=on_progress,
     )
+
+
+def start(
+    source: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    scope: str | list[str] | None = None,
+    method: Literal["blur", "pixelate", "fill"] | None = None,
+    audio: Literal["drop", "copy", "disguise"] | None = None,
+    overwrite: bool | None = None,
+    config: str | PathLike[str] | None = None,
+    settings: Mapping[str, object] | None = None,
+    report: str | PathLike[str] | None = None,
+    tracks: str | PathLike[str] | None = None,
+    export_tracks: str | PathLike[str] | None = None,
+) -> Job:
+    """Begin what `redact` does in a thread of its own, and come back at once.
+
+    Arguments are those of `redact`. The job has `progress`, `cancel()` and `result()`, which
+    raises what `redact` would raise.
+    """
+    return Job(
+        lambda on_progress: redact(
+            source,
+            output,
+            scope=scope,
+            method=method,
+            audio=audio,
+            overwrite=overwrite,
+            config=config,
+            settings=settings,
+            report=report,
+            tracks=tracks,
+            export_tracks=export_tracks,
+            on_progress=on_progress,
+        )
+    )
+
+
+@overload
+def redact_picture(
+    picture: NDArray[np.uint8],
+    *,
+    scope: str | list[str] | None = None,
+    method: Literal["blur", "pixelate", "fill"] | None = None,
+    config: str | PathLike[str] | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> NDArray[np.uint8]: ...
+
+
+@overload
+def redact_picture(
+    picture: bytes,
+    *,
+    scope: str | list[str] | None = None,
+    method: Literal["blur", "pixelate", "fill"] | None = None,
+    config: str | PathLike[str] | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> bytes: ...
+
+
+def redact_picture(
+    picture: NDArray[np.uint8] | bytes,
+    *,
+    scope: str | list[str] | None = None,
+    method: Literal["blur", "pixelate", "fill"] | None = None,
+    config: str | PathLike[str] | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> NDArray[np.uint8] | bytes:
+    """Hide the faces in one picture in memory.
+
+    Detectors stay loaded for the next call, until `close_pictures` or the end of the process.
+    Calls from several threads take turns.
+
+    Args:
+        picture: an RGB array of uint8, (height, width, 3), or the bytes of a JPEG, PNG or WebP.
+        scope: what to hide, as in `redact`.
+        method: how to hide it.
+        config: a TOML file with settings.
+        settings: any other setting by its dotted path; the arguments above win over it.
+
+    Returns:
+        An array of the same shape, or a file of the same format: upright, without metadata and
+        transparency.
+
+    Raises:
+        StreamAnonError: one of its kinds; nothing is returned then.
+    """
+    if not isinstance(picture, (bytes, np.ndarray)):
+        raise ConfigError("a picture is an RGB array of uint8, or the bytes of a picture file")
+    named = {"redaction.scope": scope, "redaction.method": method}
+    given = {dotted: value for dotted, value in named.items() if value is not None}
+    loaded = load_settings(_path(config), {**(settings or {}), **given})
+    key = loaded.model_dump_json()
+    with _pictures_lock:
+        if key not in _pictures:
+            _pictures[key] = PictureRedactor(loaded)
+        _pictures.move_to_end(key)
+        if len(_pictures) > _WARM:
+            _pictures.popitem(last=False)[1].close()
+        redactor = _pictures[key]
+        if isinstance(picture, bytes):
+            return redactor.redact_bytes(picture)
+        return redactor.redact_array(picture)
+
+
+def close_pictures() -> None:
+    """Free the detectors that `redact_picture` keeps loaded; its next call loads them anew."""
+    with _pictures_lock:
+        while _pictures:
+            _pictures.popitem()[1].close()
+
+
+atexit.register(close_pictures)
 
 
 def redact_live(

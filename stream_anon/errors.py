@@ -10,7 +10,8 @@
     ├── ModelError             a parser's weights are missing, damaged or not what they should be
     │   └── CheckpointError    weights that belong to another network
     ├── ParserError            a parser failed, or answered with nonsense
-    └── StalledError           a stage gave no sign of life for too long
+    ├── StalledError           a stage gave no sign of life for too long
+    └── CancelledError         a job was cancelled
 
 Each message says what happened, to what, and what to do about it, in one line and without
 credentials. `exit_code` is what the command line returns for it.
@@ -97,6 +98,10 @@ class ParserError(StreamAnonError):
 
 class StalledError(StreamAnonError):
     """A stage of the pipeline gave no sign of life for longer than its watchdog allows."""
+
+
+class CancelledError(StreamAnonError):
+    """A job was cancelled by its owner."""
 
 
 EXIT_OK = 0

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from os import cpu_count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from stream_anon.core.process_state import first_alone, without_module
+from stream_anon.detectors.compiled import COMPILED, Key
 from stream_anon.errors import ModelError, ParserError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 TELEMETRY = "openvino_telemetry"
@@ -33,7 +34,11 @@ def import_openvino() -> Any:
 
 
 class Network:
-    """One network, compiled for each input size it meets."""
+    """One network, compiled for each input size it meets. Used by one thread at a time.
+
+    Networks with the same weights and settings share what is compiled, whatever stream they are of;
+    each has infer requests of its own.
+    """
 
     def __init__(
         self,
@@ -63,12 +68,13 @@ class Network:
         if precision != "auto":
             self._settings["INFERENCE_PRECISION_HINT"] = precision
         self._settings["INFERENCE_NUM_THREADS"] = threads or max(1, (cpu_count() or 2) // 2)
-        self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
+        self._requests: OrderedDict[Key, Any] = OrderedDict()
         try:
+            self._identity = _identity(weights)
             with first_alone("read"):
                 self._core = self._openvino.Core()
                 self._core.read_model(self._weights)
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             raise ModelError("OpenVINO cannot read the network's weights") from error
 
     def run(self, picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
@@ -86,18 +92,40 @@ class Network:
             raise ParserError(f"OpenVINO failed on an input of {picture.shape}") from error
 
     def _request(self, shape: tuple[int, ...]) -> Any:
-        if shape in self._compiled:
-            self._compiled.move_to_end(shape)
-            return self._compiled[shape]
+        key = Key(self._identity, tuple(sorted(self._settings.items())), shape)
+        if key in self._requests:
+            self._requests.move_to_end(key)
+            return self._requests[key]
+        compiled = COMPILED.acquire(key, lambda: self._compile(shape))
+        try:
+            with first_alone("request"):
+                self._requests[key] = request = compiled.create_infer_request()
+        except BaseException:
+            COMPILED.release(key)
+            raise
+        if len(self._requests) > COMPILED_SIZES:
+            self._free(next(iter(self._requests)))
+        return request
+
+    def _compile(self, shape: tuple[int, ...]) -> Any:
         with first_alone("compile"):
             model = self._core.read_model(self._weights)
             model.reshape(list(shape))
-            request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
-        self._compiled[shape] = request
-        if len(self._compiled) > COMPILED_SIZES:
-            self._compiled.popitem(last=False)
-        return request
+            return self._core.compile_model(model, "CPU", self._settings)
+
+    def _free(self, key: Key) -> None:
+        del self._requests[key]
+        COMPILED.release(key)
 
     def close(self) -> None:
-        """Free the compiled networks."""
-        self._compiled.clear()
+        """Free the infer requests, and the compiled networks that nobody else uses."""
+        for key in list(self._requests):
+            self._free(key)
+
+
+def _identity(weights: bytes | Path) -> str:
+    """The same for the same weights."""
+    if isinstance(weights, bytes):
+        return hashlib.sha256(weights).hexdigest()
+    state = Path(weights).stat()
+    return f"{Path(weights).resolve()} {state.st_size} {state.st_mtime_ns}"

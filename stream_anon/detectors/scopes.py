@@ -150,7 +150,7 @@ def _named(name: str) -> Row:
         known = [AUTO, *rows()]
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        raise ConfigError(f"there is no detector {name!r} for parsing.engine: {hint}")
+        raise ConfigError(f"setting parsing.engine is {name!r}, which is no detector: {hint}")
     return row
 
 

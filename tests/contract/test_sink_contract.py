@@ -19,6 +19,7 @@ from stream_anon.sinks.live.recording import RecordingSink
 from stream_anon.sinks.live.stream import StreamSink
 from stream_anon.sinks.live.virtual_camera import VirtualCameraSink
 from stream_anon.sinks.null import NullSink
+from stream_anon.sinks.tap import TapSink
 from stream_anon.sinks.window.preview import PreviewSink
 from tests.camera import BACKEND, memory_cameras
 from tests.media import pictures
@@ -35,6 +36,7 @@ FILES = ("out.mp4", "out.mov", "out.mkv", "out.webm", "out.avi", "out.ts", "out.
 VIDEOS = FILES[:-1]
 SINKS: dict[str, Callable[[Path], Sink]] = {
     "null": lambda _: NullSink(),
+    "tap": lambda _: TapSink(),
     "preview": lambda _: _preview(),
     "camera": lambda _: VirtualCameraSink(INFO, backend=BACKEND),
     **{name: lambda folder, name=name: _media(folder / name) for name in FILES},  # type: ignore[misc]

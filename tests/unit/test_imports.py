@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(stream_anon.__file__).parent
 
-ENGINES = {f"detectors.{name}" for name in ("centerface", "m2fp", "picture", "registry", "runtime")}
+ENGINES = {
+    f"detectors.{name}"
+    for name in ("centerface", "compiled", "m2fp", "picture", "registry", "runtime")
+}
 DETECTORS = {f"detectors.{name}" for name in ("base", "checking", "labels", "shapes")}
 """What may be known of detectors without knowing any one of them."""
 GROUND = {"core", "config", "errors"}

@@ -6,15 +6,21 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from stream_anon.detectors.centerface import find_weights
+from stream_anon.core.frame import ColorTags
+from stream_anon.detectors import compiled, runtime
+from stream_anon.detectors.base import Look
+from stream_anon.detectors.centerface import CenterFace, find_weights
+from stream_anon.detectors.compiled import COMPILED
 from stream_anon.detectors.runtime import COMPILED_SIZES, Network
 from stream_anon.errors import ModelError, ParserError
+from tests.stubs import astronaut_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,12 +121,13 @@ def test_an_earlier_answer_survives_a_later_question(network: Network) -> None:
 
 
 def test_many_sizes_do_not_pile_up() -> None:
+    before = len(COMPILED)
     network = Network(find_weights(), threads=1)
     for step in range(COMPILED_SIZES + 3):
         network.run(picture(32, 32 * (step + 1)))
-    assert len(network._compiled) == COMPILED_SIZES
+    assert len(COMPILED) == before + COMPILED_SIZES
     network.close()
-    assert len(network._compiled) == 0
+    assert len(COMPILED) == before
 
 
 @pytest.mark.parametrize("weights", [b"", b"not a network", b"\x00" * 1000])
@@ -132,3 +139,85 @@ def test_weights_that_are_none_are_a_model_error(weights: bytes) -> None:
 def test_an_input_that_does_not_fit_is_a_parser_error(network: Network) -> None:
     with pytest.raises(ParserError, match="failed on an input"):
         network.run(np.zeros((1, 5, 64, 64), np.float32))
+
+
+def held() -> int:
+    """Compiled networks that somebody uses."""
+    return len(vars(runtime)["COMPILED"])
+
+
+class TestShared:
+    """Two networks of the same weights and settings hold one compiled network for each size."""
+
+    @pytest.fixture
+    def compiled_shapes(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+        """Input shapes in the order in which they were compiled; the process holds nothing yet."""
+        shapes: list[tuple[int, ...]] = []
+        real = Network._compile
+
+        def noted(network: Network, shape: tuple[int, ...]) -> Any:
+            shapes.append(shape)
+            return real(network, shape)
+
+        monkeypatch.setattr(Network, "_compile", noted)
+        monkeypatch.setattr(runtime, "COMPILED", compiled.Compiled())
+        return shapes
+
+    def test_two_detectors_compile_once_for_each_size(
+        self, compiled_shapes: list[tuple[int, ...]]
+    ) -> None:
+        frame = astronaut_frame()
+        one, two = (CenterFace(ColorTags(), min_score=0.2, threads=1) for _ in range(2))
+        answers = [
+            [(part.label, part.box, part.score) for part in detector.parse(frame, Look(side))]
+            for detector in (one, two, one)
+            for side in (128, 256)
+        ]
+        assert answers[0]
+        assert answers[:2] == answers[2:4] == answers[4:]
+        assert len(compiled_shapes) == len(set(compiled_shapes)) == 2
+        one.close()
+        again = [(part.label, part.box, part.score) for part in two.parse(frame, Look(256))]
+        assert again == answers[1]
+        assert len(compiled_shapes) == 2
+        two.close()
+        assert held() == 0
+
+    def test_at_once_too_and_each_thread_gets_its_own_answer(
+        self, compiled_shapes: list[tuple[int, ...]]
+    ) -> None:
+        networks = [Network(find_weights(), threads=1) for _ in range(4)]
+        inputs = [picture(64, 64, seed=seed) for seed in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            at_once = list(
+                pool.map(lambda n: [networks[n].run(inputs[n]) for _ in range(8)][-1], range(4))
+            )
+        assert len(compiled_shapes) == 1
+        for given, answer in zip(inputs, at_once, strict=True):
+            alone = networks[0].run(given)
+            assert all(np.array_equal(a, b) for a, b in zip(alone, answer, strict=True))
+        for network in networks:
+            network.close()
+        assert held() == 0
+
+    def test_other_settings_are_another_network(
+        self, compiled_shapes: list[tuple[int, ...]]
+    ) -> None:
+        networks = [
+            Network(find_weights(), threads=1),
+            Network(find_weights(), threads=2),
+            Network(find_weights(), threads=1, precision="f32"),
+        ]
+        for network in networks:
+            network.run(picture(32, 32))
+        assert len(compiled_shapes) == held() == 3
+        for network in networks:
+            network.close()
+        assert held() == 0
+
+    @pytest.mark.usefixtures("compiled_shapes")
+    def test_what_cannot_be_compiled_is_not_held(self) -> None:
+        network = Network(find_weights(), threads=1)
+        with pytest.raises(ParserError):
+            network.run(np.zeros((1, 5, 64, 64), np.float32))
+        assert held() == 0

@@ -28,7 +28,9 @@ _ENCODERS = {
     ".jpeg": "mjpeg", ".bmp": "bmp", ".tiff": "tiff",
 }  # fmt: skip
 DEFAULT_ENCODER = "libx264"
-ODD_SIZES = {"libvpx-vp9", "libvpx", "gif", "png", "bmp", "tiff", "ffv1", "mjpeg", "rawvideo"}
+ODD_SIZES = {
+    "libvpx-vp9", "libvpx", "libwebp", "gif", "png", "bmp", "tiff", "ffv1", "mjpeg", "rawvideo"
+}  # fmt: skip
 """Encoders that take odd widths and heights."""
 STILL = "image2"
 """FFmpeg's name of the container of one picture."""

@@ -1,0 +1,72 @@
+"""Compiled networks, which all streams of a process share. Infer requests are not shared."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Key(NamedTuple):
+    """What makes two compiled networks the same."""
+
+    weights: str
+    """Their hash, or file with its size and time."""
+    settings: tuple[tuple[str, object], ...]
+    shape: tuple[int, ...]
+    """Of the input."""
+
+
+class _Entry:
+    """One compiled network and how many use it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        """Held while it is compiled, so that the second user waits instead of compiling too."""
+        self.model: Any = None
+        self.users = 0
+
+
+class Compiled:
+    """Compiled networks by key, each freed with its last user. Any thread may call anything."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._entries: dict[Key, _Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def acquire(self, key: Key, compile_it: Callable[[], Any]) -> Any:
+        """The compiled network of `key`; whoever gets it calls `release` once.
+
+        Args:
+            key: what it is.
+            compile_it: makes it; called where nobody uses it yet. What it raises is passed on, and
+                nothing is held then.
+        """
+        with self._lock:
+            entry = self._entries.setdefault(key, _Entry())
+            entry.users += 1
+        try:
+            with entry.lock:
+                if entry.model is None:
+                    entry.model = compile_it()
+                return entry.model
+        except BaseException:
+            self.release(key)
+            raise
+
+    def release(self, key: Key) -> None:
+        """One user less."""
+        with self._lock:
+            entry = self._entries[key]
+            entry.users -= 1
+            if not entry.users:
+                del self._entries[key]
+
+
+COMPILED = Compiled()
+"""Those of this process."""

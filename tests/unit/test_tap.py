@@ -1,0 +1,50 @@
+"""The tap hands out the newest frame and wakes whoever waits for one."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from time import sleep
+
+import pytest
+
+from stream_anon.sinks.tap import TapSink
+from tests.numbered import numbered
+
+
+def test_the_newest_frame_is_handed_out_once_and_older_ones_are_counted() -> None:
+    tap = TapSink()
+    frames = [numbered(index) for index in range(5)]
+    for frame in frames:
+        tap.send(frame)
+    assert tap.latest(0) is frames[-1]
+    assert tap.dropped == 4
+    with pytest.raises(TimeoutError):
+        tap.latest(0.01)
+    tap.close()
+
+
+def test_what_waits_when_the_run_is_finished_can_still_be_taken() -> None:
+    tap = TapSink()
+    tap.send(numbered(0))
+    tap.finish()
+    assert [frame.index for frame in tap] == [0]
+    assert tap.latest() is None
+
+
+@pytest.mark.parametrize("end", [TapSink.finish, TapSink.close])
+def test_the_end_wakes_the_consumer(end: object) -> None:
+    tap = TapSink()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: list(tap))
+        sleep(0.05)
+        assert not waiting.done()
+        assert callable(end)
+        end(tap)
+        assert waiting.result(5) == []
+
+
+def test_after_closing_no_frame_is_held() -> None:
+    tap = TapSink()
+    tap.send(numbered(0))
+    tap.close()
+    assert tap.latest() is None
