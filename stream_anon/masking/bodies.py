@@ -21,7 +21,13 @@ from stream_anon.masking.beside import Beside
 from stream_anon.masking.keyframes import ParsePolicy
 from stream_anon.masking.tracker import Tracker
 from stream_anon.masking.tracks import Sighting, parts_at
-from stream_anon.masking.unparsed import as_part, body_below, changed_outside
+from stream_anon.masking.unparsed import (
+    KnownPerson,
+    as_part,
+    body_below,
+    changed_outside,
+    whole_people,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,8 +44,6 @@ if TYPE_CHECKING:
 HUMAN = "human"
 WHERE_FACES_ARE = ("face", "hair", "hat", "sunglasses", HUMAN)
 """Parts that tell whose face it is, the surest first."""
-ROOM = 0.15
-"""Share of a person's size that limbs reach beyond the place where the parser saw them."""
 LATE = 4.0
 """Seconds that an answer may take beside a live stream; later, nothing is known any more."""
 
@@ -89,8 +93,8 @@ class Bodies:
         """Person of each followed face, by the face's track number."""
         self._parsed_faces: set[int] = set()
         """Followed faces on whose bodies the parser has answered."""
-        self._parsed_people: list[tuple[Box, list[Track]]] = []
-        """Where each person was when the parser looked last, and the tracks of their parts."""
+        self._parsed_people: list[KnownPerson] = []
+        """Those whom the detector saw when it looked last."""
         self._parsed_at: Thumbnail | None = None
         self._submitted: Thumbnail | None = None
         self._submitted_at = 0.0
@@ -213,8 +217,8 @@ class Bodies:
         for sighting in sightings:
             self._people[known[id(sighting)].number] = people[sighting.parts[0].person]
         self._parsed_people = [
-            (anchor, [known[id(s)] for s in sightings if s.parts[0].person == person])
-            for person, anchor in _whole_people(parts).items()
+            KnownPerson(place, [known[id(s)] for s in sightings if s.parts[0].person == person])
+            for person, place in whole_people(parts).items()
         ]
         named = {people[person] for person in people}
         self._parsed_faces |= {f.number for f in faces if self._faces.get(f.number) in named}
@@ -279,7 +283,7 @@ class Bodies:
                 yield part, place.age
 
     def unparsed(self, held: Held, faces: Iterable[tuple[Track, Place]]) -> list[Part] | None:
-        """What may be somebody in a live frame on whom the parser has not answered yet.
+        """What may be somebody in a live frame for whom the detector has not answered yet.
 
         Args:
             held: the frame.
@@ -288,32 +292,21 @@ class Bodies:
         Returns:
             Regions to hide whole; None where that is most of the picture.
         """
-        frame, now = held.frame, held.thumbnail
-        found = [
-            as_part(body_below(place.anchor, frame), self.person_of(track))
-            for track, place in faces
-            if track.number not in self._parsed_faces
-        ]
         if self._parsed_at is None:
             return None
-        known = [region for person in self._parsed_people for region in self._since(person, held)]
-        threshold = self._window.threshold(now)
-        changed = changed_outside(self._parsed_at, now, known, threshold)
-        if changed is None:
-            return None
-        return [*found, *changed]
-
-    def _since(self, person: tuple[Box, list[Track]], held: Held) -> list[Box]:
-        """Everywhere that somebody may have been between the last parse and a frame."""
-        then, tracks = person
-        reach = ROOM * then.size
-        regions = [then.grown(reach, reach)]
-        for track in tracks:
-            start = track.forward.get(self._parsed_index)
-            if start is not None and (anchor := track.forward.get(held.index)) is not None:
-                dx, dy = anchor.center[0] - start.center[0], anchor.center[1] - start.center[1]
-                regions.append(regions[0].union(regions[0].moved(dx, dy)))
-        return regions
+        unknown = (
+            as_part(body_below(place.anchor, held.frame), self.person_of(track))
+            for track, place in faces
+            if track.number not in self._parsed_faces
+        )
+        known = [
+            region
+            for person in self._parsed_people
+            for region in person.since(self._parsed_index, held.index)
+        ]
+        threshold = self._window.threshold(held.thumbnail)
+        changed = changed_outside(self._parsed_at, held.thumbnail, known, threshold)
+        return None if changed is None else [*unknown, *changed]
 
     def settle(self, held: Held) -> None:
         """End tracks that nothing can bridge any more."""
@@ -327,15 +320,6 @@ class Bodies:
         alive = {face.number for face in faces}
         self._faces = {n: p for n, p in self._faces.items() if n in alive}
         self._parsed_faces &= alive
-
-
-def _whole_people(parts: Sequence[Part]) -> dict[int, Box]:
-    """Where each person of an answer is, all their parts together."""
-    people: dict[int, Box] = {}
-    for part in parts:
-        before = people.get(part.person)
-        people[part.person] = part.box if before is None else before.union(part.box)
-    return people
 
 
 def _is_face_of(face: Box | None, parts: Sequence[Part]) -> bool:

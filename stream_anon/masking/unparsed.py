@@ -6,6 +6,7 @@ has seen stands for somebody who came in with their back to the camera.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,10 +15,11 @@ import numpy as np
 from stream_anon.core.parts import Box, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from stream_anon.core.frame import Frame
     from stream_anon.masking.motion import Thumbnail
+    from stream_anon.masking.tracks import Track
 
 LABEL = "human"
 SIDEWAYS, ABOVE = 2.5, 1.0
@@ -26,6 +28,41 @@ MOST = 0.5
 """Share of the picture that may change before all of it is hidden."""
 RIM = 2
 """Blocks around what has changed that are hidden with it."""
+
+
+ROOM = 0.15
+"""Share of a person's size that limbs reach beyond the place where the detector saw them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownPerson:
+    """Somebody whom the detector has seen."""
+
+    place: Box
+    """Where they were then, all parts together."""
+    tracks: Sequence[Track]
+    """Of their parts."""
+
+    def since(self, then: int, now: int) -> list[Box]:
+        """Everywhere that they may have been from frame `then`, which was looked at, to `now`."""
+        reach = ROOM * self.place.size
+        start = self.place.grown(reach, reach)
+        regions = [start]
+        for track in self.tracks:
+            before, after = track.forward.get(then), track.forward.get(now)
+            if before is not None and after is not None:
+                dx, dy = (b - a for a, b in zip(before.center, after.center, strict=True))
+                regions.append(start.union(start.moved(dx, dy)))
+        return regions
+
+
+def whole_people(parts: Sequence[Part]) -> dict[int, Box]:
+    """Where each person of an answer is, all their parts together."""
+    people: dict[int, Box] = {}
+    for part in parts:
+        before = people.get(part.person)
+        people[part.person] = part.box if before is None else before.union(part.box)
+    return people
 
 
 def body_below(face: Box, frame: Frame) -> Box:
