@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     Planes = tuple[Plane, Plane, Plane]
 
 
+NOMINAL_RATE = Fraction(25)
+"""Frames per second where nobody knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class ColorTags:
     """How a decoder's numbers become colours; ITU-T H.273 code points, 2 where unspecified."""
@@ -54,6 +58,11 @@ class StreamInfo:
     """True for a picture file."""
     converted_from: str | None = None
     """Native pixel format where it was not 8-bit planar 4:2:0 and had to be converted."""
+
+    @property
+    def nominal_rate(self) -> Fraction:
+        """Frames per second, `NOMINAL_RATE` where the container does not tell."""
+        return self.rate or NOMINAL_RATE
 
 
 def plane_shapes(

@@ -14,7 +14,7 @@ from stream_anon.detectors.m2fp import convert as converting
 from stream_anon.detectors.m2fp import store
 from stream_anon.detectors.picture import working_picture
 from stream_anon.errors import ModelError, SourceError
-from stream_anon.pipeline import calibration, engines
+from stream_anon.pipeline import calibration
 from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
 from tests.stubs import make_info
 

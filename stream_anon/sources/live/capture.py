@@ -23,10 +23,11 @@ from stream_anon.core.frame import ColorTags
 from stream_anon.errors import SourceError
 from stream_anon.processes.host import Line, serve, within
 from stream_anon.processes.wire import Message
+from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.file import MediaSource
 from stream_anon.sources.live.address import PATIENCE
 from stream_anon.sources.live.failures import explain
-from stream_anon.sources.live.input import LiveInput, Upright, time_of
+from stream_anon.sources.live.input import LiveInput, time_of
 from stream_anon.sources.live.pacing import Pacer, RateMeter
 
 if TYPE_CHECKING:
@@ -176,17 +177,12 @@ def play_live(order: dict[str, Any], line: Line, outlet: Outlet, begin: threadin
     line.send(Message("opened", _describe(source, upright, rate)))
     pacer = Pacer() if source.comes_at_once else None
     for decoded, suspect in chain([first], _limited(pictures, 3 * order["watchdog"])):
-        picture = upright.read(decoded, suspect)
+        planes, resized = upright.read(decoded)
+        time = time_of(decoded)
         if pacer:
-            pacer.wait(picture.time)
+            pacer.wait(time)
         if begin.is_set():
-            outlet.put(
-                picture.planes,
-                picture.time,
-                source.losses,
-                corrupt=picture.corrupt,
-                seam=picture.seam,
-            )
+            outlet.put(planes, time, source.losses, corrupt=suspect, seam=resized)
     return Message("ended", {"reason": source.losses.reason})
 
 
