@@ -6,9 +6,9 @@ the last one only, and only the redactor can make it. Reprs show shapes, never p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,6 +63,33 @@ class StreamInfo:
     def nominal_rate(self) -> Fraction:
         """Frames per second, `NOMINAL_RATE` where the container does not tell."""
         return self.rate or NOMINAL_RATE
+
+    def to_fields(self) -> dict[str, Any]:
+        """As JSON can hold it, for a message to another process."""
+        return {
+            "label": self.label,
+            "width": self.width,
+            "height": self.height,
+            "time_base": str(self.time_base),
+            "rate": str(self.rate) if self.rate else None,
+            "pixel_aspect": str(self.pixel_aspect),
+            "color": astuple(self.color),
+            "frames": self.frames,
+            "live": self.live,
+            "still": self.still,
+            "converted_from": self.converted_from,
+        }
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> StreamInfo:
+        """What `to_fields` was asked of."""
+        exact = {
+            "time_base": Fraction(fields["time_base"]),
+            "rate": Fraction(fields["rate"]) if fields["rate"] else None,
+            "pixel_aspect": Fraction(fields["pixel_aspect"]),
+            "color": ColorTags(*fields["color"]),
+        }
+        return cls(**fields | exact)
 
 
 def plane_shapes(

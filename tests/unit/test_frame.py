@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from fractions import Fraction
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import stream_anon
 from stream_anon.config import Redaction
-from stream_anon.core.frame import ColorTags, Frame, plane_shapes
+from stream_anon.core.frame import ColorTags, Frame, StreamInfo, plane_shapes
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import (
     _REDACTOR_KEY,
@@ -242,3 +243,14 @@ def test_stub_sink_is_a_sink() -> None:
     frame = redacted(make_frame())
     sink.send(frame)
     assert cast(CollectingSink, sink).frames == [frame]
+
+
+def test_a_stream_as_fields_is_the_same_stream() -> None:
+    info = StreamInfo(
+        "cam", 320, 180, Fraction(1, 90000), Fraction(30000, 1001), Fraction(4, 3),
+        ColorTags(True, 1, 9, 16), frames=7, live=True, still=True, converted_from="gray",
+    )  # fmt: skip
+    assert StreamInfo.from_fields(json.loads(json.dumps(info.to_fields()))) == info
+    plain = StreamInfo("cam", 320, 180, Fraction(1, 25))
+    assert StreamInfo.from_fields(plain.to_fields()) == plain
+    assert (info.nominal_rate, plain.nominal_rate) == (Fraction(30000, 1001), Fraction(25))

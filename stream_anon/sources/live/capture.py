@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import astuple
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import av.error
 
 from stream_anon.core.channel import Channel, Overflow
-from stream_anon.core.frame import ColorTags
+from stream_anon.core.frame import ColorTags, StreamInfo
 from stream_anon.errors import SourceError
 from stream_anon.processes.host import Line, serve, within
 from stream_anon.processes.wire import Message
 from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.file import MediaSource
 from stream_anon.sources.live.address import PATIENCE
+from stream_anon.sources.live.clock import TIME_BASE
 from stream_anon.sources.live.failures import explain
 from stream_anon.sources.live.input import LiveInput, time_of
 from stream_anon.sources.live.pacing import Pacer, RateMeter
@@ -135,17 +136,9 @@ class Outlet:
 def play_file(order: dict[str, Any], line: Line, outlet: Outlet, begin: threading.Event) -> Message:
     """A recorded video, at its own pace."""
     source = MediaSource(Path(order["url"]))
-    info = source.info
     line.send(Message("found"))
-    opened = {
-        "width": info.width,
-        "height": info.height,
-        "rate": str(info.rate) if info.rate else None,
-        "pixel_aspect": str(info.pixel_aspect),
-        "color": astuple(info.color),
-        "converted_from": info.converted_from,
-    }
-    line.send(Message("opened", opened))
+    info = replace(source.info, time_base=TIME_BASE, frames=None, still=False, live=True)
+    line.send(Message("opened", info.to_fields()))
     begin.wait()
     pacer = Pacer()
     for frame in source.frames():
@@ -174,7 +167,8 @@ def play_live(order: dict[str, Any], line: Line, outlet: Outlet, begin: threadin
     rate = source.rate
     if rate is None and order["size"] is None:
         rate = _measured(pictures)
-    line.send(Message("opened", _describe(source, upright, rate)))
+    info = _describe(source, upright, rate, order["label"])
+    line.send(Message("opened", info.to_fields()))
     pacer = Pacer() if source.comes_at_once else None
     for decoded, suspect in chain([first], _limited(pictures, 3 * order["watchdog"])):
         planes, resized = upright.read(decoded)
@@ -222,16 +216,19 @@ def _measured(pictures: Iterator[tuple[av.VideoFrame, bool]]) -> Fraction | None
     return meter.rate
 
 
-def _describe(source: LiveInput, upright: Upright, rate: Fraction | None) -> dict[str, Any]:
+def _describe(source: LiveInput, upright: Upright, rate: Fraction | None, label: str) -> StreamInfo:
     aspect = source.pixel_aspect
-    return {
-        "width": upright.size[0],
-        "height": upright.size[1],
-        "rate": str(rate) if rate else None,
-        "pixel_aspect": str(1 / aspect if upright.turned else aspect),
-        "color": astuple(upright.color),
-        "converted_from": upright.converted_from,
-    }
+    return StreamInfo(
+        label=label,
+        width=upright.size[0],
+        height=upright.size[1],
+        time_base=TIME_BASE,
+        rate=rate,
+        pixel_aspect=1 / aspect if upright.turned else aspect,
+        color=upright.color,
+        live=True,
+        converted_from=upright.converted_from,
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.channel import Cancelled
-from stream_anon.core.frame import ColorTags, Frame, StreamInfo
+from stream_anon.core.frame import Frame, StreamInfo
 from stream_anon.errors import SourceError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.sources.base import Losses
@@ -88,7 +88,7 @@ class LiveSource:
             Cancelled: `cancel` was called.
         """
         fields = self._dial()
-        self._info = _described(fields, self._address.label)
+        self._info = replace(StreamInfo.from_fields(fields), label=self._address.label)
         return self._info
 
     def frames(self) -> Iterator[Frame]:
@@ -276,18 +276,3 @@ class LiveSource:
         self.losses.packets = fields["packets"]
         self.losses.frames = fields["frames"]
         self.losses.reason = fields["reason"] or self.losses.reason
-
-
-def _described(fields: dict[str, Any], label: str) -> StreamInfo:
-    full_range, *points = fields["color"]
-    return StreamInfo(
-        label=label,
-        width=fields["width"],
-        height=fields["height"],
-        time_base=TIME_BASE,
-        rate=Fraction(fields["rate"]) if fields["rate"] else None,
-        pixel_aspect=Fraction(fields["pixel_aspect"]),
-        color=ColorTags(full_range, *points),
-        live=True,
-        converted_from=fields["converted_from"],
-    )
