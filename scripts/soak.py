@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import random
+import shutil
 import signal
 import statistics
 import sys
@@ -24,6 +25,10 @@ from tests.live.servers import RtspServer, RtspTarget  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
+
+    Fault: TypeAlias = tuple[str, Callable[[], Any], Callable[[], Any] | None]
+    """Name, what begins it, and what ends it; None where it ends at once."""
 
 SAMPLE = 5.0
 """Seconds between two samples."""
@@ -31,6 +36,12 @@ QUIET, FAULT = (8.0, 25.0), (1.0, 8.0)
 """Seconds between two faults, and that one lasts."""
 BACKOFF, ON_TOP = 5.0, 2.0
 """Seconds of the longest wait for a new try, and on top of it until all is well again."""
+BAR = BACKOFF + ON_TOP
+"""Seconds from the end of a fault until all is well again, at most."""
+STAYS = 3.0
+"""Seconds that it stays so: a fault may be noticed after its end."""
+GIVEN_UP = 120.0
+"""Seconds after which nobody waits any longer for that."""
 SETTINGS = f"""
 [live]
 watchdog = 3.0
@@ -85,18 +96,28 @@ def sink_child(run: LiveCommand) -> int | None:
     return random.choice(able) if able else None
 
 
+def too_slow(recoveries: list[tuple[str, float, float]]) -> list[str]:
+    """A line for each recovery that took longer than it may: fault, when it ended, seconds."""
+    return [
+        f"TOO SLOW: well again {took:.1f} s after {name}, {BAR:g} s are allowed (second {when:.0f})"
+        for name, when, took in recoveries
+        if took > BAR
+    ]
+
+
 class Soak:
     """One run, its servers and what was seen of it."""
 
     def __init__(self, minutes: float, folder: Path) -> None:
         self.seconds, self.folder = minutes * 60, folder
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # what an earlier run left is not this one's
+        folder.mkdir(parents=True)
         self.clip = serving_clip(folder, seconds=20)
         self.camera = RtspServer(self.clip.path, audio=True)
         self.target = RtspTarget(folder / "published")
         self.samples: list[dict[str, float]] = []
         self.faults: Counter[str] = Counter()
-        self.recoveries: list[tuple[str, float]] = []
+        self.recoveries: list[tuple[str, float, float]] = []
         self.began = monotonic()
 
     def run(self) -> bool:
@@ -147,13 +168,26 @@ class Soak:
         print(f"{strftime('%H:%M:%S')} {name}", flush=True)
         self.faults[name] += 1
         hurt()
-        sleep(random.uniform(*FAULT))
-        self.sample(run)
-        heal()
-        took = run.wait_until(lambda: self._is_well(run), limit=120)
-        self.recoveries.append((name, took))
+        if heal is not None:
+            sleep(random.uniform(*FAULT))
+            self.sample(run)
+            heal()
+        ended = monotonic() - self.began
+        took = self._wait_well(run)
+        self.recoveries.append((name, ended, took))
+        print(f"{strftime('%H:%M:%S')} well again after {took:.1f} s", flush=True)
 
-    def _faults(self, run: LiveCommand) -> list[tuple[str, Callable[[], Any], Callable[[], Any]]]:
+    def _wait_well(self, run: LiveCommand) -> float:
+        """Seconds from now, where the fault has ended, until all is well and stays so."""
+        ended = well_since = monotonic()
+        while (now := monotonic()) - well_since < STAYS and now - ended < GIVEN_UP:
+            assert run.runs, run.said
+            if not self._is_well(run, ended):
+                well_since = monotonic()
+            sleep(0.05)
+        return well_since - ended
+
+    def _faults(self, run: LiveCommand) -> list[Fault]:
         chosen = sink_child(run)
 
         def tell(number: signal.Signals) -> None:
@@ -167,15 +201,17 @@ class Soak:
             ("video stops, sound goes on", self.camera.stop_video, self.camera.resume_video),
             ("target killed", self.target.kill, self.target.restart),
             ("target frozen", self.target.freeze, self.target.thaw),
-            ("output killed", lambda: tell(signal.SIGKILL), lambda: None),
+            ("output killed", lambda: tell(signal.SIGKILL), None),
             ("output frozen", lambda: tell(signal.SIGSTOP), lambda: tell(signal.SIGCONT)),
-            ("settings reloaded", lambda: run.send_signal(signal.SIGHUP), lambda: None),
+            ("settings reloaded", lambda: run.send_signal(signal.SIGHUP), None),
         ]
 
-    def _is_well(self, run: LiveCommand) -> bool:
+    def _is_well(self, run: LiveCommand, ended: float) -> bool:
+        """Whether it is connected, with a picture from after the fault, and all outputs are up."""
+        since = monotonic() - ended
         figures = run.figures()
         up = [value for name, value in figures.items() if name.startswith("stream_anon_sink_up")]
-        fresh = figures.get("stream_anon_last_good_frame_age_seconds", 99) < 1
+        fresh = figures.get("stream_anon_last_good_frame_age_seconds", 99) < min(since, 1)
         return figures["stream_anon_source_connected"] == 1 and fresh and all(up)
 
     # -- telling ------------------------------------------------------------------------------
@@ -200,17 +236,21 @@ class Soak:
             medians[name] = row
             print(f"{name:24}{row[0]:14.1f}{row[1]:14.1f}{max(s[name] for s in settled):10.1f}")
         print(f"faults: {dict(self.faults)}")
-        for name in sorted({name for name, _ in self.recoveries}):
-            times = [took for fault, took in self.recoveries if fault == name]
+        for name in sorted({name for name, _, _ in self.recoveries}):
+            times = [took for fault, _, took in self.recoveries if fault == name]
             middle, most = statistics.median(times), max(times)
             print(f"  well again after {name}: median {middle:.1f} s, most {most:.1f} s")
         print(said.strip().splitlines()[-1])
         flat = all(medians[name][1] <= GROWTH * medians[name][0] for name in ("mb", "children_mb"))
         steady = all(medians[name][1] <= medians[name][0] + 1 for name in ("threads", "files"))
-        quick = max(took for _, took in self.recoveries) <= BACKOFF + ON_TOP
+        slow = too_slow(self.recoveries)
         safe = self._look() == 0
-        print(f"flat: {flat}, steady: {steady}, quick: {quick}, safe: {safe}")
-        return flat and steady and quick and safe
+        verdicts = {"flat": flat, "steady": steady, "quick": not slow, "safe": safe}
+        verdicts["faults happened"] = bool(self.recoveries)
+        print("\n".join([*slow, ", ".join(f"{name}: {held}" for name, held in verdicts.items())]))
+        failed = [name for name, held in verdicts.items() if not held]
+        print(f"FAILED: not {', not '.join(failed)}" if failed else "passed")
+        return not failed
 
     def _look(self) -> int:
         """Search what was recorded and published for faces; how many can be seen."""
@@ -236,7 +276,7 @@ def main() -> None:
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     random.seed(seed)
     print(f"soaking for {minutes:g} minutes, seed {seed}", flush=True)
-    soak = Soak(minutes, ROOT / "bench" / "soak")
+    soak = Soak(minutes, ROOT / "bench" / "soak" / f"seed-{seed}")
     sys.exit(0 if soak.run() else 1)
 
 

@@ -21,7 +21,7 @@ class _Section(BaseModel):
 class Parsing(_Section):
     """Which engine looks at the frames, and how closely."""
 
-    engine: Literal["auto", "centerface", "m2fp"] = "auto"
+    engine: Annotated[str, Field(min_length=1)] = "auto"
     light_side: Annotated[int, Field(ge=64, le=4096)] = 384
     deep_side: Annotated[int, Field(ge=64, le=8192)] = 3840
     region_side: Annotated[int, Field(ge=64, le=1024)] = 160

@@ -18,7 +18,7 @@ credentials. `exit_code` is what the command line returns for it.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class StreamAnonError(Exception):
@@ -72,6 +72,7 @@ class CheckpointError(ModelError):
     def __init__(
         self, path: str, missing: list[str], unexpected: list[str], misshapen: list[str]
     ) -> None:
+        self.path = path
         self.missing, self.unexpected, self.misshapen = missing, unexpected, misshapen
         kinds = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
         said = "; ".join(
@@ -81,6 +82,11 @@ class CheckpointError(ModelError):
             if keys
         )
         super().__init__(f"{path} is of another network than its configuration: {said}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickle would call the class with the message alone.
+        given = self.path, self.missing, self.unexpected, self.misshapen
+        return type(self), given, self.__dict__
 
 
 class ParserError(StreamAnonError):
@@ -96,5 +102,6 @@ class StalledError(StreamAnonError):
 EXIT_OK = 0
 EXIT_UNEXPECTED = 1
 EXIT_INCOMPLETE = 6
-"""The output is complete and redacted, but part of the input could not be decoded."""
+"""What was written is redacted, but part of the input could not be decoded, or an output of a live
+run was not completed or was down when it ended."""
 EXIT_INTERRUPTED = 130

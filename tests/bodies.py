@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,9 @@ from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.detectors.base import Look
-from stream_anon.masking.masker import Masker
 from stream_anon.redaction.redactor import Redactor
 from tests.people import HEIGHT, WIDTH, PeopleParser, Shape
-from tests.stubs import StubParser, make_info, nobody
+from tests.stubs import StubParser, make_info, masker_of, nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -45,12 +43,16 @@ def masks_with(
     **overrides: object,
 ) -> list[MaskedFrame]:
     values = {key.replace("__", "."): value for key, value in overrides.items()}
-    masker = Masker(
+    if live:  # one name for both horizons
+        renamed = {"masking.lookahead": "live.lookahead", "masking.linger": "live.linger"}
+        values = {renamed.get(key, key): value for key, value in values.items()}
+    masker = masker_of(
         faces or StubParser(nobody),
-        hidden,
-        load_settings(None, values),
-        replace(make_info(WIDTH, HEIGHT), live=live),
-        body_parser=body_parser,
+        make_info(WIDTH, HEIGHT),
+        values,
+        hidden=hidden,
+        bodies=body_parser,
+        live=live,
     )
 
     def one_by_one() -> Iterator[Frame]:

@@ -39,7 +39,7 @@ class Boom(StreamAnonError):
 
 def use_parser(monkeypatch: pytest.MonkeyPatch, answers: Callable[[Frame, Look], Any]) -> None:
     """Every run gets a parser that answers with this."""
-    monkeypatch.setattr(build, "load_engines", lambda *_: Engines(StubParser(answers)))
+    monkeypatch.setattr(build, "load_engines", lambda *_: Engines([StubParser(answers)]))
 
 
 def settings_with(**more: object) -> Settings:

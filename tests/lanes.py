@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from stream_anon.config import load_settings
 from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
-from stream_anon.detectors.labels import CENTERFACE_LABELS
+from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.keyframes import Effort
 from stream_anon.masking.masker import Masker
 from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.live.inference import Inference
 from stream_anon.pipeline.live.lane import Lane
-from tests.stubs import StubParser, make_info, nobody
+from tests.stubs import StubParser, make_info, nobody, stub_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.core.frame import Frame
     from stream_anon.core.redacted import MaskedFrame
-    from stream_anon.detectors.base import Parser
+    from stream_anon.detectors.base import Detector
 
 WIDTH, HEIGHT = 320, 192
 RATE = 50
@@ -43,7 +43,9 @@ def live_settings(**more: Any) -> Settings:
 class StubLooker:
     """A looker with one parser."""
 
-    def __init__(self, parser: Parser, settings: Settings, bodies: Parser | None = None) -> None:
+    def __init__(
+        self, parser: Detector, settings: Settings, bodies: Detector | None = None
+    ) -> None:
         self.parser, self.settings, self.bodies = parser, settings, bodies
         self.efforts = (Effort(WIDTH), Effort(WIDTH // 2))
         self.level = 0
@@ -51,24 +53,25 @@ class StubLooker:
 
     def masker(self, hidden: frozenset[str]) -> Masker:
         info = replace(make_info(WIDTH, HEIGHT), live=True)
-        return Masker(self.parser, hidden, self.settings, info, body_parser=self.bodies)
+        horizon = Horizon.of_live(self.settings, info)
+        return Masker([self.parser], hidden, self.settings, info, horizon, bodies=self.bodies)
 
     def close(self) -> None:
         self.closed += 1
 
 
-def lane_with(parsers: Callable[[], Parser], settings: Settings, *, room: int = 1000) -> Lane:
+def lane_with(parsers: Callable[[], Detector], settings: Settings, *, room: int = 1000) -> Lane:
     """Args: parsers: gives a parser each time that engines are loaded."""
     frames: Channel[Frame] = Channel(room, Overflow.DROP_OLDEST)
     masked: Channel[MaskedFrame] = Channel(1000, Overflow.DROP_OLDEST)
-    controls = Controls(settings.redaction, CENTERFACE_LABELS, "stub", debug=False)
+    controls = Controls(settings.redaction, [stub_row()], debug=False)
     return Lane(
         lambda: StubLooker(parsers(), settings), frames, masked, settings.live, controls,
         LiveStats(),
     )  # fmt: skip
 
 
-def lane_with_bodies(bodies: Callable[[], Parser], settings: Settings) -> Lane:
+def lane_with_bodies(bodies: Callable[[], Detector], settings: Settings) -> Lane:
     """A lane whose engines are a parser of faces that sees nobody, and one of bodies."""
     lane = lane_with(lambda: StubParser(nobody), settings)
     lane.load = lambda: StubLooker(StubParser(nobody), settings, bodies())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import io
 import os
+import sys
 import time
 
 from stream_anon.processes.host import Line, serve, within
@@ -27,6 +28,8 @@ def work(line: Line) -> None:
             time.sleep(3600)
         elif message.kind == "print":
             os.write(1, b"a library that says what it likes")
+        elif message.kind == "path":
+            message = Message("path", {"path": sys.path})
         elif message.kind == "garbage":
             os.write(line._out.fileno(), b"x" * 4096)
         elif message.kind == "cut":
@@ -34,6 +37,11 @@ def work(line: Line) -> None:
             write_message(whole, message)
             os.write(line._out.fileno(), whole.getvalue()[: message.fields["kept"]])
             os._exit(0)
+        elif message.kind == "open":  # as a window that does not last
+            line.send(Message("ready"))
+            if message.fields["kind"] == "window closes":
+                line.send(Message("closed"))
+            os._exit(1)
         elif message.kind == "exit":
             os._exit(message.fields["code"])
         line.send(message)

@@ -11,15 +11,17 @@ from stream_anon.config import load_settings
 from stream_anon.core.frame import Frame, StreamInfo, plane_shapes
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
-from stream_anon.detectors.base import Look
-from stream_anon.detectors.labels import CENTERFACE_LABELS
+from stream_anon.detectors.base import Detector, Look
+from stream_anon.detectors.labels import BODY_GROUPS, CENTERFACE_LABELS, FACE_GROUPS
+from stream_anon.detectors.registry import Row
 from stream_anon.detectors.shapes import ellipse
+from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.masker import Masker
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sources.base import Losses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -131,6 +133,12 @@ class StubParser:
         return sorted({index for index, _ in self.asked})
 
 
+def stub_row(labels: frozenset[str] = CENTERFACE_LABELS) -> Row:
+    """A row of the registry for `StubParser`, which knows every group."""
+    groups = {name: (*FACE_GROUPS.get(name, ()), *ways) for name, ways in BODY_GROUPS.items()}
+    return Row("stub", labels, lambda _loading: StubParser(nobody), groups)
+
+
 class StubSource:
     """Hands out frames that exist already; `fail` is raised after them."""
 
@@ -233,10 +241,23 @@ def masks_of(
 ) -> list[MaskedFrame]:
     values = {key.replace("__", "."): value for key, value in overrides.items()}
     first = frames[0] if frames else make_frame(320, 192)
-    masker = Masker(
-        parser, hidden, load_settings(None, values), make_info(first.width, first.height)
-    )
+    masker = masker_of(parser, make_info(first.width, first.height), values, hidden=hidden)
     return list(masker.masks(iter(frames)))
+
+
+def masker_of(
+    parser: Detector,
+    info: StreamInfo,
+    values: Mapping[str, object] | None = None,
+    *,
+    hidden: frozenset[str] = frozenset({"face"}),
+    bodies: Detector | None = None,
+    live: bool = False,
+) -> Masker:
+    """A masker with one fast detector; values of settings by their dotted paths."""
+    settings = load_settings(None, dict(values or {}))
+    horizon = (Horizon.of_live if live else Horizon.of_recording)(settings, info)
+    return Masker([parser], hidden, settings, info, horizon, bodies=bodies)
 
 
 def covers(masked: MaskedFrame, box: Box, share: float = 0.97) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -18,15 +19,18 @@ import typer
 from stream_anon.cli.console import err, log_from_a_thread, log_to_console, out, say
 from stream_anon.cli.options import Cells, Color, Engine, HowToHide, LogLevel, Scope, option
 from stream_anon.config import load_settings
+from stream_anon.core.credentials import shown_in
 from stream_anon.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from stream_anon.config import Redaction, Settings
     from stream_anon.pipeline.figures.stats import Snapshot
     from stream_anon.pipeline.live.outputs import Outputs
     from stream_anon.pipeline.live.run import LiveRun
+
+log = logging.getLogger(__name__)
 
 OUTPUT, RUN = "Where it goes", "The run"
 
@@ -155,6 +159,7 @@ def _live(
             _status(run, shown=not quiet),
             _signals(run, lambda: load().redaction),
         ):
+            _warn_of_secrets(source, outputs.to)
             figures = run.run()
     except KeyboardInterrupt:
         say(err, "stream-anon: interrupted: outputs may lack their last second")
@@ -162,6 +167,22 @@ def _live(
     if not quiet:
         _print_end(figures)
     return EXIT_INCOMPLETE if run.incomplete else EXIT_OK
+
+
+def _warn_of_secrets(source: str, targets: Sequence[str]) -> None:
+    """Say which secrets every user of the machine can read in the list of processes."""
+    addresses = [(source, ""), *((target, "PUBLISH_") for target in targets)]
+    found = {(shown, kind) for text, kind in addresses if (shown := shown_in(text)) is not None}
+    for shown, kind in sorted(found):
+        if shown.is_login:
+            advice = f"put it into STREAM_ANON_{kind}USER and STREAM_ANON_{kind}PASSWORD"
+        elif shown.is_stream_key and kind:
+            advice = f"end the address with the application and put it into STREAM_ANON_{kind}KEY"
+        else:
+            advice = "start the run from Python, with stream_anon.redact_live"
+        log.warning(
+            "every user of this machine can see the %s in the command: %s", shown.what, advice
+        )
 
 
 @contextmanager

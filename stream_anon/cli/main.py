@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 import threading
@@ -21,6 +20,7 @@ from stream_anon.cli.live import devices, live
 from stream_anon.cli.models import models
 from stream_anon.cli.options import WHAT, Cells, Color, Engine, HowToHide, LogLevel, Scope, option
 from stream_anon.config import load_settings
+from stream_anon.core.credentials import without_credentials
 from stream_anon.errors import (
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
@@ -179,7 +179,8 @@ def _redact(
 ) -> int:
     from stream_anon.pipeline.recording import redact_file  # noqa: PLC0415 - loads late
 
-    with ProgressLine(source.name, shown=not quiet) as line:
+    name = source.name if source.exists() else "input"  # which may be an address, with its key
+    with ProgressLine(name, shown=not quiet) as line:
         summary = redact_file(
             source,
             output,
@@ -240,7 +241,7 @@ def run(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own, for wrong arguments
             said = error.format_message().replace("Value error, ", "").rstrip(".")
-            said = re.sub(r"//\S*@", "//", said)  # an address that was taken for something else
+            said = without_credentials(said)  # an address that was taken for something else
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "stream-anon"
             stop = "" if said.endswith("?") else "."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 from fractions import Fraction
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,14 +83,26 @@ class StreamInfo:
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> StreamInfo:
-        """What `to_fields` was asked of."""
-        exact = {
-            "time_base": Fraction(fields["time_base"]),
-            "rate": Fraction(fields["rate"]) if fields["rate"] else None,
-            "pixel_aspect": Fraction(fields["pixel_aspect"]),
-            "color": ColorTags(*fields["color"]),
-        }
-        return cls(**fields | exact)
+        """What `to_fields` was asked of.
+
+        Raises:
+            KeyError, TypeError, ValueError, ArithmeticError: a field is missing or makes no sense.
+        """
+        full_range, *points = fields["color"]
+        frames = fields["frames"]
+        return cls(
+            label=str(fields["label"]),
+            width=index(fields["width"]),
+            height=index(fields["height"]),
+            time_base=Fraction(fields["time_base"]),
+            rate=Fraction(fields["rate"]) if fields["rate"] else None,
+            pixel_aspect=Fraction(fields["pixel_aspect"]),
+            color=ColorTags(bool(full_range), *map(index, points)),
+            frames=None if frames is None else index(frames),
+            live=bool(fields["live"]),
+            still=bool(fields["still"]),
+            converted_from=fields["converted_from"],
+        )
 
 
 def plane_shapes(

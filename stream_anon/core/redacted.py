@@ -52,6 +52,14 @@ class _RedactorKey:
 _REDACTOR_KEY = _RedactorKey()
 
 
+def _check_apart(planes: Planes, raw: Planes | None) -> None:
+    """Refuse any of `planes` that may lie in the memory of any of `raw`."""
+    # Bounds are enough, and cheap: an array that only lies between the rows of a raw one is
+    # refused too, and no redactor makes one.
+    if raw and any(np.may_share_memory(new, old) for new in planes for old in raw):
+        raise ValueError("a picture to show must not share memory with the raw one")
+
+
 @final
 class RedactedFrame:
     """A picture that is safe to show. The redactor makes it, and nothing else can."""
@@ -83,8 +91,7 @@ class RedactedFrame:
         if key is not _REDACTOR_KEY:
             raise TypeError("only the redactor can make a RedactedFrame")
         check_planes(planes)
-        if any(np.shares_memory(new, old) for new, old in zip(planes, raw or (), strict=False)):
-            raise ValueError("a redacted picture must not share memory with the raw one")
+        _check_apart(planes, raw)
         for plane in planes:
             plane.setflags(write=False)
         set_once = super().__setattr__
@@ -122,10 +129,12 @@ class DebugFrame:
 
     __slots__ = ("planes",)
 
-    def __init__(self, key: _RedactorKey, planes: Planes) -> None:
+    def __init__(self, key: _RedactorKey, planes: Planes, *, raw: Planes | None) -> None:
+        """Args: raw: what it was made of; None where no raw picture is in this process."""
         if key is not _REDACTOR_KEY:
             raise TypeError("only the redactor can make a DebugFrame")
         check_planes(planes)
+        _check_apart(planes, raw)
         for plane in planes:
             plane.setflags(write=False)
         super().__setattr__("planes", planes)

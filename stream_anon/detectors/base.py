@@ -1,11 +1,17 @@
-"""What a parser is, and what it answers with."""
+"""What a detector is, and what it is asked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from stream_anon.config import Settings
     from stream_anon.core.frame import Frame, StreamInfo
     from stream_anon.core.parts import Box, Part
 
@@ -20,8 +26,8 @@ class Look:
     """Look only here, in frame pixels; None looks at the whole picture."""
 
 
-class Parser(Protocol):
-    """Finds body parts in one frame. Used by one thread at a time."""
+class Detector(Protocol):
+    """Finds what may have to be hidden in one frame. Used by one thread at a time."""
 
     @property
     def name(self) -> str:
@@ -29,7 +35,7 @@ class Parser(Protocol):
 
     @property
     def labels(self) -> frozenset[str]:
-        """Every label that this parser can answer with."""
+        """Every label that this detector can answer with."""
 
     @property
     def model_hash(self) -> str:
@@ -44,6 +50,21 @@ class Parser(Protocol):
 
     def close(self) -> None:
         """Free the engine. Called once; nothing is called after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What a detector may want to know when it is loaded."""
+
+    settings: Settings
+    info: StreamInfo
+    pictures: Callable[[int], list[NDArray[np.float32]]] | None = None
+    """Gives first pictures of the input to calibrate on, their shorter side that many pixels long;
+    None for a live stream, which does not wait for that."""
+    origin: str = ""
+    """Where those come from, for people."""
+    notes: list[str] = field(default_factory=list)
+    """What the user should know is added here."""
 
 
 def whole_look(info: StreamInfo, short_side: int) -> Look:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_anon.core.frame import ColorTags, Frame
+    from stream_anon.detectors.base import Loading
 
 WEIGHTS_SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 CELL = 4
@@ -115,6 +116,22 @@ class Face(NamedTuple):
     """(5, 2): x, y of the eyes, the nose and the corners of the mouth."""
     person: int
     """Faces that overlap have one number, the best of them first."""
+
+
+def load(loading: Loading) -> CenterFace:
+    """The detector of one run.
+
+    Raises:
+        ModelError: weights are missing or damaged.
+    """
+    settings, info = loading.settings, loading.info
+    return CenterFace(
+        info.color,
+        pixel_aspect=float(info.pixel_aspect),
+        min_score=settings.masking.track_score,
+        threads=settings.parsing.threads,
+        precision=settings.parsing.precision,
+    )
 
 
 def decode(outputs: list[NDArray[np.float32]], min_score: float) -> list[Face]:

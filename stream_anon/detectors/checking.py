@@ -9,13 +9,13 @@ from stream_anon.errors import ParserError, StreamAnonError
 
 if TYPE_CHECKING:
     from stream_anon.core.frame import Frame
-    from stream_anon.detectors.base import Look, Parser
+    from stream_anon.detectors.base import Detector, Look
 
 MAX_REACH = 1e6
 """Pixels from the frame's corner beyond which a box is nonsense."""
 
 
-def checked_answer(parser: Parser, frame: Frame, look: Look) -> list[Part]:
+def checked_answer(parser: Detector, frame: Frame, look: Look) -> list[Part]:
     """Ask `parser`, and refuse anything that could leave somebody visible unnoticed.
 
     Raises:
@@ -38,7 +38,7 @@ def checked_answer(parser: Parser, frame: Frame, look: Look) -> list[Part]:
     return parts
 
 
-def _what_is_wrong(part: object, parser: Parser) -> str | None:
+def _what_is_wrong(part: object, parser: Detector) -> str | None:
     if not isinstance(part, Part):
         return f"{type(part).__name__} in place of a part"
     if part.label not in parser.labels:

@@ -1,10 +1,6 @@
-"""The names of body parts, and the scopes that turn them into what is hidden."""
+"""The names of body parts, and the groups of them that a scope may ask for."""
 
 from __future__ import annotations
-
-from difflib import get_close_matches
-
-from stream_anon.errors import ScopeError
 
 CENTERFACE_LABELS = frozenset({"face", "head", "eyes", "nose", "mouth"})
 """`head` is estimated from the face: the skull, hair and ears around it."""
@@ -36,55 +32,21 @@ CIHP_LABELS = {
 Left and right are the person's own. `human` is a whole person, from hat to shoes.
 """
 
-LABELS = CENTERFACE_LABELS | frozenset(CIHP_LABELS.values())
-"""Every label that an engine of this version can answer with."""
-
-NAMED = 4
-"""Labels that an error names at most."""
-
 _HEAD = frozenset({"face", "hair", "hat", "sunglasses"})
 _LIMBS = frozenset({"left-arm", "right-arm", "left-leg", "right-leg"})
-_PARSED = frozenset(CIHP_LABELS.values())
+PARSED_LABELS = frozenset(CIHP_LABELS.values())
 
-GROUPS: dict[str, tuple[frozenset[str], ...]] = {
-    "face": (frozenset({"face"}),),
-    "head": (frozenset({"head"}), _HEAD),
+FACE_GROUPS = {"head": (frozenset({"head"}),)}
+BODY_GROUPS = {
+    "head": (_HEAD,),
     "skin": (_LIMBS | {"face", "torso-skin"},),
-    "clothes": (_PARSED - _LIMBS - _HEAD - {"torso-skin", "human"} | {"hat", "sunglasses"},),
-    "person": (_PARSED,),
+    "clothes": (PARSED_LABELS - _LIMBS - _HEAD - {"torso-skin", "human"} | {"hat", "sunglasses"},),
+    "person": (PARSED_LABELS,),
 }
-"""Scopes that stand for more than their own name.
+"""Scopes that stand for several labels.
 
-Each has one or more sets of labels that hide it; all sets that an engine sees are hidden together.
+Each has one or more sets of labels that hide it; all sets that a run's detectors see are hidden.
 """
-
-
-def resolve_scope(scope: str | list[str], seen: frozenset[str], engine: str) -> frozenset[str]:
-    """Turn a scope into the labels to hide.
-
-    Args:
-        scope: a group (`face`, `head`, `skin`, `clothes`, `person`), a label, several of them
-            joined by commas, or a list.
-        seen: the labels that the engine can answer with.
-        engine: its name, for the message.
-
-    Raises:
-        ScopeError: empty, an unknown label, or one that this engine cannot see.
-    """
-    names = scope.split(",") if isinstance(scope, str) else scope
-    names = [name.strip().lower() for name in names if name.strip()]
-    if not names:
-        raise ScopeError("the scope is empty: name what to hide, for example face or head")
-    hidden: set[str] = set()
-    for name in names:
-        if name not in GROUPS and name not in LABELS:
-            raise ScopeError(_unknown(name))
-        ways = GROUPS.get(name, (frozenset({name}),))
-        visible = [labels for labels in ways if labels <= seen]
-        if not visible:
-            raise ScopeError(_unseen(name, ways[0] - seen, seen, engine))
-        hidden.update(*visible)
-    return frozenset(hidden)
 
 
 def covers(seen: frozenset[str], hidden: frozenset[str]) -> bool:
@@ -93,21 +55,3 @@ def covers(seen: frozenset[str], hidden: frozenset[str]) -> bool:
     What it calls a head holds all that others tell apart on a head.
     """
     return hidden - (_HEAD if "head" in hidden & seen else frozenset()) <= seen
-
-
-def _unseen(name: str, missing: frozenset[str], seen: frozenset[str], engine: str) -> str:
-    others = {"centerface": CENTERFACE_LABELS, "m2fp": _PARSED}
-    able = [other for other, labels in others.items() if missing <= labels]
-    hint = f"{able[0]} does" if able else f"it sees {', '.join(sorted(seen))}"
-    if "m2fp" in able:
-        hint += " (stream-anon models list tells whether it is installed)"
-    named = sorted(missing)
-    told = ", ".join(named[:NAMED]) + f" and {len(named) - NAMED} others" * (len(named) > NAMED)
-    return f"the engine {engine} cannot see {told} (scope {name}); {hint}"
-
-
-def _unknown(name: str) -> str:
-    known = sorted(LABELS | set(GROUPS))
-    near = get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return f"unknown label {name!r} in the scope: {hint}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import OrderedDict
 from os import cpu_count
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from stream_anon.core.process_state import first_alone, without_module
 from stream_anon.errors import ModelError, ParserError
 
 if TYPE_CHECKING:
@@ -27,14 +27,8 @@ def import_openvino() -> Any:
     Importing it reports the import to a web service, in a thread of its own, and no setting turns
     that off. It does without where the package that reports cannot be imported.
     """
-    reports = sys.modules.get(TELEMETRY)
-    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # "not there", in Python's words
-    try:
+    with without_module(TELEMETRY):
         import openvino  # noqa: PLC0415 - half a second, paid only by those who run a network
-    finally:
-        del sys.modules[TELEMETRY]
-        if reports is not None:
-            sys.modules[TELEMETRY] = reports
     return openvino
 
 
@@ -59,7 +53,6 @@ class Network:
             ModelError: OpenVINO cannot read it.
         """
         self._openvino = import_openvino()
-        self._core = self._openvino.Core()
         self._weights = weights if isinstance(weights, bytes) else str(weights)
         self._settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -72,7 +65,9 @@ class Network:
         self._settings["INFERENCE_NUM_THREADS"] = threads or max(1, (cpu_count() or 2) // 2)
         self._compiled: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         try:
-            self._core.read_model(self._weights)
+            with first_alone("read"):
+                self._core = self._openvino.Core()
+                self._core.read_model(self._weights)
         except RuntimeError as error:
             raise ModelError("OpenVINO cannot read the network's weights") from error
 
@@ -84,18 +79,20 @@ class Network:
         """
         try:
             request = self._request(picture.shape)
-            answer = request.infer([picture], share_inputs=True)
+            with first_alone("infer"):
+                answer = request.infer([picture], share_inputs=True)
+                return [np.asarray(answer[port]) for port in request.model_outputs]
         except RuntimeError as error:
             raise ParserError(f"OpenVINO failed on an input of {picture.shape}") from error
-        return [np.asarray(answer[port]) for port in request.model_outputs]
 
     def _request(self, shape: tuple[int, ...]) -> Any:
         if shape in self._compiled:
             self._compiled.move_to_end(shape)
             return self._compiled[shape]
-        model = self._core.read_model(self._weights)
-        model.reshape(list(shape))
-        request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
+        with first_alone("compile"):
+            model = self._core.read_model(self._weights)
+            model.reshape(list(shape))
+            request = self._core.compile_model(model, "CPU", self._settings).create_infer_request()
         self._compiled[shape] = request
         if len(self._compiled) > COMPILED_SIZES:
             self._compiled.popitem(last=False)

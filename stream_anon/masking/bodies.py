@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.core.frame import Frame, StreamInfo
     from stream_anon.core.parts import Box, Part
-    from stream_anon.detectors.base import Parser
+    from stream_anon.detectors.base import Detector
+    from stream_anon.masking.horizon import Horizon
     from stream_anon.masking.motion import Thumbnail
     from stream_anon.masking.tracks import Place, Track
-    from stream_anon.masking.window import Held, Window
+    from stream_anon.masking.window import FrameWindow, Held
 
 HUMAN = "human"
 WHERE_FACES_ARE = ("face", "hair", "hat", "sunglasses", HUMAN)
@@ -48,13 +49,13 @@ class Bodies:
 
     def __init__(
         self,
-        parser: Parser,
+        parser: Detector,
         hidden: frozenset[str],
         settings: Settings,
         info: StreamInfo,
-        window: Window,
+        horizon: Horizon,
+        window: FrameWindow,
         number: Callable[[], int],
-        longest_gap: int,
     ) -> None:
         """Parse nothing yet.
 
@@ -62,25 +63,25 @@ class Bodies:
             parser: asked at keyframes.
             hidden: labels to hide; other parts are not followed.
             settings: of the run.
-            info: of the stream; a live one is parsed beside it.
+            info: of the stream.
+            horizon: how far the run sees, and whether frames wait for this detector.
             window: the frames held.
             number: gives each person their number.
-            longest_gap: frames that the window can hold.
         """
-        masking = settings.masking
         self._parser, self._hidden, self._number = parser, hidden, number
         self._settings, self._window = settings.m2fp, window
         # Beside a live stream the lookahead bridges nothing: masks are carried forward.
-        lookahead = 0.0 if info.live else masking.lookahead
-        self._policy = ParsePolicy(settings.keyframes, lookahead, longest_gap)
+        lookahead = horizon.lookahead if horizon.waits else 0.0
+        self._policy = ParsePolicy(settings.keyframes, lookahead, horizon.longest_gap)
         self._look = whole_look(info, settings.m2fp.short_side)
-        patience = self._policy.interval + masking.linger + (LATE if info.live else 0.0)
+        late = 0.0 if horizon.waits else LATE
+        patience = self._policy.interval + horizon.linger + late
         self._tracker = Tracker(
             window.motions,
             number,
             confirm_score=0.0,
             linger=patience,
-            patience=max(patience, masking.lookahead),
+            patience=max(patience, horizon.lookahead),
         )
         self._people: dict[int, int] = {}
         """Person of each track, by track number."""
@@ -98,9 +99,8 @@ class Bodies:
         self._stall = settings.pipeline.stall
         self._parsed_clock = 0.0
         self._parsed_index = -1
-        self._asks_for_newcomers = info.live or masking.lookahead < self._policy.interval
-        self._beside = Beside(self._parse) if info.live else None
-        self._is_recorded = not info.live
+        self._asks_for_newcomers = lookahead < self._policy.interval
+        self._beside = None if horizon.waits else Beside(self._parse)
         self._known_from: int | None = None
         """First frame of this shot that the parser has answered for; None before there is one."""
 
@@ -264,7 +264,7 @@ class Bodies:
 
     def knows(self, index: int) -> bool:
         """Whether the parser has answered for the shot of frame `index`, before or at it."""
-        return self._is_recorded or (self._known_from is not None and self._known_from <= index)
+        return self._beside is None or (self._known_from is not None and self._known_from <= index)
 
     def person_of(self, face: Track) -> int:
         """The person whose face it is."""

@@ -39,12 +39,12 @@ class Held:
     frame: Frame
     thumbnail: Thumbnail
     motion: Motion
-    still: bool = False
-    """The picture is the one that was looked at for faces last."""
+    still: tuple[bool, ...] = ()
+    """For each watch: the picture is the one that it looked at last."""
     looked: bool = False
-    """It was looked at for faces."""
+    """A watch looked at it."""
     parsed: bool = False
-    """It is a keyframe of the parser of bodies."""
+    """It is a keyframe of the slow detector."""
 
     @property
     def index(self) -> int:
@@ -55,12 +55,20 @@ class Held:
         return self.motion.clock
 
     @property
-    def moves(self) -> bool:
-        """It shows something that the last look has not seen."""
-        return not (self.still or self.frame.corrupt)
+    def is_still(self) -> bool:
+        """Every watch has looked at this picture."""
+        return all(self.still) and bool(self.still)
+
+    def is_still_for(self, watch: int) -> bool:
+        """Whether one watch has looked at this picture."""
+        return watch < len(self.still) and self.still[watch]
+
+    def moves_for(self, watch: int) -> bool:
+        """It shows something that the last look of a watch has not seen."""
+        return not (self.is_still_for(watch) or self.frame.corrupt)
 
 
-class Window:
+class FrameWindow:
     """Frames taken and not yet released, in order."""
 
     def __init__(self, keyframes: Keyframes, *, fine: bool = False) -> None:
@@ -71,8 +79,8 @@ class Window:
         self._last: Held | None = None
         self.motions: dict[int, Motion] = {}
         """Of the frames held, and of older ones until `forget`, by frame index."""
-        self.looked_at: Thumbnail | None = None
-        """What the last look saw."""
+        self._looked_at: list[Thumbnail | None] = []
+        """What the last look of each watch saw."""
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -82,23 +90,32 @@ class Window:
         """The frames held, oldest first."""
         return [held.frame for held in self._frames]
 
+    def add_watch(self) -> int:
+        """The number of a new watch, before the first frame is taken."""
+        self._looked_at.append(None)
+        return len(self._looked_at) - 1
+
+    def note_look(self, watch: int, held: Held) -> None:
+        """A watch looks at a frame."""
+        self._looked_at[watch] = held.thumbnail
+
     @property
     def oldest(self) -> Held:
         """The frame that is released next; there is one."""
         return self._frames[0]
 
-    def newest_moving(self, *, after: int, before: int | None = None) -> Held | None:
-        """The newest frame held with an index between the two in which something moves."""
+    def newest_moving(self, watch: int, after: int, before: int | None = None) -> Held | None:
+        """The newest frame held with an index between the two that moves for a watch."""
         for held in reversed(self._frames):
             if held.index <= after:
                 return None
-            if held.moves and (before is None or held.index < before):
+            if held.moves_for(watch) and (before is None or held.index < before):
                 return held
         return None
 
-    def between(self, index: int, later: int) -> list[Held]:
-        """Frames held between two of one shot in which something moves, newest first."""
-        return [h for h in reversed(self._frames) if index < h.index < later and h.moves]
+    def between(self, watch: int, index: int, later: int) -> list[Held]:
+        """Frames held between two of one shot that move for a watch, newest first."""
+        return [h for h in reversed(self._frames) if index < h.index < later and h.moves_for(watch)]
 
     @property
     def span(self) -> float:
@@ -110,7 +127,7 @@ class Window:
         last = self._last
         held = self._last = self._compare(frame, thumbnail(frame), last)
         if last is not None:
-            held.motion.resting = held.still and (last.still or last.looked)
+            held.motion.resting = held.is_still and (last.is_still or last.looked)
             held.motion.clock = last.clock + max(0.0, frame.time - last.frame.time)
         self._frames.append(held)
         self.motions[frame.index] = held.motion
@@ -131,11 +148,11 @@ class Window:
         if last is None or frame.corrupt or last.frame.corrupt or frame.discontinuity:
             return Held(frame, small, start)
         flow = Flow(last.thumbnail, small, fine=self._fine)
-        if not self.has_changed(self.looked_at, small):
-            return Held(frame, small, Motion(0.0, flow, resting=False), still=True)
-        if is_cut(flow, self._keyframes.cut):
+        still = tuple(not self.has_changed(seen, small) for seen in self._looked_at)
+        held = Held(frame, small, Motion(0.0, flow, resting=False), still)
+        if not held.is_still and is_cut(flow, self._keyframes.cut):
             return Held(frame, small, start)
-        return Held(frame, small, Motion(0.0, flow, resting=False))
+        return held
 
     def has_changed(self, before: Thumbnail | None, now: Thumbnail) -> bool:
         """Whether anything moved between two pictures."""

@@ -10,16 +10,17 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import cv2
-
 from stream_anon.audio.tracks import SideTracks
+from stream_anon.core.credentials import scheme_of
 from stream_anon.core.files import HashedFile, JsonFile, check_target, part_of, write_error
-from stream_anon.detectors.labels import resolve_scope
+from stream_anon.core.process_state import single_threaded_opencv
+from stream_anon.detectors.scopes import choose, resolve_scope
 from stream_anon.errors import ConfigError, SinkError, SourceError
+from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.masker import Masker
 from stream_anon.masking.tracks_file import TracksMasker, TracksRecorder, load_tracks
 from stream_anon.pipeline import threads as pipeline
-from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
+from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.report import Summary, report_record
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
@@ -68,7 +69,7 @@ def redact_file(
     except (OSError, ValueError) as error:
         raise ConfigError(f"a file name cannot be used: {error}") from error
     with ExitStack() as stack:
-        stack.enter_context(_single_threaded_opencv())
+        stack.enter_context(single_threaded_opencv)
         run = _Run(stack, source_path, settings, tracks)
         record = _Record(stack, run, report, export_tracks, on_progress)
         run.open_sink(stack, output_path, record.files)
@@ -84,17 +85,6 @@ def redact_file(
         )
     record.log()
     return record.summary
-
-
-@contextmanager
-def _single_threaded_opencv() -> Iterator[None]:
-    """Its pictures are small here: threads of its own cost more than they bring."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 class _Run:
@@ -147,15 +137,16 @@ class _Run:
 
     def _masker(self, info: StreamInfo) -> Masker:
         settings = self.settings
-        engine = engine_name(settings)
-        scope = resolve_scope(settings.redaction.scope, seen_labels(engine), engine)
-        engines = load_engines(engine, settings, info, self.input.path)
+        rows = choose(settings.parsing.engine, settings.redaction.scope)
+        scope = resolve_scope(settings.redaction.scope, rows)
+        engines = load_engines(rows, settings, info, self.input.path)
         for parser in engines.all:
             self.in_use.callback(parser.close)
         self.engine, self.model_hash = engines.name, engines.model_hash
         self._notes += engines.notes
         log.info("hiding %s", ", ".join(sorted(scope)))
-        return Masker(engines.faces, scope, settings, info, body_parser=engines.bodies)
+        horizon = Horizon.of_recording(settings, info)
+        return Masker(engines.fast, scope, settings, info, horizon, bodies=engines.slow)
 
     def notes(self) -> list[str]:
         """What differs from what was asked for."""
@@ -275,6 +266,7 @@ def _open_side(source: Path, audio: str, subtitles: bool, output: object) -> Sid
 
 def _check_paths(source: Path, output: Path, *others: Path | None) -> None:
     """No file of the run may be another one of its files, nor another one's `.part`."""
+    _check_names(source, output, *others)
     written = [output, *(path for path in others[1:] if path is not None)]
     seen: set[Path] = set()
     for path in [source, *(path for path in others[:1] if path is not None), *written]:
@@ -288,6 +280,16 @@ def _check_paths(source: Path, output: Path, *others: Path | None) -> None:
     for path in written[1:]:
         if not path.parent.is_dir():
             raise SinkError(f"the folder {path.parent} does not exist: create it first")
+
+
+def _check_names(*paths: Path | None) -> None:
+    for path in paths:
+        scheme = scheme_of(path)
+        if path is not None and scheme and not path.exists() and not path.parent.is_dir():
+            raise ConfigError(  # without the rest, which may hold a password
+                f"an address ({scheme}://…) is not a file: cameras and streams are for "
+                "`stream-anon live`"
+            )
 
 
 def _same(path: Path, other: Path) -> bool:

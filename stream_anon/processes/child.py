@@ -28,6 +28,16 @@ PIPE_BYTES = 1 << 20
 TICK = 0.1
 """Seconds between two looks at the time limits."""
 DEBUG = "STREAM_ANON_DEBUG"
+_BOOT = """
+import runpy, site, sys
+module, *paths = sys.argv[1:]
+del sys.argv[1:]
+sys.path += paths
+site.main()
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+"""Puts the standard library before all else: nothing that is installed can stand in for a part of
+it, as it could in PYTHONPATH."""
 
 
 class ChildGone(Exception):
@@ -42,13 +52,13 @@ class Child:
     """
 
     def __init__(self, module: str) -> None:
-        """Start `python -m module`; its `main` is to call `processes.host.serve`."""
+        """Run a module of this package as a program; it is to call `processes.host.serve`."""
         self.name = module.rpartition(".")[2]
         debug = os.environ.get(DEBUG) == "1"
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             # Not from the current folder, where anybody may have put an av.py.
-            [sys.executable, "-P", "-m", module],
-            env=os.environ | {"PYTHONPATH": _python_path()},
+            [sys.executable, "-P", "-S", "-c", _BOOT, module, *_python_path()],
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if debug else subprocess.DEVNULL,
@@ -56,6 +66,8 @@ class Child:
             pipesize=PIPE_BYTES,
             start_new_session=True,  # Ctrl-C is for the parent, which then ends its children
         )
+        self.most_received = 0
+        """Bytes that the planes of one message from it may have together: it is not trusted."""
         self._limits: dict[str, float] = {}
         self._too_slow: str | None = None
         self._ended = threading.Event()
@@ -100,7 +112,7 @@ class Child:
             self.kill()
             raise ChildGone(self._why())
         with self._limited("answer", limit), self._lost():
-            message = read_message(cast("Any", self._process.stdout))
+            message = read_message(cast("Any", self._process.stdout), self.most_received)
         if message is None:
             raise ChildGone(self._why())
         return message
@@ -159,7 +171,7 @@ class Child:
     def _lost(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError, WireError) as error:
+        except (OSError, ValueError, WireError, MemoryError) as error:
             self.kill()
             raise ChildGone(self._why()) from error
 
@@ -180,7 +192,12 @@ class Child:
                     self.kill()
 
 
-def _python_path() -> str:
+def _python_path() -> list[str]:
     """Where children find this package first: they run the same code as their parent."""
-    here = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return [_package_folder(), *(str(Path(path).resolve()) for path in more if path)]
+
+
+def _package_folder() -> str:
+    """Where this package lies: a checkout, or the folder of all that is installed."""
+    return str(Path(__file__).resolve().parents[2])

@@ -7,6 +7,7 @@ the planes one after the other, row by row.
 from __future__ import annotations
 
 import json
+import operator
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -57,12 +58,18 @@ def write_message(file: Raw, message: Message) -> None:
         _write(file, np.ascontiguousarray(plane).data.cast("B"))
 
 
-def read_message(file: Raw) -> Message | None:
+def read_message(file: Raw, most: int | None = None) -> Message | None:
     """Wait for the next message; None at the end.
 
+    Args:
+        file: where it comes from.
+        most: bytes that all planes of it may have together, where the other side is not trusted;
+            nothing is allocated for more.
+
     Raises:
-        WireError: the stream ends inside a message, or is not made of messages.
+        WireError: the stream ends inside a message, is not made of messages, or they are too large.
         OSError: it cannot be read.
+        MemoryError: there is no room for it.
     """
     start = _read(file, _START.size, at_end_ok=True)
     if start is None:
@@ -71,13 +78,25 @@ def read_message(file: Raw) -> Message | None:
     if mark != _MARK or length > MAX_HEAD:
         raise WireError("not a message")
     try:
-        kind, fields, shapes = json.loads(bytes(_read(file, length) or b""))
-        if len(shapes) != count or not isinstance(fields, dict):
+        head = bytes(_read(file, length) or b"")
+        kind, fields, shapes = json.loads(head, parse_constant=_refuse)
+        sizes = [(operator.index(rows), operator.index(columns)) for rows, columns in shapes]
+        if (
+            len(sizes) != count
+            or not isinstance(fields, dict)
+            or min(map(min, sizes), default=1) < 1
+        ):
             raise WireError("not a message")
-        planes = tuple(_read_plane(file, int(rows), int(columns)) for rows, columns in shapes)
-    except (ValueError, TypeError, EOFError) as error:
+        if most is not None and sum(rows * columns for rows, columns in sizes) > most:
+            raise WireError("larger than was announced")
+        planes = tuple(_read_plane(file, rows, columns) for rows, columns in sizes)
+    except (ValueError, TypeError, EOFError, RecursionError) as error:
         raise WireError("not a message, or cut short") from error
     return Message(str(kind), fields, planes)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a number")
 
 
 def _read_plane(file: Raw, rows: int, columns: int) -> Plane:

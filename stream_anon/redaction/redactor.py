@@ -113,7 +113,7 @@ class Redactor:
         for part in () if isinstance(masked.parts, Unknown) else masked.parts:
             draw_outline(planes, part.box.grown(part.spread, part.spread), self._color)
         self._mark(planes)
-        return DebugFrame(_REDACTOR_KEY, planes)
+        return DebugFrame(_REDACTOR_KEY, planes, raw=masked.frame.planes)
 
     def _mark(self, planes: tuple[Plane, Plane, Plane]) -> None:
         if self._debug:

@@ -38,6 +38,27 @@ def start(*arguments: str, columns: int = 80) -> subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("redact", "rtsp://me:pa55@cam/live/Zk3y", "out.mp4"),
+        ("redact", "in.mp4", "rtmp://host/app/Zk3y"),
+        ("redact", "in.mp4", "out.mp4", "--report", "rtmp://me:pa55@host/app/Zk3y"),
+        ("live", "0", "rtmp://me:pa55@host/app/Zk3y"),
+        ("live", "0", "--rate", "rtmp://host/app/Zk3y"),
+        ("live", "rtmp:/host/app/Zk3y", "--to", "a.mkv"),
+        ("live", "0", "--to", "host.example/app/Zk3y"),
+    ],
+)
+def test_an_address_in_the_wrong_place_shows_neither_password_nor_key(
+    arguments: tuple[str, ...],
+) -> None:
+    done = start(*arguments, columns=200)
+    assert done.returncode == cli.EXIT_USAGE
+    assert done.stderr.startswith("stream-anon: ")
+    assert not any(secret in done.stdout + done.stderr for secret in ("pa55", "Zk3y"))
+
+
 def test_the_version_is_told() -> None:
     done = start("--version")
     assert (done.returncode, done.stdout, done.stderr) == (

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from pathlib import Path
+from time import sleep
 
 import pytest
 
 import stream_anon
 from stream_anon.core.redacted import Unknown
-from stream_anon.errors import ConfigError, ScopeError, SinkError, SourceError
+from stream_anon.errors import EXIT_INCOMPLETE, ConfigError, ScopeError, SinkError, SourceError
+from tests.live.command import LiveCommand
 from tests.media import pictures
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.requirements import require_live
 
 
 def test_a_file_at_its_own_pace_ends_by_itself(clip: Path, tmp_path: Path) -> None:
@@ -30,6 +31,48 @@ def test_it_can_be_stopped_from_another_thread(clip: Path, tmp_path: Path) -> No
     figures = run.run()
     assert figures.frames_out == 0
     assert not figures.connected
+
+
+def test_an_output_that_is_down_at_the_end_is_told(clip: Path, tmp_path: Path) -> None:
+    file, stream = tmp_path / "out.mkv", "rtsp://127.0.0.1:9/cam"
+    run = stream_anon.redact_live(clip, pace=True, to=[file, stream])
+    figures = run.run()
+    assert run.incomplete == {stream: f"cannot send to {stream}: connection refused"}
+    assert len(pictures(file)) == figures.frames_out
+
+
+def test_the_command_tells_an_output_that_is_down_at_the_end_and_never_its_key(
+    clip: Path, tmp_path: Path
+) -> None:
+    require_live(modules=["prometheus_client"])  # which `LiveCommand` asks for
+    file, key = tmp_path / "out.mkv", "Zk3y"
+    seen: list[str] = []
+    run = LiveCommand(str(clip), "--pace", "--to", file, "--to", f"rtmp://127.0.0.1:9/live/{key}")
+    with run:
+        while run.runs:
+            with suppress(OSError):
+                seen += [*run.figures(), str(run.health())]
+            seen += commands_of_children(run.pid)
+            sleep(0.05)
+        assert run.wait_end() == EXIT_INCOMPLETE
+    stream = "rtmp://127.0.0.1:9/live/…"
+    assert f"output {stream} was not completed: cannot send to {stream}" in run.said
+    assert "every user of this machine can see the stream key in the command" in run.said
+    shown = " ".join(seen)
+    assert f'sink_up{{sink="{stream}"}}' in shown
+    assert "stream_anon.sinks.process.hosted" in shown, "of the children too"
+    assert key not in run.said + shown
+    assert pictures(file), "the other output is complete"
+
+
+def commands_of_children(pid: int) -> list[str]:
+    """As `ps` shows them to everybody."""
+    found = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children = (task / "children").read_text().split()
+            found += [Path(f"/proc/{child}/cmdline").read_text() for child in children]
+    return found
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_parts_seen_once_a_second_cover_faces_in_every_frame_between(
 ) -> None:
     faces = _faces(shared_clips, name)
     seen = _TruthAtKeyframes(faces)
-    monkeypatch.setattr(build, "load_engines", lambda *_: Engines(StubParser(nobody), seen))
+    monkeypatch.setattr(build, "load_engines", lambda *_: Engines([StubParser(nobody)], seen))
     stream_anon.redact(shared_clips / name, tmp_path / "out.mkv")
     found = audit(shared_clips / name, tmp_path / "out.mkv", faces)
     assert len(seen.asked) <= len(faces) // 10, "they are carried, not seen"

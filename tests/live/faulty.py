@@ -75,7 +75,7 @@ def _break_parser(answer: Callable[[Frame, Look], Any]) -> None:
 
 
 def _use(answers: Callable[[Frame, Look], Any]) -> None:
-    vars(build_live)["load_engines"] = lambda *_: Engines(StubParser(answers))
+    vars(build_live)["load_engines"] = lambda *_: Engines([StubParser(answers)])
 
 
 def _break_for_a_while(owner: type, name: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.processes.host import Line, serve
+from stream_anon.processes.wire import Message
 from stream_anon.sinks.process import hosted
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ BEGIN = 40
 class Odd:
     """A sink that works for a while."""
 
-    def __init__(self, sink: Sink, fault: str) -> None:
-        self._sink, self._fault = sink, fault
+    def __init__(self, sink: Sink, fault: str, line: Line) -> None:
+        self._sink, self._fault, self._line = sink, fault, line
         self._calls = count()
 
     def send(self, frame: Any) -> None:
@@ -37,6 +38,8 @@ class Odd:
                 raise RuntimeError("a fault")
             if self._fault == "sink warns":
                 log.warning("old recordings cannot be deleted")
+            if self._fault == "sink talks nonsense":
+                self._line.send(Message("log", {"level": "loud"}))
             if self._fault == "sink hangs":
                 time.sleep(3600)
             if self._fault == "sink dies":
@@ -54,19 +57,18 @@ def main() -> None:
     """Break the first child for a target, and none after it."""
     fault, open_sink = os.environ[VARIABLE], hosted.open_sink
 
-    def opened(fields: dict[str, Any], info: StreamInfo) -> Any:
-        target = Path(fields["target"])
-        mark = target.with_name(f"{target.name}.was-broken")
-        if mark.exists() or target.suffix != ".mkv":
-            return open_sink(fields, info)
-        mark.touch()
-        if fault == "sink fills the disk":
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-        return Odd(open_sink(fields, info), fault)
-
-    hosted.open_sink = opened
-
     def work(line: Line) -> None:
+        def opened(fields: dict[str, Any], info: StreamInfo) -> Any:
+            target = Path(fields["target"])
+            mark = target.with_name(f"{target.name}.was-broken")
+            if mark.exists() or target.suffix != ".mkv":
+                return open_sink(fields, info)
+            mark.touch()
+            if fault == "sink fills the disk":
+                resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+            return Odd(open_sink(fields, info), fault, line)
+
+        hosted.open_sink = opened
         hosted.work(line)
 
     serve(work)

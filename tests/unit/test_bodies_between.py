@@ -10,7 +10,7 @@ import pytest
 
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import MaskedFrame
-from stream_anon.masking import masker
+from stream_anon.masking import horizon
 from tests.bodies import (
     ARM,
     COUNT,
@@ -84,7 +84,7 @@ class TestBetweenKeyframes:
     def test_little_memory_means_keyframes_closer_together(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(masker, "MAX_HELD", 9)
+        monkeypatch.setattr(horizon, "MAX_HELD", 9)
         parser = PeopleParser([HAIR])
         masks = masks_with(parser, scene([HAIR], 40), masking__lookahead=10.0)
         assert parser.asked == [0, 8, 16, 24, 32]

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from stream_anon.config import load_settings
 from stream_anon.core.frame import Frame
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.errors import ParserError
-from stream_anon.masking.masker import Masker
 from tests.bodies import HAIR, SECOND, WAIT, changed, masks_with, visible, wait_until
 from tests.people import HEIGHT, WIDTH, PeopleParser, Shape, scene
-from tests.stubs import StubParser, make_info, nobody
+from tests.stubs import StubParser, make_info, masker_of, nobody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,13 +100,11 @@ class TestBesideALiveStream:
         parser = PeopleParser([still], before=hang)
         frames = scene([still], 10 * SECOND)
         masks: list[MaskedFrame] = []
-        stream = Masker(
-            StubParser(nobody),
-            frozenset({"hair"}),
-            load_settings(None, {"masking.lookahead": 0, "pipeline.stall": 8}),
-            replace(make_info(WIDTH, HEIGHT), live=True),
-            body_parser=parser,
-        )
+        stream = masker_of(
+            StubParser(nobody), make_info(WIDTH, HEIGHT),
+            {"live.lookahead": 0, "pipeline.stall": 8},
+            hidden=frozenset({"hair"}), live=True, bodies=parser,
+        )  # fmt: skip
 
         def paced() -> Iterator[Frame]:
             for frame in frames:
@@ -125,13 +121,10 @@ class TestBesideALiveStream:
         assert all(masked.parts is Unknown.NOT_PARSED for masked in hung)
 
     def test_the_thread_ends_with_the_stream_even_if_nobody_reads_on(self) -> None:
-        masker = Masker(
-            StubParser(nobody),
-            frozenset({"face"}),
-            load_settings(None, {"masking.lookahead": 0}),
-            replace(make_info(WIDTH, HEIGHT), live=True),
-            body_parser=PeopleParser([HAIR]),
-        )
+        masker = masker_of(
+            StubParser(nobody), make_info(WIDTH, HEIGHT), {"live.lookahead": 0}, live=True,
+            bodies=PeopleParser([HAIR]),
+        )  # fmt: skip
         stream = masker.masks(iter(scene([HAIR], 10)))
         next(stream)
         stream.close()  # type: ignore[attr-defined]

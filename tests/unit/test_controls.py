@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from stream_anon.config import Redaction
-from stream_anon.detectors.labels import CENTERFACE_LABELS, LABELS
+from stream_anon.detectors.labels import CENTERFACE_LABELS, PARSED_LABELS
 from stream_anon.errors import ScopeError
 from stream_anon.pipeline.live.controls import Controls
+from tests.stubs import stub_row
 
 
 def controls(*, debug: bool = False, labels: frozenset[str] = CENTERFACE_LABELS) -> Controls:
-    return Controls(Redaction(), labels, "stub", debug=debug)
+    return Controls(Redaction(), [stub_row(labels)], debug=debug)
 
 
 def test_methods_come_around() -> None:
@@ -29,7 +30,7 @@ def test_scopes_that_the_engine_cannot_see_are_left_out() -> None:
     assert (keys.choice.redaction.scope, set(keys.choice.hidden)) == ("head", {"head"})
     keys.press("s")
     assert (keys.choice.redaction.scope, set(keys.choice.hidden)) == ("face", {"face"})
-    more = controls(labels=LABELS)
+    more = controls(labels=CENTERFACE_LABELS | PARSED_LABELS)
     more.press("s")
     more.press("s")
     assert more.choice.redaction.scope == "person"

@@ -13,47 +13,69 @@ from stream_anon.detectors.labels import CENTERFACE_LABELS, CIHP_LABELS
 from stream_anon.detectors.m2fp import convert as converting
 from stream_anon.detectors.m2fp import store
 from stream_anon.detectors.picture import working_picture
-from stream_anon.errors import ModelError, SourceError
+from stream_anon.detectors.scopes import choose, seen_by
+from stream_anon.errors import ConfigError, ModelError, ScopeError, SourceError
 from stream_anon.pipeline import calibration
-from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
+from stream_anon.pipeline.engines import load_engines
 from tests.stubs import make_info
 
 if TYPE_CHECKING:
     from stream_anon.core.frame import Frame
     from stream_anon.detectors.picture import WorkingPicture
+    from stream_anon.detectors.registry import Row
 
 PARSED = frozenset(CIHP_LABELS.values())
+
+
+def names(rows: tuple[Row, ...]) -> list[str]:
+    return [row.name for row in rows]
 
 
 def settings_for(engine: str, **more: object) -> Any:
     return load_settings(None, {"parsing.engine": engine, **more})
 
 
-def test_auto_is_centerface_until_m2fp_is_installed() -> None:
-    assert engine_name(settings_for("auto")) == "centerface"
+@pytest.mark.parametrize("scope", ["face", "head", "eyes,mouth", ["face", "head"]])
+def test_auto_takes_the_fast_detector_where_it_is_enough(
+    tiny_m2fp: Path, scope: str | list[str]
+) -> None:
+    assert names(choose("auto", scope)) == ["centerface"], "whatever else is installed"
 
 
-def test_auto_is_m2fp_once_it_is(tiny_m2fp: Path) -> None:
-    assert engine_name(settings_for("auto")) == "m2fp"
-    assert engine_name(settings_for("centerface")) == "centerface"
+@pytest.mark.parametrize("scope", ["person", "hair", "skin,eyes", ["face", "clothes"]])
+def test_auto_takes_the_slow_one_where_nothing_else_sees_it(
+    tiny_m2fp: Path, scope: str | list[str]
+) -> None:
+    assert names(choose("auto", scope)) == ["m2fp", "centerface"]
 
 
-def test_m2fp_without_weights_is_an_error_that_says_how_to_get_them() -> None:
+@pytest.mark.parametrize("engine", ["m2fp", "auto", "centerface, M2FP"])
+def test_m2fp_without_weights_is_an_error_that_says_how_to_get_them(engine: str) -> None:
     with pytest.raises(ModelError, match=r"models fetch m2fp.*models import m2fp"):
-        engine_name(settings_for("m2fp"))
+        choose(engine, "person")
 
 
-def test_m2fp_has_centerface_beside_it() -> None:
-    assert seen_labels("centerface") == CENTERFACE_LABELS
-    assert seen_labels("m2fp") == CENTERFACE_LABELS | PARSED
+def test_an_unknown_detector_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"'centreface'.*did you mean centerface\?"):
+        choose("centreface", "face")
+
+
+def test_what_nobody_sees_is_an_error_with_auto_too() -> None:
+    with pytest.raises(ScopeError, match=r"'fase'.*did you mean face\?"):
+        choose("auto", "fase")
+
+
+def test_m2fp_has_centerface_beside_it(tiny_m2fp: Path) -> None:
+    assert seen_by(choose("centerface", "face")) == CENTERFACE_LABELS
+    assert seen_by(choose("m2fp", "face")) == CENTERFACE_LABELS | PARSED
 
 
 def test_loaded_engines_tell_who_they_are(tiny_m2fp: Path) -> None:
-    loaded = load_engines("m2fp", settings_for("m2fp"), make_info(), Path("unused"))
+    loaded = load_engines(choose("m2fp", "face"), settings_for("m2fp"), make_info(), Path("unused"))
     assert loaded.name == "m2fp+centerface"
     hashes = loaded.model_hash.split("+")
     assert [len(each) for each in hashes] == [64, 64]
-    assert loaded.labels == seen_labels("m2fp")
+    assert loaded.labels == CENTERFACE_LABELS | PARSED
     assert loaded.notes == []
     for parser in loaded.all:
         parser.close()
@@ -64,10 +86,10 @@ def test_int8_is_calibrated_on_the_stream_and_says_so(
 ) -> None:
     monkeypatch.setattr(converting, "MIN_AGREEMENT", 0.5)  # made-up weights bear no noise
     wanted = settings_for("m2fp", **{"m2fp.precision": "int8", "m2fp.short_side": 64})
-    loaded = load_engines("m2fp", wanted, make_info(), clip)
+    loaded = load_engines(choose("m2fp", "face"), wanted, make_info(), clip)
     assert "calibrated on the first frames of clip.mp4" in loaded.notes[0]
     assert "% of what fp32 sees" in loaded.notes[0]
-    again = load_engines("m2fp", wanted, make_info(), clip)
+    again = load_engines(choose("m2fp", "face"), wanted, make_info(), clip)
     assert again.notes == []
     assert again.model_hash == loaded.model_hash
     for parser in [*loaded.all, *again.all]:

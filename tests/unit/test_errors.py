@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import importlib
 import inspect
+import pickle
+import pkgutil
 import re
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +20,7 @@ from stream_anon.config import load_settings
 from stream_anon.errors import StreamAnonError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CLASSES: list[type[StreamAnonError]] = [
@@ -84,6 +90,53 @@ def test_help_documents_no_code_that_nothing_returns() -> None:
 def test_errors_are_told_apart_by_their_exit_codes() -> None:
     kinds = {error.exit_code for error in StreamAnonError.__subclasses__()}
     assert len(kinds) >= 5
+
+
+def every_exception() -> list[type[Exception]]:
+    """All exception classes of the package, internal ones too."""
+    for module in pkgutil.walk_packages(stream_anon.__path__, "stream_anon."):
+        if module.name != "stream_anon.__main__":
+            with suppress(ImportError):  # an extra that is not installed
+                importlib.import_module(module.name)
+    found = {kind for kind in _below(Exception) if kind.__module__.startswith("stream_anon")}
+    return sorted(found, key=lambda kind: (kind.__module__, kind.__qualname__))
+
+
+def _below(kind: type[Exception]) -> Iterator[type[Exception]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from _below(child)
+
+
+ARGUMENTS: dict[str, Callable[[Any], Exception]] = {
+    "CheckpointError": lambda kind: kind("a.pt", ["x", "y"], [], ["z"]),
+    "Lost": lambda kind: kind("it is away", permanent=True),
+    "_Failed": lambda kind: kind("it is full", for_good=True),
+}
+"""How to make those that take more than a message."""
+
+
+@pytest.mark.parametrize("kind", every_exception(), ids=lambda kind: kind.__qualname__)
+@pytest.mark.parametrize("way", ["pickle", "copy"])
+def test_every_exception_arrives_whole_in_another_process(kind: type[Exception], way: str) -> None:
+    own = "__init__" in vars(kind) or "__new__" in vars(kind)
+    assert own == (kind.__name__ in ARGUMENTS), "an example is missing, or there for nothing"
+    error = ARGUMENTS[kind.__name__](kind) if own else kind("it broke")
+    error.add_note("seen on a Monday")
+    same = pickle.loads(pickle.dumps(error)) if way == "pickle" else copy.copy(error)
+    assert type(same) is kind
+    assert same is not error
+    assert str(same) == str(error)
+    assert same.args == error.args
+    assert vars(same) == vars(error)
+
+
+def test_the_walk_finds_errors_of_all_kinds() -> None:
+    found = set(every_exception())
+    assert set(CLASSES) <= found
+    assert {"Cancelled", "Closed", "WireError", "ChildGone", "Lost", "_Failed"} <= {
+        kind.__name__ for kind in found
+    }
 
 
 def test_python_callers_meet_the_same_errors(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from stream_anon.core.frame import ColorTags, Frame, StreamInfo, plane_shapes
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import (
     _REDACTOR_KEY,
+    DebugFrame,
     MaskedFrame,
     RedactedFrame,
     Unknown,
@@ -40,6 +41,15 @@ boxes = st.builds(Box, numbers, numbers, lengths, lengths)
 
 def redacted(frame: Frame) -> RedactedFrame:
     return Redactor(Redaction(), ColorTags()).redact(MaskedFrame(frame, ()))
+
+
+def _planes_in(buffer: Any) -> Any:
+    """Y, U and V of 8x8 pixels, one after the other."""
+    return (
+        buffer[:64].reshape(8, 8),
+        buffer[64:80].reshape(4, 4),
+        buffer[80:96].reshape(4, 4),
+    )
 
 
 class TestBox:
@@ -116,18 +126,29 @@ class TestOwnership:
         made = RedactedFrame(_REDACTOR_KEY, planes=copies, stamp=stamp, raw=masked.frame.planes)
         assert made.index == masked.frame.index
 
+    @pytest.mark.parametrize("raw", [0, 1, 2])
     @pytest.mark.parametrize("which", [0, 1, 2])
-    def test_a_redacted_frame_shares_no_memory_with_the_raw_one(self, which: int) -> None:
-        masked = MaskedFrame(make_frame(), ())
-        planes = [p.copy() for p in masked.frame.planes]
-        planes[which] = masked.frame.planes[which][:]
+    def test_no_plane_to_show_lies_in_any_raw_one(self, which: int, raw: int) -> None:
+        frame = make_frame()
+        planes = [p.copy() for p in frame.planes]
+        rows, columns = planes[which].shape
+        source = frame.planes[raw]
+        if source.size >= rows * columns:
+            planes[which] = source[:rows, :columns]  # the corner of a larger plane, or all of one
+        else:
+            planes[which] = np.lib.stride_tricks.as_strided(source, (rows, columns), (0, 0))
+        apart = cast(Any, tuple(planes))
         with pytest.raises(ValueError, match="share memory"):
-            RedactedFrame(
-                _REDACTOR_KEY,
-                planes=cast(Any, tuple(planes)),
-                stamp=masked.frame.stamp,
-                raw=masked.frame.planes,
-            )
+            RedactedFrame(_REDACTOR_KEY, planes=apart, stamp=frame.stamp, raw=frame.planes)
+        with pytest.raises(ValueError, match="share memory"):
+            DebugFrame(_REDACTOR_KEY, apart, raw=frame.planes)
+
+    def test_planes_beside_the_raw_ones_in_one_buffer_are_fine(self) -> None:
+        frame = make_frame(8, 8)
+        buffer = np.zeros((2, 96), np.uint8)
+        raw, new = (_planes_in(row) for row in buffer)
+        made = RedactedFrame(_REDACTOR_KEY, planes=new, stamp=frame.stamp, raw=raw)
+        assert made.width == 8
 
     def test_nobody_can_derive_from_a_redacted_frame_and_pass_it_on(self) -> None:
         fake: Any = type("Fake", (RedactedFrame,), {})
@@ -142,7 +163,7 @@ class TestOwnership:
             or "_RedactorKey" in path.read_text(encoding="utf-8")
         }
         # The second one opens what the first has made, in a process without raw pictures.
-        assert users == {"frame.py", "redaction/redactor.py", "sinks/transport.py"}
+        assert users == {"core/redacted.py", "redaction/redactor.py", "sinks/process/transport.py"}
 
     def test_times_come_through_redaction(self) -> None:
         frame = make_frame(index=5, pts=1234, time_base=Fraction(1, 1000))
@@ -202,7 +223,8 @@ class TestSinksTakeRedactedFramesOnly:
     def test_mypy_refuses_raw_and_masked_frames(self, tmp_path: Path) -> None:
         snippet = tmp_path / "snippet.py"
         snippet.write_text(
-            "from stream_anon.core.frame import Frame, MaskedFrame, RedactedFrame\n"
+            "from stream_anon.core.frame import Frame\n"
+            "from stream_anon.core.redacted import MaskedFrame, RedactedFrame\n"
             "from stream_anon.sinks.base import Sink\n"
             "from stream_anon.sinks.null import NullSink\n"
             "def good(sink: Sink, frame: RedactedFrame) -> None:\n"
@@ -234,7 +256,7 @@ class TestSinksTakeRedactedFramesOnly:
         )
         errors = [line for line in done.stdout.splitlines() if "snippet.py:" in line]
         refused = [int(line.split(":")[1]) for line in errors if "arg-type" in line]
-        assert refused == [7, 9, 11], done.stdout + done.stderr
+        assert refused == [8, 10, 12], done.stdout + done.stderr
         assert len(errors) == 3
 
 

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from stream_anon.detectors.labels import (
-    CENTERFACE_LABELS,
-    CIHP_LABELS,
-    GROUPS,
-    LABELS,
-    covers,
-    resolve_scope,
-)
+from stream_anon.detectors.labels import BODY_GROUPS, CENTERFACE_LABELS, PARSED_LABELS, covers
+from stream_anon.detectors.registry import BUILT_IN
+from stream_anon.detectors.scopes import resolve_scope
 from stream_anon.errors import ConfigError, ScopeError
+from tests.stubs import stub_row
 
-PARSED = frozenset(CIHP_LABELS.values())
+PARSED = PARSED_LABELS
+LABELS = CENTERFACE_LABELS | PARSED
 SEEN = CENTERFACE_LABELS | PARSED
 
 
 def resolve(scope: str | list[str], seen: frozenset[str] = SEEN) -> frozenset[str]:
-    return resolve_scope(scope, seen, "stub")
+    return resolve_scope(scope, [stub_row(seen)])
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", BODY_GROUPS)
 def test_groups_hide_everything_that_they_stand_for(group: str) -> None:
     hidden = resolve(group)
-    assert hidden == frozenset().union(*GROUPS[group])
+    assert hidden == BODY_GROUPS[group][0] | ({"head"} if group == "head" else set())
     assert hidden <= LABELS
 
 
@@ -47,13 +44,13 @@ def test_clothes_and_skin_share_nothing_and_a_person_is_all_of_it() -> None:
 @pytest.mark.parametrize("scope", ["eyes", "nose", "mouth", "face,eyes"])
 def test_m2fp_alone_cannot_see_landmarks_and_says_who_can(scope: str) -> None:
     with pytest.raises(ScopeError, match=r"engine m2fp cannot see .*centerface does"):
-        resolve_scope(scope, PARSED, "m2fp")
+        resolve_scope(scope, [BUILT_IN["m2fp"]])
 
 
 @pytest.mark.parametrize("scope", ["person", "hair", "skin", "clothes", "face,left-arm"])
 def test_centerface_cannot_see_bodies_and_says_who_can(scope: str) -> None:
     with pytest.raises(ScopeError, match=r"engine centerface cannot see .*m2fp does"):
-        resolve_scope(scope, CENTERFACE_LABELS, "centerface")
+        resolve_scope(scope, [BUILT_IN["centerface"]])
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from itertools import count
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from stream_anon.detectors.base import Look
 from stream_anon.detectors.labels import CIHP_LABELS
 from stream_anon.detectors.shapes import ellipse
 from stream_anon.errors import ParserError, StalledError
+from stream_anon.pipeline.live.worker import Worker
 from tests.lanes import drain, feed, lane_with, lane_with_bodies, live_settings, running
 from tests.stubs import StubParser, covers, face, moving, truth
 
@@ -142,6 +143,54 @@ def test_a_parser_that_hangs_is_left_behind_for_a_new_one() -> None:
     assert isinstance(masks[-1].parts, tuple)
     times = [m.frame.pts for m in masks]
     assert times == sorted(set(times))
+
+
+class Meanwhile(float):
+    """A pause; adding it up takes so long that the worker gets on with something else."""
+
+    def __new__(cls, seconds: float, _step: Callable[[], object]) -> Self:
+        return super().__new__(cls, seconds)
+
+    def __init__(self, _seconds: float, step: Callable[[], object]) -> None:
+        self._step = step
+
+    def __radd__(self, other: float) -> float:
+        self._step()
+        return other + float(self)
+
+
+def idle_worker() -> Worker:
+    lane = lane_with(lambda: StubParser(good), live_settings())
+    return Worker(lane, lane.load(), lambda: None)
+
+
+def test_a_pause_of_the_program_is_no_fault_of_the_parser() -> None:
+    worker = idle_worker()
+    worker._mark_busy(0.05)
+    sleep(0.1)
+    assert worker.hangs()
+    worker.forgive(5.0)
+    assert not worker.hangs()
+
+
+def test_the_watcher_never_takes_back_the_limit_that_the_worker_has_set_meanwhile() -> None:
+    worker = idle_worker()
+    worker._mark_busy(0.05)
+    worker.forgive(Meanwhile(0.01, lambda: worker._mark_busy(60.0)))
+    sleep(0.1)
+    assert not worker.hangs(), "loading has its own, longer limit"
+
+
+def test_the_watcher_never_marks_a_worker_as_busy_that_is_done_meanwhile() -> None:
+    worker = idle_worker()
+
+    def finish() -> None:
+        worker._guarded(lambda: None)
+
+    worker._mark_busy(0.05)
+    worker.forgive(Meanwhile(0.01, finish))
+    sleep(0.1)
+    assert not worker.hangs()
 
 
 def test_parsers_that_hang_again_and_again_end_the_run() -> None:

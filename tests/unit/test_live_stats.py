@@ -10,16 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from stream_anon.config import Redaction
+from stream_anon.core.credentials import without_credentials
 from stream_anon.core.frame import ColorTags
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import MaskedFrame, Unknown
-from stream_anon.pipeline.figures.stats import (
-    MOST_NAMES,
-    OTHER,
-    LiveStats,
-    Snapshot,
-    without_credentials,
-)
+from stream_anon.pipeline.figures.stats import MOST_NAMES, OTHER, LiveStats, Snapshot
 from stream_anon.redaction.redactor import Redactor
 from tests.stubs import face, make_frame
 
@@ -210,7 +205,7 @@ SECRETS = [
     ("rtsp://admin:hunter2@cam.example/1", "rtsp://cam.example/1"),
     ("rtsp://admin:hun/ter@2@cam.example/1: refused", "rtsp://cam.example/1: refused"),
     ("srt://host:9000?passphrase=hunter2&mode=caller gone", "srt://host:9000 gone"),
-    ("http://u:hunter2@a/x?token=hunter2 and rtmp://u:hunter2@b/y", "http://a/x and rtmp://b/y"),
+    ("http://u:hunter2@a/x?token=hunter2 and rtmp://u:hunter2@b/y", "http://a/… and rtmp://b/…"),
     ("two\nlines\x1b[31m\ud800", "two lines [31m"),
     ("cam-%Y.mkv", "cam-%Y.mkv"),
     ("was it?", "was it?"),

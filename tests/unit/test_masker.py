@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -12,13 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_anon.config import load_settings
 from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import Unknown
 from stream_anon.detectors.base import Look
 from stream_anon.errors import ParserError
-from stream_anon.masking.masker import Masker
 from tests.stubs import (
     START,
     StubParser,
@@ -29,6 +26,7 @@ from tests.stubs import (
     make_frame,
     make_info,
     make_plane,
+    masker_of,
     masks_of,
     moving,
     nobody,
@@ -167,12 +165,7 @@ class TestMemory:
                 yield make_frame(640, 480, index)
 
         values = {"masking.memory": 16, "masking.lookahead": lookahead}
-        masker = Masker(
-            StubParser(nobody),
-            frozenset({"face"}),
-            load_settings(None, values),
-            make_info(640, 480),
-        )
+        masker = masker_of(StubParser(nobody), make_info(640, 480), values)
         given_back = 0
         for _ in masker.masks(source()):
             assert (taken - given_back) * 640 * 480 * 1.5 <= most
@@ -188,9 +181,9 @@ class TestMemory:
 
     def test_a_long_run_keeps_no_old_tracks(self) -> None:
         parser = sees(lambda n: n % 20 < 3, lambda f: START.moved(7 * (f.index // 20), 0))
-        masker = Masker(parser, frozenset({"face"}), load_settings(None), make_info(WIDTH, HEIGHT))
+        masker = masker_of(parser, make_info(WIDTH, HEIGHT))
         list(masker.masks(iter(flickering_frames(300))))
-        assert len(masker._faces) <= 3
+        assert len(masker._watches[0]) <= 3
 
 
 class TestParserFailures:
@@ -319,9 +312,8 @@ class TestCloseLooks:
             shown = frame.index == 6 and look.region is None
             return [face(START, score=0.25)] if shown else []
 
-        info = replace(make_info(WIDTH, HEIGHT), live=True)
-        made = load_settings(None, {"masking.lookahead": 0, "keyframes.interval": 1})
-        masker = Masker(StubParser(answer), frozenset({"face"}), made, info)
+        values = {"live.lookahead": 0, "keyframes.interval": 1}
+        masker = masker_of(StubParser(answer), make_info(WIDTH, HEIGHT), values, live=True)
         masks = list(masker.masks(iter(flickering_frames(9))))
         assert covers(masks[6], START)
         assert not masks[4].parts

@@ -12,12 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_anon.config import load_settings
 from stream_anon.core.channel import Channel, Overflow
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import MaskedFrame
 from stream_anon.masking.keyframes import Effort
-from stream_anon.masking.masker import Masker
 from tests.lanes import drain, lane_with, live_settings, running
 from tests.stubs import (
     StubParser,
@@ -25,6 +23,7 @@ from tests.stubs import (
     face,
     flickering_frames,
     make_info,
+    masker_of,
     masks_of,
     moving,
     sees,
@@ -45,10 +44,9 @@ class Release:
     """A live run's inference stage without threads or clock; what it released, and in time?"""
 
     def __init__(self, parser: StubParser, effort: Effort, lookahead: float) -> None:
-        values = {"masking.lookahead": lookahead, "masking.linger": 1.0}
-        info = replace(make_info(320, 192), live=True)
         self._parser = parser
-        self._masker = Masker(parser, frozenset({"face"}), load_settings(None, values), info)
+        values = {"live.lookahead": lookahead, "live.linger": 1.0}
+        self._masker = masker_of(parser, make_info(320, 192), values, live=True)
         self._masker.spare(effort)
         self.masks: list[MaskedFrame] = []
         self.unseen: list[int] = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stream_anon.core.process_state import Members
 from stream_anon.pipeline.figures import notify
 from stream_anon.pipeline.figures.notify import Notifier, watchdog_interval
 
@@ -108,3 +109,39 @@ def test_the_environment_of_the_process_is_the_default(
     monkeypatch.setenv("NOTIFY_SOCKET", name)
     assert Notifier().ready()
     assert sock.recv(4096) == b"READY=1"
+
+
+class TestSeveralRuns:
+    """In one process: the service is all of them."""
+
+    @pytest.fixture
+    def runs(self, system: tuple[str, socket.socket]) -> tuple[Notifier, Notifier, socket.socket]:
+        name, sock = system
+        environment, members = {"NOTIFY_SOCKET": name}, Members()
+        one, two = (Notifier(environment, runs=members) for _ in range(2))
+        assert one.ready()
+        assert two.ready()
+        assert [sock.recv(99) for _ in range(2)] == [b"READY=1"] * 2
+        return one, two, sock
+
+    def test_the_watchdog_is_fed_while_all_of_them_do_their_work(
+        self, runs: tuple[Notifier, Notifier, socket.socket]
+    ) -> None:
+        one, two, sock = runs
+        assert not one.alive()
+        assert not one.alive(), "the other one may hang"
+        assert two.alive()
+        assert sock.recv(99) == b"WATCHDOG=1"
+        two.stopping()
+        assert one.alive(), "one that has ended is not waited for"
+
+    def test_only_the_last_one_ends_the_service(
+        self, runs: tuple[Notifier, Notifier, socket.socket]
+    ) -> None:
+        one, two, sock = runs
+        assert not one.stopping()
+        assert not one.stopping(), "said twice, it counts once"
+        assert two.alive()
+        assert two.stopping()
+        assert [sock.recv(99) for _ in range(2)] == [b"WATCHDOG=1", b"STOPPING=1"]
+        assert not two.stopping()

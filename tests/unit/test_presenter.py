@@ -15,7 +15,6 @@ from stream_anon.config import load_settings
 from stream_anon.core.channel import Channel
 from stream_anon.core.frame import ColorTags
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
-from stream_anon.detectors.labels import CENTERFACE_LABELS
 from stream_anon.errors import ConfigError
 from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.controls import Controls
@@ -23,7 +22,7 @@ from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.process.transport import DEBUG, FRAME, unpack
 from stream_anon.sources.live.state import SourceState
-from tests.stubs import START, face, make_frame, make_info
+from tests.stubs import START, face, make_frame, make_info, stub_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,9 +69,7 @@ class Stage:
         given = {key.replace("__", "."): value for key, value in settings.items()}
         loaded = load_settings(None, given)
         self.info = replace(make_info(WIDTH, HEIGHT), time_base=UNIT, live=True)
-        self.controls = Controls(
-            loaded.redaction, CENTERFACE_LABELS, "stub", debug=loaded.live.mode == "debug"
-        )
+        self.controls = Controls(loaded.redaction, [stub_row()], debug=loaded.live.mode == "debug")
         self.camera, self.stats = Camera(), LiveStats()
         self.outlet, self.preview = Outlet(), Outlet()
         self.masked: Channel[MaskedFrame] = Channel(100)

@@ -51,7 +51,7 @@ def redacted(frame: Frame, whole: Unknown | None = None) -> RedactedFrame:
 
 def debug_view(frame: Frame) -> DebugFrame:
     y, u, v = (plane.copy() for plane in frame.planes)
-    return DebugFrame(_REDACTOR_KEY, (y, u, v))
+    return DebugFrame(_REDACTOR_KEY, (y, u, v), raw=None)
 
 
 def has_color(picture: NDArray[np.uint8], color: NDArray[Any]) -> bool:

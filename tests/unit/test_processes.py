@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from stream_anon.processes import child as processes
 from stream_anon.processes.backoff import Backoff
 from stream_anon.processes.child import Child, ChildGone
 from stream_anon.processes.wire import Message
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ODD = "tests.odd_child"
+ROOT = Path(__file__).resolve().parents[2]
 START = 20.0
 
 
@@ -57,6 +60,7 @@ def test_planes_and_fields_come_back_as_they_were() -> None:
     planes = tuple(rng.integers(0, 256, shape, np.uint8) for shape in ((720, 1280), (1, 3), (5, 7)))
     fields = {"text": "é\n", "number": 1.5, "nothing": None, "list": [1, "a"]}
     with child() as echo:
+        echo.most_received = sum(plane.size for plane in planes)
         for _ in range(3):
             echo.send(Message("picture", fields, planes), 5)
             back = echo.receive(5)
@@ -163,6 +167,42 @@ def test_nothing_is_imported_from_the_current_folder(
     monkeypatch.chdir(tmp_path)
     with child() as one:
         assert is_alive(one.pid)
+
+
+PART_OF_THE_STANDARD_LIBRARY = ("json", "threading", "struct", "enum", "typing", "runpy", "site")
+
+
+@pytest.fixture
+def shadows(tmp_path: Path) -> Path:
+    """A folder where what is installed has the names of parts of the standard library."""
+    for name in PART_OF_THE_STANDARD_LIBRARY:
+        (tmp_path / f"{name}.py").write_text("import os\nos._exit(99)\n")
+    return tmp_path
+
+
+def test_nothing_installed_beside_this_package_hides_the_standard_library(
+    shadows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stream_anon", "tests"):
+        (shadows / name).symlink_to(ROOT / name)
+    monkeypatch.setattr(processes, "_package_folder", lambda: str(shadows))
+    with child() as one:
+        assert is_alive(one.pid)
+
+
+def test_nothing_in_the_python_path_hides_the_standard_library(
+    shadows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shadows / "only_there.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(shadows))
+    with child() as one:
+        one.send(Message("path"), 5)
+        path = one.receive(5).fields["path"]
+    places = [place for place, folder in enumerate(path) if folder == str(shadows)]
+    library = path.index(sysconfig.get_path("stdlib"))
+    installed = path.index(sysconfig.get_path("purelib"))
+    assert places == [places[0]]
+    assert library < path.index(str(ROOT)) < places[0] < installed
 
 
 def test_core_dumps_are_forbidden() -> None:

@@ -8,13 +8,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from stream_anon.config import load_settings
 from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame
 from stream_anon.detectors.base import Look
-from stream_anon.masking.masker import Masker
-from tests.stubs import StubParser, face, make_frame, make_info, make_plane
+from tests.stubs import StubParser, face, make_frame, make_info, make_plane, masker_of
 
 FACE = Box(120, 60, 60, 72)
 WIDTH, HEIGHT = 640, 360
@@ -46,7 +44,7 @@ def footage(count: int, changed: set[int], *, fps: int = 25) -> list[Frame]:
 
 def masks_of(parser: StubParser, frames: list[Frame], *, still: bool = False) -> list[MaskedFrame]:
     info = replace(make_info(WIDTH, HEIGHT), still=still)
-    return list(Masker(parser, frozenset({"face"}), load_settings(), info).masks(frames))
+    return list(masker_of(parser, info).masks(frames))
 
 
 @pytest.mark.parametrize("blip", [{1}, {2}, {1, 2}, {4}, {30}])

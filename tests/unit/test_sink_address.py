@@ -9,6 +9,7 @@ import pytest
 
 from stream_anon.errors import ConfigError
 from stream_anon.sinks.live.address import (
+    PUBLISH_KEY,
     PUBLISH_PASSWORD,
     PUBLISH_USER,
     SinkAddress,
@@ -21,6 +22,7 @@ from stream_anon.sinks.live.address import (
 def _no_login_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(PUBLISH_USER, raising=False)
     monkeypatch.delenv(PUBLISH_PASSWORD, raising=False)
+    monkeypatch.delenv(PUBLISH_KEY, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,8 @@ def test_virtual_cameras(text: str, device: str) -> None:
         ("RTSPS://host/cam?a=b", "rtsps://host/cam", "rtsps://host/cam?a=b", "rtsp"),
         ("rtsp://[::1]:8554/cam", "rtsp://[::1]:8554/cam", None, "rtsp"),
         ("rtmp://host/app/key-1", "rtmp://host/app/…", None, "flv"),
+        ("rtmp://host/key", "rtmp://host/…", None, "flv"),
+        ("rtsp://host/live/key", "rtsp://host/live/…", None, "rtsp"),
         ("rtmps://host/app/key", "rtmps://host/app/…", None, "flv"),
         ("udp://host:5000", "udp://host:5000", "udp://host:5000?pkt_size=1316", "mpegts"),
         ("udp://@239.0.0.1:5000?ttl=2", "udp://239.0.0.1:5000",
@@ -101,6 +105,26 @@ def test_a_login_of_the_environment_is_used_where_the_address_has_none(
     with pytest.raises(ConfigError, match="cannot hold") as caught:
         parse_sink("rtmp://host/app/key")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("rtmp://host/app", "rtmp://host/app/k-1"),
+        ("rtmps://host/app/", "rtmps://host/app/k-1"),
+        ("rtmp://host/app?a=b", "rtmp://host/app/k-1?a=b"),
+        ("rtmp://host/app/own", "rtmp://host/app/own"),
+        ("rtmp://host", "rtmp://host"),
+        ("rtsp://host/app", "rtsp://host/app"),
+    ],
+)
+def test_a_stream_key_of_the_environment_is_used_where_the_address_has_none(
+    text: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PUBLISH_KEY, "k-1")
+    address = parse_sink(text)
+    assert address.target == target
+    assert "k-1" not in address.label + repr(address)
 
 
 @pytest.mark.parametrize(

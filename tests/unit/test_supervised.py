@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from stream_anon.config import Settings, load_settings
 from stream_anon.errors import ConfigError, SinkError
+from stream_anon.processes import backoff
 from stream_anon.processes.child import Child
 from stream_anon.sinks.live.address import parse_sink
 from stream_anon.sinks.process import supervised
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WAIT = 15.0
+SLOW = {"live.backoff": 60.0, "live.longest_backoff": 60.0}
+"""Settings for what is not opened again while a test goes on."""
 
 
 def settings(**more: Any) -> Settings:
@@ -183,6 +187,63 @@ def test_a_file_that_cannot_be_completed_is_told(
     assert "was not completed: no frame" in caplog.text
 
 
+def test_an_output_that_is_down_at_the_end_is_incomplete(
+    sinks: list[SupervisedSink], caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = start(sinks, opening("rtsp://127.0.0.1:9/none", must_open=False))
+    wait_until(lambda: sink.status.state == "down")
+    sink.finish(WAIT)
+    assert sink.status.state == "finished"
+    assert sink.incomplete == "cannot send to rtsp://127.0.0.1:9/none: connection refused"
+    assert f"output rtsp://127.0.0.1:9/none was not completed: {sink.incomplete}" in caplog.text
+
+
+def test_an_output_that_cannot_be_opened_again_before_the_end_is_incomplete(
+    sinks: list[SupervisedSink], tmp_path: Path
+) -> None:
+    sink = start(sinks, opening(tmp_path / "a.mkv"), **SLOW)
+    feed(sink, 0, 30)
+    wait_until(lambda: sink.status.frames == 30)
+    os.kill(pid_of(sink), signal.SIGKILL)
+    wait_until(lambda: feed(sink, 30, 1, pause=0.05) >= 0 and sink.status.state == "down")
+    sink.finish(WAIT)
+    assert sink.incomplete is not None
+    assert "signal 9" in sink.incomplete
+
+
+def test_an_output_that_was_down_and_is_back_is_complete(
+    sinks: list[SupervisedSink], tmp_path: Path
+) -> None:
+    sink = start(sinks, opening(tmp_path / "a.mkv"))
+    feed(sink, 0, 30)
+    os.kill(pid_of(sink), signal.SIGKILL)
+    wait_until(lambda: feed(sink, 30, 1, pause=0.05) >= 0 and sink.status.restarts == 1)
+    wait_until(lambda: sink.status.state == "running")
+    feed(sink, 60, 10)
+    sink.finish(WAIT)
+    assert sink.incomplete is None
+
+
+@pytest.mark.parametrize(("fault", "incomplete"), [("closes", False), ("dies", True)])
+def test_a_window_that_somebody_closes_is_no_failure_and_one_that_dies_is(
+    fault: str,
+    incomplete: bool,
+    sinks: list[SupervisedSink],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervised, "HOSTED", "tests.odd_child")
+    told: list[str] = []
+    window = Opening("preview", {"kind": f"window {fault}"}, 2, newest_only=True)
+    sink = SupervisedSink(window, settings(**SLOW).live, lambda kind, _: told.append(kind))
+    sinks.append(sink)
+    sink.start()
+    sink.wait_open()
+    wait_until(lambda: feed(sink, 0, 1, pause=0.05) >= 0 and sink.status.state == "down")
+    sink.finish(WAIT)
+    assert told == ["closed"] * (not incomplete)
+    assert (sink.incomplete is not None) == incomplete
+
+
 def test_a_system_that_starts_no_more_processes_is_waited_for(
     sinks: list[SupervisedSink], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +263,19 @@ def test_a_system_that_starts_no_more_processes_is_waited_for(
         start(sinks, opening(tmp_path / "b.mkv"))
 
 
+def test_a_child_that_talks_nonsense_is_replaced(
+    sinks: list[SupervisedSink], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervised, "HOSTED", "tests.live.odd_sink")
+    monkeypatch.setenv("ODD_SINK", "sink talks nonsense")
+    sink = start(sinks, opening(tmp_path / "a.mkv"))
+    feed(sink, 0, 60, pause=0.02)
+    wait_until(lambda: sink.status.restarts == 1 and sink.status.state == "running")
+    feed(sink, 60, 4)
+    sink.finish(WAIT)
+    assert numbers_in(tmp_path / "a-2.mkv")[-1] == 63
+
+
 def test_what_a_sink_has_to_say_is_logged_here(
     sinks: list[SupervisedSink],
     tmp_path: Path,
@@ -219,3 +293,24 @@ def test_what_a_sink_has_to_say_is_logged_here(
 def test_nothing_but_redacted_frames_is_packed() -> None:
     with pytest.raises(TypeError, match="RedactedFrame"):
         pack(object())  # type: ignore[arg-type]
+
+
+def test_a_target_that_takes_calls_and_never_answers_is_called_again_when_it_is_due(
+    sinks: list[SupervisedSink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "LEAST", 1.0)
+    waits = {"live.backoff": 2.5, "live.longest_backoff": 2.5}
+    came = []
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        deaf.settimeout(WAIT)
+        target = f"rtsp://127.0.0.1:{deaf.getsockname()[1]}/cam"
+        sink = start(sinks, opening(target, must_open=False), **waits)
+        calls = []
+        for _ in range(3):
+            calls.append(deaf.accept()[0])
+            came.append(monotonic())
+        sink.close()
+        for call in calls:
+            call.close()
+    steps = [came[1] - came[0], came[2] - came[1]]
+    assert steps == pytest.approx([2.5, 2.5], abs=0.7), "the second that it hangs is part of it"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from stream_anon.core.process_state import no_warnings
 from stream_anon.detectors.m2fp.configuration import CHECKPOINT, read_configuration
 from stream_anon.detectors.m2fp.network import M2FP
 from stream_anon.errors import CheckpointError, ModelError
@@ -58,8 +58,7 @@ def read_checkpoint(model_dir: Path) -> dict[str, Tensor]:
     """
     path = model_dir / CHECKPOINT
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what it warns of is refused below
+        with no_warnings:  # what it warns of is refused below
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ModelError(f"{path} is missing: fetch or import the model anew") from error

@@ -11,8 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import warnings
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -20,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from stream_anon.core.process_state import first_alone, no_progress_thread, no_warnings
 from stream_anon.detectors.m2fp.configuration import STRIDE
 from stream_anon.detectors.m2fp.store import checkpoint_hash, networks_dir, new_folder
 from stream_anon.detectors.runtime import import_openvino
 from stream_anon.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -130,8 +129,9 @@ def all_converted(model_dir: Path) -> list[Converted]:
 def _convert(model_dir: Path) -> Converted:
     began = monotonic()
     hashed = checkpoint_hash(model_dir)
-    exported = _export(model_dir)
-    converted = _save(exported, hashed, "fp32", None)
+    with first_alone("convert"):
+        exported = _export(model_dir)
+        converted = _save(exported, hashed, "fp32", None)
     log.info("converted %s in %.0f s", model_dir, monotonic() - began)
     return converted
 
@@ -167,28 +167,12 @@ def _export(model_dir: Path) -> Any:
         for axis, name in ((2, "rows"), (3, "columns"))
     }
     try:
-        with warnings.catch_warnings(), _no_progress_thread():
-            warnings.simplefilter("ignore")  # about PyTorch's and OpenVINO's own insides
+        with no_warnings, no_progress_thread:  # about PyTorch's and OpenVINO's own insides
             exported = torch.export.export(network, (example,), dynamic_shapes={"pictures": sides})
             return openvino.convert_model(exported)
     except Exception as error:
         what = type(error).__name__
         raise ModelError(f"{model_dir} could not be converted: {what}") from error
-
-
-@contextmanager
-def _no_progress_thread() -> Iterator[None]:
-    """PyTorch's exporter may count with tqdm, which starts a thread that never ends."""
-    try:
-        from tqdm import tqdm  # noqa: PLC0415 - comes and goes with PyTorch
-    except ModuleNotFoundError:
-        yield
-        return
-    before, tqdm.monitor_interval = tqdm.monitor_interval, 0
-    try:
-        yield
-    finally:
-        tqdm.monitor_interval = before
 
 
 def _quantize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from rich.live import Live
 from rich.text import Text
 
-from stream_anon.pipeline.figures.stats import without_credentials
+from stream_anon.core.credentials import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

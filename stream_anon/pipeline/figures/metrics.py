@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from stream_anon.core.credentials import without_credentials
 from stream_anon.errors import ConfigError
-from stream_anon.pipeline.figures.stats import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable

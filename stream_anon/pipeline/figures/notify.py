@@ -1,4 +1,9 @@
-"""What systemd is told: a few words to the socket that it names. Nothing where it names none."""
+"""What systemd is told: a few words to the socket that it names. Nothing where it names none.
+
+A service is a process, and a process may have several live runs. They speak with one voice: the
+watchdog is fed while all of them do their work, and only the last to end says that the service
+stops.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +13,33 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from stream_anon.core.process_state import RUNS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stream_anon.core.process_state import Members
 
 PATIENCE = 0.5
 """Seconds to wait for a system that does not listen."""
 
 
 class Notifier:
-    """Tells the service manager how the run is doing. Never raises, never waits for long."""
+    """One run's part in what the service manager is told. Never raises, never waits for long."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        """Args: environment: where NOTIFY_SOCKET and the watchdog's variables stand."""
+    def __init__(
+        self, environment: Mapping[str, str] = os.environ, *, runs: Members = RUNS
+    ) -> None:
+        """The run takes part from its first word but `stopping` on.
+
+        Args:
+            environment: where NOTIFY_SOCKET and the watchdog's variables stand.
+            runs: those that speak with one voice.
+        """
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
         self._interval = watchdog_interval(environment)
+        self._runs = runs
+        self._has_ended = False
 
     @property
     def watchdog_interval(self) -> float | None:
@@ -30,19 +48,24 @@ class Notifier:
 
     def ready(self) -> bool:
         """The run has started, or has read its settings again."""
+        self._runs.join(self)
         return self._tell("READY=1")
 
     def alive(self) -> bool:
-        """The run does its work: for the watchdog."""
-        return self._tell("WATCHDOG=1")
+        """The run does its work: for the watchdog, which hears of it once all runs have said so."""
+        self._runs.join(self)
+        return self._runs.report(self) and self._tell("WATCHDOG=1")
 
     def status(self, text: str) -> bool:
-        """One line for `systemctl status`."""
+        """One line for `systemctl status`, which shows the last one of any run."""
         return self._tell(f"STATUS={' '.join(text.split())}")
 
     def stopping(self) -> bool:
-        """The run is about to end."""
-        return self._tell("STOPPING=1")
+        """The run is about to end, and the service with it if it is the last. Heard once."""
+        if self._has_ended:
+            return False
+        self._has_ended = True
+        return self._runs.leave(self) and self._tell("STOPPING=1")
 
     def reloading(self) -> bool:
         """Settings are read again; `ready` follows."""

@@ -5,7 +5,6 @@ Nothing here grows with time: a run of a month takes the memory of a run of a mi
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -13,6 +12,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from stream_anon.core.credentials import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,15 +36,6 @@ MOST_NAMES = 64
 OTHER = "other"
 AT_CAPTURE = "at capture"
 """Why a frame was dropped: the capture process was not listened to in time."""
-
-_USER = re.compile(r"//\S*@")
-_QUERY = re.compile(r"(//[^\s?]*)\?\S*")
-
-
-def without_credentials(text: str) -> str:
-    """One line of printable text, its addresses without user, password and query."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    return _QUERY.sub(r"\1", _USER.sub("//", " ".join(line.split())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,14 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from stream_anon.detectors.labels import resolve_scope
+from stream_anon.detectors.scopes import resolve_scope
 from stream_anon.errors import StreamAnonError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stream_anon.config import Redaction
+    from stream_anon.detectors.registry import Row
 
 log = logging.getLogger(__name__)
 
@@ -38,32 +39,29 @@ class Choice:
 class Controls:
     """Any thread may read `choice` and call anything. There is no switch for redaction itself."""
 
-    def __init__(
-        self, redaction: Redaction, seen: frozenset[str], engine: str, *, debug: bool
-    ) -> None:
+    def __init__(self, redaction: Redaction, detectors: Sequence[Row], *, debug: bool) -> None:
         """Begin with the settings of the run.
 
         Args:
             redaction: the settings.
-            seen: labels that the engine can answer with.
-            engine: its name, for messages.
+            detectors: of the run.
             debug: allow what only debug runs may.
 
         Raises:
-            ScopeError: the engine cannot see what is to be hidden.
+            ScopeError: the detectors cannot see what is to be hidden.
         """
-        self._seen, self._engine, self._debug = seen, engine, debug
+        self._detectors, self._debug = detectors, debug
         self._lock = threading.Lock()
         self._configured = _named(redaction)
-        self.choice = Choice(redaction, resolve_scope(redaction.scope, seen, engine))
+        self.choice = Choice(redaction, resolve_scope(redaction.scope, detectors))
 
     def reload(self, redaction: Redaction) -> None:
         """Take other settings over.
 
         Raises:
-            ScopeError: the engine cannot see what is to be hidden; nothing has changed then.
+            ScopeError: the detectors cannot see what is to be hidden; nothing has changed then.
         """
-        hidden = resolve_scope(redaction.scope, self._seen, self._engine)
+        hidden = resolve_scope(redaction.scope, self._detectors)
         with self._lock:
             self.choice = replace(self.choice, redaction=redaction, hidden=hidden)
         log.warning(
@@ -107,11 +105,11 @@ class Controls:
         log.warning("debug: %s in the preview %s", what, "on" if shown else "off")
 
     def _scopes(self) -> list[str]:
-        """Those that the engine can see, and the one that the run began with."""
+        """Those that the detectors can see, and the one that the run began with."""
         able = [] if self._configured in SCOPES else [self._configured]
         for scope in SCOPES:
             try:
-                resolve_scope(scope, self._seen, self._engine)
+                resolve_scope(scope, self._detectors)
             except StreamAnonError:
                 continue
             able.append(scope)

@@ -11,12 +11,13 @@ import numpy as np
 from stream_anon.core.frame import Frame, StreamInfo, plane_shapes
 from stream_anon.core.parts import Box
 from stream_anon.detectors.base import Look, whole_look
+from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.keyframes import Effort
 from stream_anon.masking.masker import Masker
 
 if TYPE_CHECKING:
     from stream_anon.config import Settings
-    from stream_anon.detectors.base import Parser
+    from stream_anon.pipeline.engines import Engines
 
 log = logging.getLogger(__name__)
 
@@ -29,34 +30,31 @@ RUNS = 3
 
 
 class EngineLooker:
-    """Parsers for one stream, and the levels of effort that this machine can pay."""
+    """Detectors for one stream, and the levels of effort that this machine can pay."""
 
-    def __init__(
-        self, faces: Parser, bodies: Parser | None, settings: Settings, info: StreamInfo
-    ) -> None:
+    def __init__(self, engines: Engines, settings: Settings, info: StreamInfo) -> None:
         """Compile for every size that a stream may ask for: later, it would have to wait.
 
         Args:
-            faces: looks at many frames.
-            bodies: looks at keyframes, beside the stream.
+            engines: the detectors; closed with this.
             settings: of the run.
             info: of the stream.
         """
-        self._faces, self._bodies = faces, bodies
+        self._engines = engines
         self._settings, self._info = settings, info
         self._frame = _gray_frame(info)
-        if bodies is not None:  # it looks beside the stream, but compiles as long as others do
-            bodies.parse(self._frame, whole_look(info, settings.m2fp.short_side))
+        if engines.slow is not None:  # it works beside the stream, but compiles like others
+            engines.slow.parse(self._frame, whole_look(info, settings.m2fp.short_side))
         self.efforts, self.level = self._time_looks()
         log.info("deep looks at %d pixels", self.efforts[self.level].deep_side)
 
     def masker(self, hidden: frozenset[str]) -> Masker:
-        return Masker(self._faces, hidden, self._settings, self._info, body_parser=self._bodies)
+        horizon = Horizon.of_live(self._settings, self._info)
+        fast, slow = self._engines.fast, self._engines.slow
+        return Masker(fast, hidden, self._settings, self._info, horizon, bodies=slow)
 
     def close(self) -> None:
-        for parser in (self._bodies, self._faces):
-            if parser is not None:
-                parser.close()
+        self._engines.close()
 
     def _time_looks(self) -> tuple[tuple[Effort, ...], int]:
         settings, info = self._settings.parsing, self._info
@@ -64,7 +62,7 @@ class EngineLooker:
         light = min(settings.light_side, longest)
         middle = Box(info.width / 2 - 8, info.height / 2 - 8, 16, 16)
         for look in (Look(light), Look(settings.region_side, middle)):
-            self._faces.parse(self._frame, look)
+            self._parse(look)
         sides = [side for side in SIDES if light < side <= min(settings.deep_side, longest)]
         sides = sides or [light]
         costs = [self._cost(Look(side)) for side in sides]
@@ -76,14 +74,18 @@ class EngineLooker:
         return (*efforts, Effort(sides[-1], (sides[-1],), 2.0)), level
 
     def _cost(self, look: Look) -> float:
-        """Seconds, once compiled."""
-        self._faces.parse(self._frame, look)
+        """Seconds that all fast detectors take together, once compiled."""
+        self._parse(look)
         costs = []
         for _ in range(RUNS):
             began = perf_counter()
-            self._faces.parse(self._frame, look)
+            self._parse(look)
             costs.append(perf_counter() - began)
         return min(costs)
+
+    def _parse(self, look: Look) -> None:
+        for detector in self._engines.fast:
+            detector.parse(self._frame, look)
 
 
 def _gray_frame(info: StreamInfo) -> Frame:

@@ -10,11 +10,11 @@ from contextlib import ExitStack, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-import cv2
-
 from stream_anon.core.channel import Cancelled, Channel, Overflow
+from stream_anon.core.process_state import single_threaded_opencv
+from stream_anon.detectors.scopes import choose
 from stream_anon.errors import ConfigError
-from stream_anon.pipeline.engines import engine_name, load_engines, seen_labels
+from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
 from stream_anon.pipeline.figures.notify import Notifier
 from stream_anon.pipeline.figures.stats import LiveStats
@@ -74,16 +74,12 @@ class LiveRun:
         if outputs.preview:
             check_display()
         self._outputs = outputs
-        self._engine = engine_name(settings)
+        self._detectors = choose(settings.parsing.engine, settings.redaction.scope)
         self._controls = Controls(
-            settings.redaction,
-            seen_labels(self._engine),
-            self._engine,
-            debug=settings.live.mode == "debug",
+            settings.redaction, self._detectors, debug=settings.live.mode == "debug"
         )
         address = parse_source(source, pace=pace, settings=settings.live)
         self._source, self._source_label = LiveSource(address, settings.live), address.label
-        self._shows_password = "://" in source and "@" in source.partition("://")[2].split("/")[0]
         self._session: LiveSession | None = None
         self._sinks: list[SupervisedSink] = []
         self._requests = Requests()
@@ -98,7 +94,7 @@ class LiveRun:
 
     @property
     def incomplete(self) -> dict[str, str]:
-        """Outputs that could not be completed at the end, and why."""
+        """Outputs that could not be completed or were down at the end, and why."""
         return {s.status.label: s.incomplete for s in self._sinks if s.incomplete}
 
     def stop(self) -> None:
@@ -119,16 +115,10 @@ class LiveRun:
             StreamAnonError: what ended the run.
         """
         live = self._settings.live
-        if self._shows_password:
-            log.warning(
-                "every user of this machine can see the password in the command: "
-                "put it into STREAM_ANON_USER and STREAM_ANON_PASSWORD"
-            )
         if live.mode == "debug":
             log.warning("debug mode: every picture has a banner, and the preview can show raw ones")
         with ExitStack() as stack:
-            stack.callback(cv2.setNumThreads, cv2.getNumThreads())
-            cv2.setNumThreads(1)
+            stack.enter_context(single_threaded_opencv)
             stack.callback(self._source.close)
             if live.metrics_port:
                 server = serve_metrics(
@@ -136,6 +126,7 @@ class LiveRun:
                 )
                 stack.callback(server.close)
             self._notifier.ready()
+            stack.callback(self._notifier.stopping)
             with suppress(Cancelled):  # stopped before anything came
                 info = self._patiently(self._source.connect, math.inf)
                 if info.converted_from:
@@ -209,7 +200,8 @@ class LiveRun:
                 sink.finish(1.0)  # so that no file without a picture is left
             raise
         hidden = ", ".join(sorted(self._controls.choice.hidden))
-        log.info("engine %s, hiding %s", self._engine, hidden)
+        names = "+".join(row.name for row in self._detectors)
+        log.info("engine %s, hiding %s", names, hidden)
         session.run(inference)
 
     def _tell(self, kind: str, text: str) -> None:
@@ -224,8 +216,7 @@ class LiveRun:
         masked: Channel[MaskedFrame] = Channel(2 * room, Overflow.DROP_OLDEST)
 
         def load() -> EngineLooker:
-            engines = load_engines(self._engine, settings, info, None)
-            return EngineLooker(engines.faces, engines.bodies, settings, info)
+            return EngineLooker(load_engines(self._detectors, settings, info, None), settings, info)
 
         return Lane(load, frames, masked, settings.live, self._controls, self.stats)
 
@@ -246,10 +237,5 @@ def _for_live(settings: Settings) -> Settings:
             f"({live.latency:g} s): nothing could be shown in time"
         )
     return settings.model_copy(
-        update={
-            "masking": settings.masking.model_copy(
-                update={"lookahead": live.lookahead, "linger": live.linger}
-            ),
-            "pipeline": settings.pipeline.model_copy(update={"stall": live.stall}),
-        }
+        update={"pipeline": settings.pipeline.model_copy(update={"stall": live.stall})}
     )

@@ -54,7 +54,10 @@ class Worker:
         self._lane, self._looker, self._on_left = lane, looker, on_left
         self._masker: Masker | None = None
         self._hidden: frozenset[str] = frozenset()
-        self._busy: tuple[float, float] | None = None
+        self._due: float | None = None
+        """When the step at hand is due, by `_clock`. Written by the worker's thread alone."""
+        self._paused = 0.0
+        """Seconds that do not count. Written by the thread that watches alone."""
         self._is_left = False
         self._backoff = Backoff(lane.settings.backoff, lane.settings.longest_backoff)
         self._retry_at = 0.0
@@ -68,13 +71,16 @@ class Worker:
 
     def hangs(self) -> bool:
         """Whether it has been at one thing for too long."""
-        busy = self._busy
-        return busy is not None and monotonic() - busy[0] > busy[1]
+        due = self._due
+        return due is not None and self._clock() > due
 
     def forgive(self, seconds: float) -> None:
         """The whole program was stopped for so long: that is no fault of the parser."""
-        if (busy := self._busy) is not None:
-            self._busy = busy[0] + seconds, busy[1]
+        self._paused += seconds
+
+    def _clock(self) -> float:
+        """Seconds of work: a clock that stands still while the whole program does."""
+        return monotonic() - self._paused
 
     def leave_behind(self) -> None:
         """Whatever it answers after this is not used."""
@@ -134,10 +140,10 @@ class Worker:
                 self._failures = 0
                 self._backoff.reset()
         finally:
-            self._busy = None
+            self._due = None
 
     def _mark_busy(self, limit: float) -> None:
-        self._busy = monotonic(), limit
+        self._due = self._clock() + limit
 
     def _take(self, frame: Frame) -> None:
         hidden = self._lane.controls.choice.hidden

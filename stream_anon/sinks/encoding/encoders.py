@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
 import av.codec.codec
 
+from stream_anon.core.process_state import quiet_svt
 from stream_anon.errors import ConfigError, SinkError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def options_for(encoder: str, container: str, settings: Output) -> dict[str, str
     if encoder in {"libvpx-vp9", "libvpx"}:
         return {"crf": level, "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}
     if encoder == "libsvtav1":
-        os.environ.setdefault("SVT_LOG", "1")  # errors only; it has no other switch
+        quiet_svt()
         return {"crf": level, "preset": preset if preset.isdigit() else "8"}
     if encoder.endswith("_nvenc"):
         return {"cq": level, "rc": "vbr", **({"preset": preset} if preset[:1] == "p" else {})}

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from stream_anon.core.credentials import address_shown, name_shown
 from stream_anon.errors import ConfigError
 from stream_anon.sinks.encoding.encoders import CONTAINERS
 from stream_anon.sinks.live.names import Names
 
 PUBLISH_USER = "STREAM_ANON_PUBLISH_USER"
 PUBLISH_PASSWORD = "STREAM_ANON_PUBLISH_PASSWORD"  # noqa: S105 - the variable's name
+PUBLISH_KEY = "STREAM_ANON_PUBLISH_KEY"
 RECORDINGS = (".mkv", ".mp4", ".m4v", ".mov", ".ts", ".mts", ".m2ts", ".webm")
 """Endings of files that can be written without ever being complete."""
 _PLAYLIST = "live.m3u8"
@@ -60,7 +62,7 @@ def parse_sink(text: str) -> SinkAddress:
     `NAME.mkv` (or .mp4, .mov, .ts, .webm; the name may hold a date such as `%Y%m%d-%H%M%S`) is a
     file, `NAME.m3u8` or `hls:FOLDER` an HLS folder, `rtsp://`, `rtmp://` and `udp://` are
     streams, `camera` or `camera:DEVICE` is a virtual camera. Where the address has no user
-    and password, those of the environment are taken.
+    and password, those of the environment are taken; so is the key of an RTMP stream.
 
     Raises:
         ConfigError: none of these.
@@ -80,9 +82,8 @@ def parse_sink(text: str) -> SinkAddress:
     if ending in RECORDINGS:
         Names(Path(text))  # a field that no date has is said before anything is opened
         return SinkAddress("file", text, text, CONTAINERS[ending])
-    shown = text.rpartition("@")[2]  # what is before it may be a password
     raise ConfigError(
-        f"{shown!r} is no output: name a file ending in {' '.join(RECORDINGS)}, "
+        f"{name_shown(text)!r} is no output: name a file ending in {' '.join(RECORDINGS)}, "
         f"a playlist ending in .m3u8, hls:FOLDER, {_SCHEMES} or camera"
     )
 
@@ -94,7 +95,7 @@ def _stream(text: str) -> SinkAddress:
     if protocol is None:
         raise ConfigError(f"nothing can be sent to {scheme}://: use one of {_SCHEMES}")
     place = parts.netloc.rpartition("@")[2]
-    label = f"{scheme}://{place}{_path_shown(scheme, parts.path)}"
+    label = address_shown(scheme, f"{place}{parts.path}")
     if not parts.hostname or (protocol.port and parts.port is None):
         wanted = "a host and a port" if protocol.port else "a host"
         raise ConfigError(f"{label} has to name {wanted}")
@@ -102,7 +103,8 @@ def _stream(text: str) -> SinkAddress:
     query = parts.query
     if scheme == "udp" and "pkt_size=" not in query:
         query = f"{query}&pkt_size={_UDP_PAYLOAD}".lstrip("&")
-    url = f"{scheme}://{login}{place}{parts.path}" + (f"?{query}" if query else "")
+    path = _with_key(parts.path) if scheme.startswith("rtmp") else parts.path
+    url = f"{scheme}://{login}{place}{path}" + (f"?{query}" if query else "")
     return SinkAddress("stream", label, url, protocol.container)
 
 
@@ -123,11 +125,11 @@ def _split(text: str) -> SplitResult:
     return parts
 
 
-def _path_shown(scheme: str, path: str) -> str:
-    """An RTMP address ends in a stream key, which is as good as a password."""
-    if not scheme.startswith("rtmp") or path.count("/") < 2:
-        return path
-    return path.rpartition("/")[0] + "/…"
+def _with_key(path: str) -> str:
+    """The path of an RTMP address; one without a stream gets the key of the environment."""
+    steps = [step for step in path.split("/") if step]
+    key = os.environ.get(PUBLISH_KEY, "")
+    return f"/{steps[0]}/{key}" if key and len(steps) == 1 else path
 
 
 def _login(scheme: str, netloc: str, label: str) -> str:

@@ -94,16 +94,22 @@ class SupervisedSink:
         self._tried = threading.Event()
         self._child: Child | None = None
         self._said: str | None = None
-        self._is_done = self._was_down = False
+        self._is_done = self._was_down = self._was_closed = False
         self._state, self._why = "starting", ""
         self._frames = self._restarts = 0
+        self._opened: float | None = None
+        """When the child that runs has opened it."""
+        self._waited = 0.0
+        """Seconds that the last child took to fail without having opened it."""
         self._failing = Complaints(log, logging.WARNING)
         self._slow = Complaints(log, logging.WARNING)
         self._thread = threading.Thread(
             target=self._run, name=f"stream_anon sink {opening.label}", daemon=True
         )
         self.incomplete: str | None = None
-        """Why it could not be completed, where it could not; a window never is."""
+        """Why it could not be completed, or was down at the end; None where all is well.
+
+        A window that somebody has closed is well."""
         self.error: StreamAnonError | None = None
         """Why it could never be opened, where that is not to be tried again."""
 
@@ -152,7 +158,8 @@ class SupervisedSink:
         self._stopping.set()
         self._queue.cancel()
         if self._thread.is_alive() and self._child is not None:
-            self._note_incomplete("it did not end in time")
+            if self._state != "down":
+                self._note_unfinished("it did not end in time")
             self._child.kill()
         if self._thread.ident is not None:
             self._thread.join(UNSTOPPABLE)
@@ -161,16 +168,22 @@ class SupervisedSink:
 
     def _run(self) -> None:
         try:
-            while self._serve_once() and not self._stopping.wait(self._backoff.wait()):
+            while self._serve_once() and not self._stopping.wait(self._pause()):
                 self._restarts += 1
         finally:
+            if self._state == "down" and not self._was_closed:
+                self._note_incomplete(self._why)
             self._state = "finished"
             self._queue.cancel()
             self._tried.set()
 
+    def _pause(self) -> float:
+        """Seconds until the next try. A target that never answered has been waited for already."""
+        return max(0.0, self._backoff.wait() - self._waited)
+
     def _serve_once(self) -> bool:
         """Open the sink and feed it; True where it is to be opened anew."""
-        began = monotonic()
+        began, self._opened = monotonic(), None
         try:
             self._serve()
         except _Failed as error:
@@ -181,7 +194,8 @@ class SupervisedSink:
             self._fail(_Failed(f"unexpected {type(error).__name__}"))
         else:
             return False
-        if monotonic() - began > HEALTHY:
+        self._waited = 0.0 if self._opened else monotonic() - began
+        if self._opened and monotonic() - self._opened > HEALTHY:
             self._backoff.reset()
         return self.error is None
 
@@ -230,6 +244,7 @@ class SupervisedSink:
             log.warning("output %s: %s", self._opening.label, note)
         self._was_down = self._state == "down"
         self._state, self._why = "running", ""
+        self._opened = monotonic()
         self._tried.set()
 
     def _listen(self, child: Child) -> None:
@@ -243,9 +258,12 @@ class SupervisedSink:
                 elif message.kind == "log":
                     self._pass_on(message)
                 elif message.kind in ("key", "closed"):
+                    self._was_closed = self._was_closed or message.kind == "closed"
                     self._on_event(message.kind, str(message.fields.get("key", "")))
         except ChildGone:
             return
+        except (KeyError, TypeError, ValueError):
+            child.kill()  # it says nonsense, and is to be replaced
 
     def _pass_on(self, message: Message) -> None:
         """What the child has to say to people."""
@@ -258,15 +276,21 @@ class SupervisedSink:
             self.error = (ConfigError if error.for_good else SinkError)(why)
         elif not self._stopping.is_set():
             self._failing.say(f"output {self._opening.label} failed: {why}; it is opened anew")
-        else:
-            self._note_incomplete(why)
+        elif self._state == "running":
+            self._note_unfinished(why)
+            return
         self._state, self._why = "down", why
 
+    def _note_unfinished(self, why: str) -> None:
+        """It was up, and its end went wrong."""
+        if not self._opening.newest_only:  # a window or a camera holds nothing that could be whole
+            self._note_incomplete(why)
+
     def _note_incomplete(self, why: str) -> None:
-        if self._opening.newest_only:
-            return  # a window or a camera holds nothing that could be whole
-        self.incomplete = self.incomplete or why
-        log.warning("output %s was not completed: %s", self._opening.label, why)
+        if self.incomplete is None:
+            self.incomplete = why
+            if self.error is None or self._stopping.is_set():  # else the error tells it
+                log.warning("output %s was not completed: %s", self._opening.label, why)
 
     def _complain(self) -> None:
         what = "is too slow" if self._state == "running" else "is down"

@@ -66,4 +66,4 @@ def pack_debug(frame: DebugFrame, **more: object) -> Message:
 def unpack_debug(message: Message) -> DebugFrame:
     """The debug view of a message, as `unpack`."""
     y, u, v = message.planes
-    return DebugFrame(_REDACTOR_KEY, (y, u, v))
+    return DebugFrame(_REDACTOR_KEY, (y, u, v), raw=None)

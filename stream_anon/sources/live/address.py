@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote, unquote
 
+from stream_anon.core.credentials import address_shown, name_shown
 from stream_anon.errors import ConfigError, SourceError
 from stream_anon.sources.live.devices import list_devices
 
@@ -29,8 +30,6 @@ RECEIVE_BYTES = 4 << 20
 """Asked of the system for UDP: a keyframe comes faster than it is read."""
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _DEVICE = re.compile(r"[0-9]+|/dev/.+|video=.+", re.DOTALL)
-_SECRET = re.compile(r"(?=.*\d)(?=.*[a-z])(?=.*[A-Z]).{10,}|[0-9A-Fa-f-]{16,}|.{25,}")
-"""What looks like a key in a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +71,12 @@ def parse_source(text: str, *, pace: bool = False, settings: Live) -> SourceAddr
         return _network(address["scheme"].lower(), address["rest"], settings)
     if _DEVICE.fullmatch(text):
         return _device(text, settings)
-    name = text.rpartition("@")[2]  # a mistyped address may have a password before it
     if Path(text).is_file():
         raise SourceError(
-            f"{name} is a file: rehearse with --pace, or redact it with `stream-anon redact`"
+            f"{text} is a file: rehearse with --pace, or redact it with `stream-anon redact`"
         )
     raise ConfigError(
-        f"{name} is no source: give a webcam's number or path, an address such as "
+        f"{name_shown(text)} is no source: give a webcam's number or path, an address such as "
         "rtsp://camera/stream, or a file with --pace"
     )
 
@@ -122,13 +120,12 @@ def _network(scheme: str, rest: str, settings: Live) -> SourceAddress:
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if not host and scheme != "udp":
         raise ConfigError(f"the address {scheme}://… names no host")
-    path = re.split(r"[?#]", rest[len(host) :], maxsplit=1)[0]
     keep = "@" if login is not None and scheme == "udp" else ""
     if scheme in WITH_LOGIN:
         keep = _written(login)
     return SourceAddress(
         "network",
-        f"{scheme}://{host}{_public(path, scheme)}"[:LONGEST_LABEL],
+        address_shown(scheme, rest)[:LONGEST_LABEL],
         f"{scheme}://{keep}{rest}",
         options=_options(scheme, settings),
     )
@@ -161,20 +158,6 @@ def _written(login: str | None) -> str:
     if not user:
         return ""
     return f"{quote(user, safe='')}:{quote(password, safe='')}@"
-
-
-def _public(path: str, scheme: str) -> str:
-    """The path for people, without what may be a key: cameras have them in odd places."""
-    first, *more = path.lstrip("/").split("/")
-    if scheme in ("rtmp", "rtmps") and more:
-        more = ["…"]  # the name of the stream is its key
-    steps = ["…" if _is_secret(step) else step for step in (first, *more) if step]
-    return "".join(f"/{step}" for step in steps)
-
-
-def _is_secret(step: str) -> bool:
-    is_plain = re.fullmatch(r"[\w.~…-]+", step)
-    return not is_plain or _SECRET.fullmatch(step) is not None
 
 
 def _options(scheme: str, settings: Live) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The process that opens, reads and decodes a source: FFmpeg may hang there and hold up nobody.
 
 It is told what to open by its parent's first message, never by its arguments, which others see.
-It answers "ready", "found" once the source is open, "opened" once there is a picture to show and,
-after its parent's "begin", a "frame" for each picture; "ended" or "failed" is its last word.
+It answers "ready", "found" once the source is open, "reading" for what comes before the first
+picture, "opened" once there is one to show and, after its parent's "begin", a "frame" for each;
+"ended" or "failed" is its last word.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 WAITING = 2
 """Pictures that wait for the parent. A live source never waits: the oldest is left out."""
+OPENING, SILENCE = 2, 3
+"""Times `open_timeout` until there is a picture to show, and times `watchdog` until the next one,
+before the system ends this process: the parent's own limits are shorter."""
 SETTLING = 0.5
 """Seconds in which pictures from before come all at once; those left out are no loss."""
 
@@ -135,13 +139,14 @@ class Outlet:
 
 def play_file(order: dict[str, Any], line: Line, outlet: Outlet, begin: threading.Event) -> Message:
     """A recorded video, at its own pace."""
-    source = MediaSource(Path(order["url"]))
+    with within(OPENING * order["open_timeout"]):
+        source = MediaSource(Path(order["url"]))
     line.send(Message("found"))
     info = replace(source.info, time_base=TIME_BASE, frames=None, still=False, live=True)
     line.send(Message("opened", info.to_fields()))
     begin.wait()
     pacer = Pacer()
-    for frame in source.frames():
+    for frame in _limited(source.frames(), SILENCE * order["watchdog"]):
         time = frame.pts * frame.time_base
         pacer.wait(time)
         outlet.put(
@@ -157,20 +162,21 @@ def play_file(order: dict[str, Any], line: Line, outlet: Outlet, begin: threadin
 
 def play_live(order: dict[str, Any], line: Line, outlet: Outlet, begin: threading.Event) -> Message:
     """A camera or stream, as it comes."""
-    source = _open(order)
-    line.send(Message("found"))
-    pictures = source.pictures()
-    first = next(pictures, None)
-    if first is None:
-        return _failed("it ended before its first whole picture", permanent=False)
-    upright = _upright(first[0], order)
-    rate = source.rate
-    if rate is None and order["size"] is None:
-        rate = _measured(pictures)
+    with within(OPENING * order["open_timeout"]):
+        source = _open(order)
+        line.send(Message("found"))
+        pictures = source.pictures(lambda: line.send(Message("reading")))
+        first = next(pictures, None)
+        if first is None:
+            return _failed("it ended before its first whole picture", permanent=False)
+        upright = _upright(first[0], order)
+        rate = source.rate
+        if rate is None and order["size"] is None:
+            rate = _measured(pictures)
     info = _describe(source, upright, rate, order["label"])
     line.send(Message("opened", info.to_fields()))
     pacer = Pacer() if source.comes_at_once else None
-    for decoded, suspect in chain([first], _limited(pictures, 3 * order["watchdog"])):
+    for decoded, suspect in chain([first], _limited(pictures, SILENCE * order["watchdog"])):
         planes, resized = upright.read(decoded)
         time = time_of(decoded)
         if pacer:
@@ -192,14 +198,13 @@ def _limited(items: Iterator[T], seconds: float) -> Iterator[T]:
 
 def _open(order: dict[str, Any]) -> LiveInput:
     limits = (order["open_timeout"], PATIENCE * order["watchdog"])
-    with within(2 * order["open_timeout"]):
-        return LiveInput(
-            order["url"],
-            label=order["label"],
-            format=order["format"],
-            options=order["options"],
-            limits=limits,
-        )
+    return LiveInput(
+        order["url"],
+        label=order["label"],
+        format=order["format"],
+        options=order["options"],
+        limits=limits,
+    )
 
 
 def _upright(first: av.VideoFrame, order: dict[str, Any]) -> Upright:

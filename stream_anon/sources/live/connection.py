@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from stream_anon.core.frame import StreamInfo, plane_shapes
 from stream_anon.processes.child import Child, ChildGone
 from stream_anon.processes.wire import Message
 
@@ -14,10 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream_anon.config import Live
-    from stream_anon.core.frame import StreamInfo
     from stream_anon.sources.live.address import SourceAddress
 
 MODULE = "stream_anon.sources.live.capture"
+MOST_PIXELS = 1 << 28
+"""In a picture: what is announced to be larger is nonsense."""
+BROKEN = (KeyError, TypeError, ValueError, ArithmeticError)
+"""What fields that are missing or of another kind than expected lead to."""
+NONSENSE = "the capture process answered with nonsense"
 START = 20.0
 """Seconds that the process has to start on a busy machine."""
 
@@ -45,20 +50,23 @@ class Connection:
         """Seconds that the source took to answer."""
         self._silent = 0.0
         """Seconds of waiting since the last intact picture."""
+        self._shapes: tuple[tuple[int, int], ...] = ()
+        """Rows and columns of the planes of each picture, as announced."""
 
     @property
     def pid(self) -> int:
         return self._child.pid
 
-    def open(self, wanted: StreamInfo | None, patience: float = math.inf) -> dict[str, Any]:
+    def open(self, wanted: StreamInfo | None, patience: float = math.inf) -> StreamInfo:
         """Open the source, and wait for its first whole picture.
 
         Args:
             wanted: what pictures are to be like; None takes them as they are.
-            patience: seconds for the first answer, where it is known how long that takes.
+            patience: seconds for the first answer, where it is known how long that takes, and
+                between two signs of life after it.
 
         Returns:
-            The fields of "opened".
+            What it announces. Pictures that are larger are not even received.
 
         Raises:
             Lost: it cannot be opened, or not in time.
@@ -81,10 +89,35 @@ class Connection:
         self.answered_in = 0.0
         answer = min(limit, patience)
         begun = monotonic()
-        self._expect("found", answer, f"it did not answer within {answer:g} s")
+        self._expect("found", answer, f"it did not answer within {answer:.2g} s")
         self.answered_in = monotonic() - begun
-        opened = self._expect("opened", limit, f"no whole picture came within {limit:g} s")
-        return opened.fields
+        fields = self._await_picture(limit, answer)
+        try:
+            info = replace(StreamInfo.from_fields(fields), label=address.label)
+        except BROKEN as error:
+            raise Lost(NONSENSE) from error
+        if not 0 < info.width * info.height <= MOST_PIXELS or min(info.width, info.height) < 1:
+            raise Lost(NONSENSE)
+        if wanted and (info.width, info.height) != (wanted.width, wanted.height):
+            raise Lost(NONSENSE)
+        self._shapes = plane_shapes(info.width, info.height)
+        self._child.most_received = sum(rows * columns for rows, columns in self._shapes)
+        return info
+
+    def _await_picture(self, limit: float, patience: float) -> dict[str, Any]:
+        """Wait for a keyframe: for a while as long as anything comes, not for long otherwise."""
+        deadline = monotonic() + limit
+        while (left := deadline - monotonic()) > 0:
+            if left < patience:
+                message = self._receive(left, f"no whole picture came within {limit:g} s")
+            else:
+                silence = f"nothing came for {patience:.2g} s before the first whole picture"
+                message = self._receive(patience, silence)
+            if message.kind == "opened":
+                return message.fields
+            if message.kind != "reading":
+                raise Lost(NONSENSE)
+        raise Lost(f"no whole picture came within {limit:g} s")
 
     def begin(self) -> None:
         """Ask for the pictures.
@@ -107,13 +140,22 @@ class Connection:
             if self._silent >= limit:
                 raise Lost(silence)
             message = self._receive(limit - self._silent, silence)
-            if message.kind == "frame" and not message.fields["corrupt"]:
-                self._silent = 0.0
+            if message.kind == "frame":
+                self._check(message)
+                if not message.fields["corrupt"]:
+                    self._silent = 0.0
+            elif message.kind != "ended":
+                raise Lost(NONSENSE)
             if message.kind == "ended" and self._address.kind != "file":
                 raise Lost("the stream ended")
             yield message
             if message.kind == "ended":
                 return
+
+    def _check(self, message: Message) -> None:
+        shapes = tuple(plane.shape for plane in message.planes)
+        if shapes != self._shapes or message.fields.get("corrupt") not in (False, True):
+            raise Lost(NONSENSE)
 
     def kill(self) -> None:
         """End the process at once: whoever waits for it is freed."""
@@ -132,7 +174,7 @@ class Connection:
     def _expect(self, kind: str, limit: float, otherwise: str) -> Message:
         message = self._receive(limit, otherwise)
         if message.kind != kind:
-            raise Lost("the capture process answered with nonsense")
+            raise Lost(NONSENSE)
         return message
 
     def _receive(self, limit: float, otherwise: str) -> Message:
@@ -146,5 +188,6 @@ class Connection:
         self._silent += monotonic() - begun
         if message.kind == "failed":
             fields = message.fields
-            raise Lost(str(fields["reason"]), permanent=bool(fields["permanent"]))
+            reason = str(fields.get("reason", NONSENSE))
+            raise Lost(reason, permanent=fields.get("permanent") is True)
         return message

@@ -16,7 +16,7 @@ from stream_anon.sources.decoding.decoder import Decoder
 from stream_anon.sources.decoding.opening import choose_video, pixel_aspect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from av.container import InputContainer
     from av.video.stream import VideoStream
@@ -95,14 +95,19 @@ class LiveInput:
         is_file = bool(self._container.duration) and name != "rtsp"
         return is_file or name in ("hls", "dash")
 
-    def pictures(self) -> Iterator[tuple[av.VideoFrame, bool]]:
+    def pictures(self, on_packet: Callable[[], None]) -> Iterator[tuple[av.VideoFrame, bool]]:
         """All pictures from the first intact keyframe on, and whether they are suspect.
+
+        Args:
+            on_packet: called for each packet that comes before the first picture.
 
         Raises:
             FFmpegError: no more can be read.
         """
         begun = False
         for packet in self._container.demux(self._stream):
+            if not begun and packet.size:
+                on_packet()
             self._watch(packet)
             for picture, suspect in self._decoder.decode(packet):
                 if begun:

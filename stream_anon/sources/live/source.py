@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -12,25 +11,24 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.channel import Cancelled
-from stream_anon.core.frame import Frame, StreamInfo
+from stream_anon.core.frame import Frame
 from stream_anon.errors import SourceError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.sources.base import Losses
 from stream_anon.sources.live.clock import TIME_BASE, LiveClock
-from stream_anon.sources.live.connection import Connection, Lost
+from stream_anon.sources.live.connection import BROKEN, NONSENSE, Connection, Lost
+from stream_anon.sources.live.patience import Patience
 from stream_anon.sources.live.state import SourceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream_anon.config import Live
+    from stream_anon.core.frame import StreamInfo
     from stream_anon.processes.wire import Message
     from stream_anon.sources.live.address import SourceAddress
 
 log = logging.getLogger(__name__)
-
-SHORTEST_PATIENCE, SLOWER = 2.0, 4.0
-"""Seconds that a known source has to answer at least, and times as long as it usually takes."""
 
 LASTED = 10.0
 """Seconds after which a connection counts as a good one."""
@@ -52,6 +50,7 @@ class LiveSource:
         self._address, self._settings = address, settings
         self._clock = LiveClock()
         self._backoff = Backoff(settings.backoff, settings.longest_backoff)
+        self._patience = Patience()
         self._failures = 0
         """Tries in a row that came to nothing."""
         self._info: StreamInfo | None = None
@@ -61,7 +60,6 @@ class LiveSource:
         self._state = SourceState(since=monotonic())
         self._index = 0
         self._seams = self._lost_before = self._dropped_before = 0
-        self._usual_answer = 0.0
 
     @property
     def info(self) -> StreamInfo:
@@ -87,8 +85,7 @@ class LiveSource:
             SourceError: it can never be opened, or not in as many tries as the settings allow.
             Cancelled: `cancel` was called.
         """
-        fields = self._dial()
-        self._info = replace(StreamInfo.from_fields(fields), label=self._address.label)
+        self._info = self._dial()
         return self._info
 
     def frames(self) -> Iterator[Frame]:
@@ -129,41 +126,36 @@ class LiveSource:
 
     # -- connecting ---------------------------------------------------------------------------
 
-    def _dial(self) -> dict[str, Any]:
-        """Try until it is open."""
+    def _dial(self) -> StreamInfo:
+        """Try until it is open.
+
+        Waits count from the start of a try: one that nobody answered has waited already.
+        """
         while True:
+            begun = monotonic()
             try:
                 return self._open()
             except Lost as lost:
                 if lost.permanent and self._info is None:
                     raise self._given_up(lost) from lost
-                self._wait("cannot open", lost)
+                self._wait("cannot open", lost, monotonic() - begun)
 
-    def _open(self) -> dict[str, Any]:
+    def _open(self) -> StreamInfo:
         connection = self._connection or self._start()
-        fields = connection.open(self._info, self._patience())
-        self._usual_answer = max(self._usual_answer, connection.answered_in)
+        patience = self._patience.seconds(self._failures, self._backoff.least)
+        info = connection.open(self._info, patience)
+        self._patience.answered(connection.answered_in)
         self._clock.restart()
         self._seams = self._lost_before = self._dropped_before = 0
         self._note(connected=True, reason="")
-        rate = Fraction(fields["rate"]) if fields["rate"] else None
         log.info(
             "connected to %s, %dx%d at %s",
             self._address.label,
-            fields["width"],
-            fields["height"],
-            f"{float(rate):.4g} frames/s" if rate else "an unknown rate",
+            info.width,
+            info.height,
+            f"{float(info.rate):.4g} frames/s" if info.rate else "an unknown rate",
         )
-        return fields
-
-    def _patience(self) -> float:
-        """Seconds for an answer: a camera that is just starting may take a call and forget it.
-
-        Every third try waits for as long as the settings allow, for those that got slower.
-        """
-        if not self._usual_answer or self._failures % 3 == 2:
-            return math.inf
-        return max(SHORTEST_PATIENCE, SLOWER * self._usual_answer)
+        return info
 
     def _recover(self, lost: Lost) -> None:
         if self._address.kind == "file" and not self._cancelled.is_set():
@@ -174,12 +166,12 @@ class LiveSource:
         with self._lock:
             self._state = replace(self._state, reconnects=self._state.reconnects + 1)
 
-    def _wait(self, what: str, lost: Lost) -> None:
+    def _wait(self, what: str, lost: Lost, waited: float = 0.0) -> None:
         """Give up, or wait for the next try, which gets a fresh process meanwhile."""
         self._hang_up()
         self._check_cancelled()
         self._note(connected=False, reason=lost.reason)
-        delay = self._backoff.wait()
+        delay = max(0.0, self._backoff.wait() - waited)
         self._failures += 1
         if 0 < self._settings.attempts <= self._failures:
             raise self._given_up(lost) from lost
@@ -230,10 +222,14 @@ class LiveSource:
         connection.begin()
         fresh = True
         for message in connection.frames():
-            if message.kind == "ended":
-                self._count_missing(message.fields)
-                return
-            yield self._frame(message, fresh)
+            try:
+                if message.kind == "ended":
+                    self._count_missing(message.fields)
+                    return
+                frame = self._frame(message, fresh)
+            except BROKEN as error:
+                raise Lost(NONSENSE) from error
+            yield frame
             fresh = False
 
     def _frame(self, message: Message, fresh: bool) -> Frame:
@@ -260,7 +256,7 @@ class LiveSource:
     def _count(self, fields: dict[str, Any], captured: float) -> None:
         lost, dropped = fields["lost"], fields["dropped"]
         self.losses.packets += lost - self._lost_before
-        self.losses.reason = fields["why"] or self.losses.reason
+        self.losses.reason = str(fields["why"] or "") or self.losses.reason
         with self._lock:
             state = self._state
             self._state = replace(
@@ -275,4 +271,4 @@ class LiveSource:
         """Args: fields: a file's last word."""
         self.losses.packets = fields["packets"]
         self.losses.frames = fields["frames"]
-        self.losses.reason = fields["reason"] or self.losses.reason
+        self.losses.reason = str(fields["reason"] or "") or self.losses.reason

@@ -1,0 +1,98 @@
+"""Every detector there is, a row each, and those that other packages bring.
+
+A detector of another package is an entry point of the group `stream_anon.detectors` whose object is
+a `Row`. It is loaded only when a scope or a setting asks for what no row here can do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from stream_anon.detectors import centerface
+from stream_anon.detectors.labels import BODY_GROUPS, CENTERFACE_LABELS, FACE_GROUPS, PARSED_LABELS
+from stream_anon.detectors.m2fp import loading as m2fp
+from stream_anon.detectors.m2fp import store
+from stream_anon.errors import ConfigError
+
+if TYPE_CHECKING:
+    from stream_anon.detectors.base import Detector, Loading
+
+ENTRY_POINTS = "stream_anon.detectors"
+Groups = Mapping[str, tuple[frozenset[str], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One detector: what it sees, and how it is loaded."""
+
+    name: str
+    labels: frozenset[str]
+    """Every label that it can answer with."""
+    load: Callable[[Loading], Detector]
+    """Raises `ModelError` where its weights are missing or damaged."""
+    groups: Groups = field(default_factory=dict)
+    """Scopes that stand for several labels: each set of labels is one way to hide the group."""
+    is_fast: bool = True
+    """Looks at many frames. A slow one looks at keyframes only, and sees to the pixel."""
+    needs: tuple[str, ...] = ()
+    """Detectors that run beside it."""
+    is_installed: Callable[[], bool] = lambda: True
+    how_to_get: str = ""
+    """Where its weights come from, for the error."""
+
+
+BUILT_IN = {
+    row.name: row
+    for row in (
+        Row("centerface", CENTERFACE_LABELS, centerface.load, FACE_GROUPS),
+        Row(
+            "m2fp",
+            PARSED_LABELS,
+            m2fp.load,
+            BODY_GROUPS,
+            is_fast=False,
+            needs=("centerface",),
+            is_installed=store.is_installed,
+            how_to_get=m2fp.HOW_TO_GET,
+        ),
+    )
+}
+
+
+@cache
+def plugins() -> dict[str, Row]:
+    """Rows of other packages.
+
+    Raises:
+        ConfigError: one of them cannot be loaded, or is no row.
+    """
+    found: dict[str, Row] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            row = point.load()
+        except Exception as error:
+            what = type(error).__name__
+            raise ConfigError(
+                f"the detector {point.name} cannot be loaded ({what}): repair or remove its package"
+            ) from error
+        if not isinstance(row, Row) or row.name in BUILT_IN:
+            raise ConfigError(
+                f"the entry point {point.name} of {ENTRY_POINTS} is not a Row with a name of its "
+                "own: remove its package"
+            )
+        found[row.name] = row
+    return found
+
+
+def rows() -> dict[str, Row]:
+    """All of them, by name."""
+    return BUILT_IN | plugins()
+
+
+def find(name: str) -> Row | None:
+    """A row by its name; packages of others are asked last."""
+    return BUILT_IN.get(name) or plugins().get(name)

@@ -1,0 +1,136 @@
+"""From what is asked for to the detectors that see it and the labels that are hidden."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from stream_anon.detectors.registry import BUILT_IN, Row, find, rows
+from stream_anon.errors import ConfigError, ModelError, ScopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+AUTO = "auto"
+NAMED = 4
+"""Labels that an error names at most."""
+
+
+def choose(engine: str, scope: str | list[str]) -> tuple[Row, ...]:
+    """The detectors of a run, slow ones first.
+
+    Args:
+        engine: names of detectors joined by commas, or `auto`: those that the scope needs, whatever
+            else is installed.
+        scope: what is to be hidden.
+
+    Raises:
+        ConfigError: no detector of that name.
+        ScopeError: nothing sees what is to be hidden.
+        ModelError: the weights of one are not on this machine.
+    """
+    wanted = _needed(scope) if engine == AUTO else [_named(name) for name in _split(engine)]
+    with_others = {row.name: row for row in wanted}
+    for row in wanted:
+        with_others |= {name: _named(name) for name in row.needs if name not in with_others}
+    chosen = sorted(with_others.values(), key=lambda row: row.is_fast)
+    for row in chosen:
+        if not row.is_installed():
+            raise ModelError(
+                f"the weights of {row.name} are not on this machine: get them {row.how_to_get}"
+            )
+    return tuple(chosen)
+
+
+def seen_by(chosen: Iterable[Row]) -> frozenset[str]:
+    """Every label that these detectors can answer with."""
+    return frozenset().union(*(row.labels for row in chosen))
+
+
+def resolve_scope(scope: str | list[str], chosen: Sequence[Row]) -> frozenset[str]:
+    """Turn a scope into the labels to hide.
+
+    Args:
+        scope: a group (`face`, `head`, `skin`, `clothes`, `person`), a label, several of them
+            joined by commas, or a list.
+        chosen: the detectors of the run.
+
+    Raises:
+        ScopeError: empty, an unknown label, or one that these detectors cannot see.
+    """
+    seen = seen_by(chosen)
+    hidden: set[str] = set()
+    for name in _names(scope):
+        ways = _ways(name, chosen)
+        visible = [labels for labels in ways if labels <= seen]
+        if not visible:
+            raise ScopeError(_unseen(name, chosen))
+        hidden.update(*visible)
+    return frozenset(hidden)
+
+
+def _needed(scope: str | list[str]) -> list[Row]:
+    """The fewest detectors for a scope, fast ones first."""
+    wanted: dict[str, Row] = {}
+    for name in _names(scope):
+        able = [row for row in BUILT_IN.values() if _can_hide(row, name)]
+        able = able or [row for row in rows().values() if _can_hide(row, name)]
+        if not able:
+            raise ScopeError(_unknown(name))
+        best = next((r for r in able if r.name in wanted), min(able, key=lambda r: not r.is_fast))
+        wanted[best.name] = best
+    return list(wanted.values())
+
+
+def _can_hide(row: Row, name: str) -> bool:
+    return any(labels <= row.labels for labels in _ways(name, [row]))
+
+
+def _ways(name: str, chosen: Iterable[Row]) -> list[frozenset[str]]:
+    """Sets of labels that hide what `name` stands for, as these detectors tell it."""
+    ways = [labels for row in chosen for labels in row.groups.get(name, ())]
+    return list(dict.fromkeys(ways)) or [frozenset({name})]
+
+
+def _names(scope: str | list[str]) -> list[str]:
+    names = _split(scope) if isinstance(scope, str) else [name.strip().lower() for name in scope]
+    names = [name for name in names if name]
+    if not names:
+        raise ScopeError("the scope is empty: name what to hide, for example face or head")
+    return names
+
+
+def _split(text: str) -> list[str]:
+    return [name.strip().lower() for name in text.split(",") if name.strip()]
+
+
+def _named(name: str) -> Row:
+    row = find(name)
+    if row is None:
+        known = [AUTO, *rows()]
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise ConfigError(f"there is no detector {name!r} for parsing.engine: {hint}")
+    return row
+
+
+def _unseen(name: str, chosen: Sequence[Row]) -> str:
+    """Why these detectors cannot hide what is asked for, and who can."""
+    everybody = rows().values()
+    if not any(_can_hide(row, name) for row in everybody):
+        return _unknown(name)
+    able = next(row for row in everybody if _can_hide(row, name))
+    missing = min(_ways(name, [able]), key=len) - seen_by(chosen)
+    named = sorted(missing)
+    told = ", ".join(named[:NAMED]) + f" and {len(named) - NAMED} others" * (len(named) > NAMED)
+    hint = f"{able.name} does" + (f"; get it {able.how_to_get}" if able.how_to_get else "")
+    names = "+".join(row.name for row in chosen)
+    return f"the engine {names} cannot see {told} (scope {name}); {hint}"
+
+
+def _unknown(name: str) -> str:
+    everybody = rows().values()
+    known = sorted({label for row in everybody for label in (*row.labels, *row.groups)})
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    return f"unknown label {name!r} in the scope: {hint}"

@@ -1,0 +1,238 @@
+"""One detector over one stream: when it looks, whom it follows, and where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from stream_anon.detectors.checking import checked_answer
+from stream_anon.masking.association import associate, nearest, without_doubles
+from stream_anon.masking.horizon import DOUBTFUL
+from stream_anon.masking.keyframes import KeyframePolicy, Seen
+from stream_anon.masking.tracker import Tracker, speeds
+from stream_anon.masking.tracks import group_people
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from stream_anon.config import Settings
+    from stream_anon.core.frame import Frame, StreamInfo
+    from stream_anon.core.parts import Box
+    from stream_anon.detectors.base import Detector, Look
+    from stream_anon.masking.horizon import Horizon
+    from stream_anon.masking.keyframes import Effort
+    from stream_anon.masking.motion import Thumbnail
+    from stream_anon.masking.tracks import Place, Sighting, Track
+    from stream_anon.masking.window import FrameWindow, Held
+
+CLOSE_LOOKS = 2
+"""Close looks in one frame at lost tracks, and as many again at doubtful detections."""
+
+
+class Watch:
+    """A fast detector, its policy and its tracker.
+
+    All watches of a run share one window of frames. Each has tracks of its own: a plate is never
+    taken for a face. Used by one thread.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        settings: Settings,
+        info: StreamInfo,
+        horizon: Horizon,
+        window: FrameWindow,
+        number: Callable[[], int],
+    ) -> None:
+        """Follow nothing yet.
+
+        Args:
+            detector: asked at many frames.
+            settings: of the run.
+            info: of the stream.
+            horizon: how far the run sees.
+            window: the frames held.
+            number: gives each track its number.
+        """
+        self._detector, self._horizon, self._window = detector, horizon, window
+        self._slot = window.add_watch()
+        self._least_score = settings.masking.track_score
+        self._policy = KeyframePolicy(
+            settings.keyframes.model_copy(update={"deep_interval": horizon.deep_interval}),
+            settings.parsing,
+            info,
+            longest_gap=horizon.longest_gap,
+        )
+        self._tracker = Tracker(
+            window.motions,
+            number,
+            confirm_score=horizon.confirm_score,
+            linger=horizon.linger,
+            patience=max(horizon.lookahead, horizon.linger),
+        )
+        self._looked_deeply_at: Thumbnail | None = None
+        self._last_look, self._last_look_clock = -1, 0.0
+
+    def __len__(self) -> int:
+        return len(self._tracker)
+
+    @property
+    def labels(self) -> frozenset[str]:
+        return self._detector.labels
+
+    @property
+    def alive(self) -> list[Track]:
+        """Tracks that a new detection may belong to."""
+        return self._tracker.alive
+
+    def confirmed(self) -> list[Track]:
+        """Those of them that are believed."""
+        return list(self._tracker.confirmed())
+
+    def spare(self, effort: Effort) -> None:
+        """Look more or less closely from now on."""
+        self._policy.spare(effort)
+
+    def end_shot(self) -> None:
+        """Nothing followed so far goes on."""
+        self._tracker.end_shot()
+
+    def take(self, held: Held) -> None:
+        """Look at the newest frame, or carry along what is known.
+
+        Raises:
+            ParserError: the detector failed or answered with nonsense.
+        """
+        if held.motion.flow is None:
+            looks = self._policy.first(held.index, held.frame.time)
+        else:
+            still = held.is_still_for(self._slot)
+            self._tracker.advance(held, self._policy.last_look if still else None)
+            looks = self._still(held) if still else self._moving(held)
+        self._look(held, looks)
+        self._tracker.drop_lost(held)
+
+    def catch_up(self, before: int | None = None) -> None:
+        """Look at the newest of the frames that moved since the last look, if there is one.
+
+        Args:
+            before: only at frames before this one.
+
+        Raises:
+            ParserError: the detector failed or answered with nonsense.
+        """
+        held = self._window.newest_moving(self._slot, self._policy.last_look, before)
+        if held is not None:
+            self._look(held, self._policy.now(held.index, self._seen(held.index)))
+
+    def has_watched(self, held: Held) -> bool:
+        """Whether it has looked at a frame, at a later one, or at its double."""
+        return self._policy.last_look >= held.index or not held.moves_for(self._slot)
+
+    def places(self, index: int) -> Iterator[tuple[Track, Place]]:
+        """Where everybody believed in may be in frame `index`."""
+        return self._tracker.places(index)
+
+    def forget(self, index: int) -> None:
+        """Frames up to `index` have been released."""
+        self._tracker.forget(index)
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def _still(self, held: Held) -> list[Look]:
+        index = held.index
+        changed = self._window.has_changed(self._looked_deeply_at, held.thumbnail)
+        lost = any(track.last_seen < index for track in self.alive)
+        return self._policy.still(index, held.frame.time, changed=changed, lost=lost)
+
+    def _moving(self, held: Held) -> list[Look]:
+        return self._policy.moving(held.index, held.frame.time, self._seen(held.index))
+
+    def _seen(self, index: int) -> list[Seen]:
+        """Those who are followed, in the newest frame."""
+        return [Seen(box, speed) for box, speed in speeds(self._tracker.confirmed(), index)]
+
+    def _look(self, held: Held, looks: Sequence[Look]) -> None:
+        if not looks:
+            return
+        held.looked = True
+        self._window.note_look(self._slot, held)
+        if self._policy.deep in looks:
+            self._looked_deeply_at = held.thumbnail
+        index, clock, tracker = held.index, held.clock, self._tracker
+        pairs, new = associate(tracker.alive, self._detect(held.frame, looks), index)
+        lost = self._lost(pairs, looks, index)
+        doubtful = [s for s in new if DOUBTFUL <= s.score < self._horizon.confirm_score]
+        tracker.follow(pairs, index, clock)
+        came = self._begin(new, index, clock)
+        guesses = [guess for track in lost for guess in track.guesses(index)]
+        places = guesses[:CLOSE_LOOKS] + [s.anchor for s in doubtful[:CLOSE_LOOKS]]
+        if closer := [self._policy.closely(place) for place in places]:
+            again, new = associate(tracker.alive, self._detect(held.frame, closer), index)
+            uncertain = (
+                p for p in again if p[0].last_seen < index or not tracker.is_confirmed(p[0])
+            )
+            tracker.follow(uncertain, index, clock)
+            came = self._begin(new, index, clock) or came
+        if came and held.motion.flow is not None:
+            self._look_back(held)
+        self._last_look, self._last_look_clock = index, clock
+
+    def _lost(
+        self, pairs: Sequence[tuple[Track, Sighting]], looks: Sequence[Look], index: int
+    ) -> list[Track]:
+        """Tracks that the looks should have found and did not, and that are worth another one."""
+        found = {track.number for track, _ in pairs}
+        return [
+            track
+            for track in self.alive
+            if track.number not in found
+            and self._policy.visible(track.forward[index], looks)
+            and track.miss()
+        ]
+
+    def _begin(self, sightings: Sequence[Sighting], index: int, clock: float) -> bool:
+        """Follow those who were not known before, unless it is hardly anybody."""
+        likely = [sighting for sighting in sightings if sighting.score >= DOUBTFUL]
+        for sighting in likely:
+            reach = self._reach(sighting.anchor, clock)
+            self._tracker.begin(sighting, index, clock, reach=reach)
+        return bool(likely)
+
+    def _look_back(self, held: Held) -> None:
+        """Look for those who were seen first in a frame in the frames since the last look.
+
+        Optical flow loses whoever runs into the picture; the network finds them.
+        """
+        tracker = self._tracker
+        came = [track for track in tracker.alive if min(track.sightings) == held.index]
+        for earlier in self._window.between(self._slot, self._last_look, held.index):
+            earlier.looked = True
+            index = earlier.index
+            known = [track for track in tracker.alive if index in track.forward]
+            seen = self._detect(earlier.frame, [self._policy.light])
+            pairs, rest = associate(known, seen, index)
+            pairs += (theirs := nearest(came, rest))
+            tracker.follow((p for p in pairs if p[0].last_seen < index), index, earlier.clock)
+            for track, sighting in pairs:
+                if track.last_seen > index:
+                    tracker.see_earlier(track, sighting, index)
+            used = {id(sighting) for _, sighting in theirs}
+            self._begin([s for s in rest if id(s) not in used], index, earlier.clock)
+
+    def _reach(self, anchor: Box, clock: float) -> float:
+        """Seconds that somebody may have been there before they were first seen.
+
+        Small faces are found by deep looks only, so they may have been there for longer.
+        """
+        found_lightly = self._policy.visible(anchor, [self._policy.light])
+        unwatched = clock - self._last_look_clock - 1e-3  # nobody was seen in that look itself
+        deep = 0.0 if found_lightly else self._horizon.deep_interval
+        return max(self._horizon.linger, deep, unwatched)
+
+    def _detect(self, frame: Frame, looks: Sequence[Look]) -> list[Sighting]:
+        sightings: list[Sighting] = []
+        for look in looks:
+            sightings += group_people(checked_answer(self._detector, frame, look))
+        strong = [s for s in sightings if s.score >= self._least_score]
+        return without_doubles(strong) if len(looks) > 1 else strong
