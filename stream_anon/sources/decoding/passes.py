@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
+from stream_anon.core.demuxers import MAX_READ_ERRORS
 from stream_anon.sources.base import Losses
 from stream_anon.sources.decoding.decoder import Decoder
 from stream_anon.sources.decoding.indexing import Uncertain, identity
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from stream_anon.sources.decoding.index import Keyframe, KeyframeIndex
 
-MAX_READ_ERRORS = 100
-"""Failed reads in a row after which the rest of the file is given up."""
 EARLIER = (0, 1, 4)
 """Keyframes to go back where a container does not find the one that is looked for."""
 

@@ -26,7 +26,7 @@ from stream_anon.processes.host import Line, serve, within
 from stream_anon.processes.wire import Message
 from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.file import MediaSource
-from stream_anon.sources.live.address import PATIENCE
+from stream_anon.sources.live.address import GIVES_UP_AFTER
 from stream_anon.sources.live.clock import TIME_BASE
 from stream_anon.sources.live.failures import explain
 from stream_anon.sources.live.input import LiveInput, time_of
@@ -62,16 +62,16 @@ def work(line: Line) -> None:
     begin = threading.Event()
     threading.Thread(target=_listen, args=(line, begin), daemon=True).start()
     is_file = order.fields["kind"] == "file"
-    outlet = Outlet(line, Overflow.BLOCK if is_file else Overflow.DROP_OLDEST)
+    sender = PictureSender(line, Overflow.BLOCK if is_file else Overflow.DROP_OLDEST)
     try:
         play = play_file if is_file else play_live
-        outlet.end(play(order.fields, line, outlet, begin))
+        sender.end(play(order.fields, line, sender, begin))
     except SourceError as error:
         said = str(error).removeprefix(f"{order.fields['label']} ")
-        outlet.end(_failed(said, permanent=is_file))
+        sender.end(_failed(said, permanent=is_file))
     except (av.error.FFmpegError, OSError, ValueError) as error:
         said, never = explain(error)
-        outlet.end(_failed(said, permanent=never))
+        sender.end(_failed(said, permanent=never))
 
 
 def _listen(line: Line, begin: threading.Event) -> None:
@@ -85,7 +85,7 @@ def _failed(said: str, *, permanent: bool) -> Message:
     return Message("failed", {"reason": said, "permanent": permanent})
 
 
-class Outlet:
+class PictureSender:
     """Hands pictures to the parent in a thread of its own, so that reading goes on meanwhile."""
 
     def __init__(self, line: Line, overflow: Overflow) -> None:
@@ -137,7 +137,9 @@ class Outlet:
 # -- files ------------------------------------------------------------------------------------
 
 
-def play_file(order: dict[str, Any], line: Line, outlet: Outlet, begin: threading.Event) -> Message:
+def play_file(
+    order: dict[str, Any], line: Line, sender: PictureSender, begin: threading.Event
+) -> Message:
     """A recorded video, at its own pace."""
     with within(OPENING * order["open_timeout"]):
         source = MediaSource(Path(order["url"]))
@@ -149,7 +151,7 @@ def play_file(order: dict[str, Any], line: Line, outlet: Outlet, begin: threadin
     for frame in _limited(source.frames(), SILENCE * order["watchdog"]):
         time = frame.pts * frame.time_base
         pacer.wait(time)
-        outlet.put(
+        sender.put(
             frame.planes, time, source.losses, corrupt=frame.corrupt, seam=frame.discontinuity
         )
     losses = source.losses
@@ -160,7 +162,9 @@ def play_file(order: dict[str, Any], line: Line, outlet: Outlet, begin: threadin
 # -- cameras and streams ----------------------------------------------------------------------
 
 
-def play_live(order: dict[str, Any], line: Line, outlet: Outlet, begin: threading.Event) -> Message:
+def play_live(
+    order: dict[str, Any], line: Line, sender: PictureSender, begin: threading.Event
+) -> Message:
     """A camera or stream, as it comes."""
     with within(OPENING * order["open_timeout"]):
         source = _open(order)
@@ -182,7 +186,7 @@ def play_live(order: dict[str, Any], line: Line, outlet: Outlet, begin: threadin
         if pacer:
             pacer.wait(time)
         if begin.is_set():
-            outlet.put(planes, time, source.losses, corrupt=suspect, seam=resized)
+            sender.put(planes, time, source.losses, corrupt=suspect, seam=resized)
     return Message("ended", {"reason": source.losses.reason})
 
 
@@ -197,7 +201,7 @@ def _limited(items: Iterator[T], seconds: float) -> Iterator[T]:
 
 
 def _open(order: dict[str, Any]) -> LiveInput:
-    limits = (order["open_timeout"], PATIENCE * order["watchdog"])
+    limits = (order["open_timeout"], GIVES_UP_AFTER * order["watchdog"])
     return LiveInput(
         order["url"],
         label=order["label"],

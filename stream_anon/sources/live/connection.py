@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.frame import StreamInfo, plane_shapes
-from stream_anon.processes.child import Child, ChildGone
+from stream_anon.processes.child import START_LIMIT, Child, ChildGone
 from stream_anon.processes.wire import Message
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ MOST_PIXELS = 1 << 28
 BROKEN = (KeyError, TypeError, ValueError, ArithmeticError)
 """What fields that are missing or of another kind than expected lead to."""
 NONSENSE = "the capture process answered with nonsense"
-START = 20.0
-"""Seconds that the process has to start on a busy machine."""
 
 
 class Lost(Exception):
@@ -84,7 +82,7 @@ class Connection:
             "size": (wanted.width, wanted.height) if wanted else None,
             "color": astuple(wanted.color) if wanted else None,
         }
-        self._expect("ready", START, "the capture process did not start")
+        self._expect("ready", START_LIMIT, "the capture process did not start")
         self._send(Message("open", order))
         self.answered_in = 0.0
         answer = min(limit, patience)
@@ -167,7 +165,7 @@ class Connection:
 
     def _send(self, message: Message) -> None:
         try:
-            self._child.send(message, START)
+            self._child.send(message, START_LIMIT)
         except ChildGone as gone:
             raise Lost(f"the capture process failed: {gone}") from gone
 
