@@ -2,6 +2,8 @@
 
 import stream_anon
 stream_anon.redact("in.mp4", "out.mp4", scope="head")
+
+Only what `__all__` names is public. Everything else, whatever its name, may change in any version.
 """
 
 from __future__ import annotations

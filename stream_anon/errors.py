@@ -21,6 +21,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+DEBUG_VARIABLE = "STREAM_ANON_DEBUG"
+"""In the environment, 1 shows where an unexpected error came from."""
+
 
 class StreamAnonError(Exception):
     """Base of all errors that stream_anon raises on purpose."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from stream_anon.processes.child import Child, ChildGone
 from stream_anon.processes.wire import Message
-from stream_anon.sinks.process.transport import describe, pack, pack_debug
+from stream_anon.sinks.process.transport import pack, pack_debug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,7 +140,7 @@ class Preview:
         self.child = Child("stream_anon.sinks.process.hosted")
         self.told: SimpleQueue[Message] = SimpleQueue()
         self._listener = Thread(target=self._listen)
-        opening = {"kind": "preview", "title": title, "info": describe(info), "limit": 20.0}
+        opening = {"kind": "preview", "title": title, "info": info.to_fields(), "limit": 20.0}
         self._listener.start()
         try:
             self.child.send(Message("open", opening), 30)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from av.subtitles.stream import SubtitleStream
 
 
-class Track(Protocol):
+class TrackWriter(Protocol):
     """One stream on its way from the input to the output."""
 
     def take(self, packet: Any) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ENCODERS = {"mp4": "aac", "mov": "aac", "matroska": "aac", "webm": "libopus", "avi": "aac",
              "mpegts": "aac"}  # fmt: skip
-SLIP = 0.04
+SOUND_SLIP = 0.04
 """Seconds by which sound may be off before silence is put in or samples are left out."""
 LONGEST_SILENCE = 600.0
 """Seconds; times that jump further are taken for mistaken."""
@@ -106,11 +106,11 @@ class Encoded:
         if self._next_sample is None:
             self._next_sample = self._written_at = begin or 0
         gap = 0 if begin is None else begin - self._next_sample
-        if SLIP * self._rate < gap < LONGEST_SILENCE * self._rate:
+        if SOUND_SLIP * self._rate < gap < LONGEST_SILENCE * self._rate:
             self._next_sample += gap
             for at in range(0, gap, self._rate):
                 yield np.zeros((sound.shape[0], min(self._rate, gap - at)), np.float32)
-        elif -sound.shape[1] < gap < -SLIP * self._rate:
+        elif -sound.shape[1] < gap < -SOUND_SLIP * self._rate:
             sound = sound[:, -gap:]
         self._next_sample += sound.shape[1]
         yield sound

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.subtitles.stream import SubtitleStream
 
-TEXT = {"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"}
+TEXT_CODECS = {"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"}
 """FFmpeg's names of subtitles that are text and not pictures."""
 _ENCODERS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 
 
 def text_encoder_for(container: str, codec: str) -> str | None:
     """The encoder for text in a container; None where it holds none, or `codec` is no text."""
-    return _ENCODERS.get(container) if codec in TEXT else None
+    return _ENCODERS.get(container) if codec in TEXT_CODECS else None
 
 
 class Rewritten:

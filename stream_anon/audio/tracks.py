@@ -9,7 +9,7 @@ import av.error
 from stream_anon.audio.copied import Copied
 from stream_anon.audio.encoded import Encoded, encoder_for
 from stream_anon.audio.subtitles import Rewritten, text_encoder_for
-from stream_anon.core.demuxers import open_file
+from stream_anon.core.demuxers import MAX_READ_ERRORS, open_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.subtitles.stream import SubtitleStream
 
-    from stream_anon.audio.copied import Track
+    from stream_anon.audio.copied import TrackWriter
 
 AHEAD = 0.5
 """Seconds of sound written ahead of the picture, so that players find both together."""
-MAX_READ_ERRORS = 100
-"""Failed reads in a row after which the rest of the file is given up."""
 _ALSO_CARRIED = {
     "mpegts": {"aac", "aac_latm", "ac3", "eac3", "mp2", "mp2float", "mp3", "mp3float", "opus"},
 }  # fmt: skip
@@ -67,7 +65,7 @@ class SideTracks:
         self._name = output.format.name
         carried = output.supported_codecs | _ALSO_CARRIED.get(self._name, set())
         self._carried = carried - _NOT_CARRIED.get(self._name, set())
-        self._tracks: dict[int, Track] = {}
+        self._tracks: dict[int, TrackWriter] = {}
         self._input: InputContainer = open_file(source)
         try:
             if audio != "drop":

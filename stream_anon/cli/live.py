@@ -130,8 +130,8 @@ def live(
     reads the settings for what to hide again. Sound is never taken along.
     Passwords belong into STREAM_ANON_USER and STREAM_ANON_PASSWORD.
     """
+    from stream_anon.core.address import parse_duration  # noqa: PLC0415
     from stream_anon.pipeline.live.outputs import Outputs  # noqa: PLC0415 - loads late
-    from stream_anon.sinks.live.address import parse_duration  # noqa: PLC0415
 
     log_to_console("error" if quiet else log_level.value)
     overrides = {

@@ -33,6 +33,7 @@ from stream_anon.cli.options import (
 from stream_anon.config import load_settings
 from stream_anon.core.credentials import without_credentials
 from stream_anon.errors import (
+    DEBUG_VARIABLE,
     EXIT_INCOMPLETE,
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.pipeline.report import Summary
 
-DEBUG = "STREAM_ANON_DEBUG"
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 EPILOG = """Exit codes
@@ -258,7 +258,7 @@ def _fail(message: str, code: int) -> int:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code. Raises nothing unless in debug mode."""
-    debug = os.environ.get(DEBUG) == "1"
+    debug = os.environ.get(DEBUG_VARIABLE) == "1"
     try:
         # Typer parses and no more: it has ideas of its own about Ctrl-C and ends of files.
         job: Any = app(args=arguments, prog_name="stream-anon", standalone_mode=False)
@@ -281,7 +281,7 @@ def run(arguments: list[str] | None = None) -> int:
             raise
         what = type(error).__name__
         return _fail(
-            f"unexpected {what}: this is a fault of stream-anon; {DEBUG}=1 shows where",
+            f"unexpected {what}: this is a fault of stream-anon; {DEBUG_VARIABLE}=1 shows where",
             EXIT_UNEXPECTED,
         )
     return code if isinstance(code, int) else EXIT_OK

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from av.container import InputContainer
 
+MAX_READ_ERRORS = 100
+"""Failed reads in a row after which the rest of the file is given up."""
 SELF_CONTAINED = frozenset(
     """
     3dostr 4xm aa aac aax ac3 ac4 ace acm act adf adp ads adx aea afc aiff aix alaw alias_pix alp

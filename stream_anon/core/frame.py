@@ -6,9 +6,10 @@ the last one only, and only the redactor can make it. Reprs show shapes, never p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from operator import index
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     Plane = NDArray[np.uint8]
     Planes = tuple[Plane, Plane, Plane]
+
+
+NOMINAL_RATE = Fraction(25)
+"""Frames per second where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,50 @@ class StreamInfo:
     """True for a picture file."""
     converted_from: str | None = None
     """Native pixel format where it was not 8-bit planar 4:2:0 and had to be converted."""
+
+    @property
+    def nominal_rate(self) -> Fraction:
+        """Frames per second, `NOMINAL_RATE` where the container does not tell."""
+        return self.rate or NOMINAL_RATE
+
+    def to_fields(self) -> dict[str, Any]:
+        """As JSON can hold it, for a message to another process."""
+        return {
+            "label": self.label,
+            "width": self.width,
+            "height": self.height,
+            "time_base": str(self.time_base),
+            "rate": str(self.rate) if self.rate else None,
+            "pixel_aspect": str(self.pixel_aspect),
+            "color": astuple(self.color),
+            "frames": self.frames,
+            "live": self.live,
+            "still": self.still,
+            "converted_from": self.converted_from,
+        }
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> StreamInfo:
+        """What `to_fields` was asked of.
+
+        Raises:
+            KeyError, TypeError, ValueError, ArithmeticError: a field is missing or makes no sense.
+        """
+        full_range, *points = fields["color"]
+        frames = fields["frames"]
+        return cls(
+            label=str(fields["label"]),
+            width=index(fields["width"]),
+            height=index(fields["height"]),
+            time_base=Fraction(fields["time_base"]),
+            rate=Fraction(fields["rate"]) if fields["rate"] else None,
+            pixel_aspect=Fraction(fields["pixel_aspect"]),
+            color=ColorTags(bool(full_range), *map(index, points)),
+            frames=None if frames is None else index(frames),
+            live=bool(fields["live"]),
+            still=bool(fields["still"]),
+            converted_from=fields["converted_from"],
+        )
 
 
 def plane_shapes(

@@ -16,6 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
+from stream_anon.errors import DEBUG_VARIABLE
 from stream_anon.processes.wire import Message, WireError, read_message, write_message
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ log = logging.getLogger(__name__)
 
 PIPE_BYTES = 1 << 20
 """Room in each pipe, where the system lets us choose: a picture takes two writes, not twenty."""
-TICK = 0.1
+CHECK_INTERVAL = 0.1
 """Seconds between two looks at the time limits."""
-DEBUG = "STREAM_ANON_DEBUG"
+START_LIMIT = 20.0
+"""Seconds that a child has to start on a busy machine."""
 _BOOT = """
 import runpy, site, sys
 module, *paths = sys.argv[1:]
@@ -54,7 +56,7 @@ class Child:
     def __init__(self, module: str) -> None:
         """Run a module of this package as a program; it is to call `processes.host.serve`."""
         self.name = module.rpartition(".")[2]
-        debug = os.environ.get(DEBUG) == "1"
+        debug = os.environ.get(DEBUG_VARIABLE) == "1"
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             # Not from the current folder, where anybody may have put an av.py.
             [sys.executable, "-P", "-S", "-c", _BOOT, module, *_python_path()],
@@ -184,7 +186,7 @@ class Child:
         return "it closed the connection"
 
     def _watch_limits(self) -> None:
-        while not self._ended.wait(TICK):
+        while not self._ended.wait(CHECK_INTERVAL):
             now = monotonic()
             for what, limit in list(self._limits.items()):
                 if now > limit:

@@ -21,7 +21,7 @@ from stream_anon.sinks.encoding.encoders import (
     time_base_for,
 )
 from stream_anon.sinks.encoding.failures import as_sink_errors
-from stream_anon.sinks.encoding.planes import RATE_WHERE_UNKNOWN, Pictures, Times, open_encoder
+from stream_anon.sinks.encoding.planes import Pictures, Times, open_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -118,7 +118,7 @@ class MediaSink:
 
     def _add_stream(self, codec: Codec, settings: Output) -> VideoStream:
         info, container = self._info, self._container.format.name
-        rate = info.rate or RATE_WHERE_UNKNOWN
+        rate = info.nominal_rate
         unit = time_base_for(container, codec.name, info.time_base, rate)
         self._times = Times(unit)
         options = options_for(codec.name, container, settings)

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import stream_anon
-from stream_anon.sources.decoding.orientation import Orientation
-from stream_anon.sources.decoding.pictures import PictureReader
+from stream_anon.sources.decoding.pictures import Upright
 from tests.media import FRAMES, pictures, shown, times, write
 from tests.patterns import (
     BARS,
@@ -345,7 +344,7 @@ def test_pictures_stored_from_the_bottom_up_are_upright(pix_fmt: str) -> None:
     plain.pts = 0
     flipped = _flipped(_flipped(_flipped(plain)))
     assert flipped.planes[0].line_size < 0, "the test needs rows that run backwards"
-    upright, _ = PictureReader(Orientation()).read(plain)
-    below, _ = PictureReader(Orientation()).read(flipped)
+    upright, _ = Upright(plain, "plain").read(plain)
+    below, _ = Upright(flipped, "flipped").read(flipped)
     for one, other in zip(upright, below, strict=True):
         assert np.abs(one[::-1].astype(int) - other).max() <= 1

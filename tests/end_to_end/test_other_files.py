@@ -199,7 +199,7 @@ def test_ffmpeg_opens_files_for_reading_in_one_place_only() -> None:
                 continue
             if "'w'" not in [ast.unparse(argument) for argument in node.args]:
                 found[path.relative_to(PACKAGE).as_posix()] = node.lineno
-    assert set(found) == {"demuxers.py", "sources/live_input.py"}  # files, networks
+    assert set(found) == {"core/demuxers.py", "sources/live/input.py"}  # files, networks
 
 
 # -- networks -------------------------------------------------------------------------------------

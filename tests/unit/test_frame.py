@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from fractions import Fraction
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import stream_anon
 from stream_anon.config import Redaction
-from stream_anon.core.frame import ColorTags, Frame, plane_shapes
+from stream_anon.core.frame import ColorTags, Frame, StreamInfo, plane_shapes
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import (
     _REDACTOR_KEY,
@@ -162,7 +163,7 @@ class TestOwnership:
             or "_RedactorKey" in path.read_text(encoding="utf-8")
         }
         # The second one opens what the first has made, in a process without raw pictures.
-        assert users == {"frame.py", "redaction/redactor.py", "sinks/transport.py"}
+        assert users == {"core/redacted.py", "redaction/redactor.py", "sinks/process/transport.py"}
 
     def test_times_come_through_redaction(self) -> None:
         frame = make_frame(index=5, pts=1234, time_base=Fraction(1, 1000))
@@ -222,7 +223,8 @@ class TestSinksTakeRedactedFramesOnly:
     def test_mypy_refuses_raw_and_masked_frames(self, tmp_path: Path) -> None:
         snippet = tmp_path / "snippet.py"
         snippet.write_text(
-            "from stream_anon.core.frame import Frame, MaskedFrame, RedactedFrame\n"
+            "from stream_anon.core.frame import Frame\n"
+            "from stream_anon.core.redacted import MaskedFrame, RedactedFrame\n"
             "from stream_anon.sinks.base import Sink\n"
             "from stream_anon.sinks.null import NullSink\n"
             "def good(sink: Sink, frame: RedactedFrame) -> None:\n"
@@ -254,7 +256,7 @@ class TestSinksTakeRedactedFramesOnly:
         )
         errors = [line for line in done.stdout.splitlines() if "snippet.py:" in line]
         refused = [int(line.split(":")[1]) for line in errors if "arg-type" in line]
-        assert refused == [7, 9, 11], done.stdout + done.stderr
+        assert refused == [8, 10, 12], done.stdout + done.stderr
         assert len(errors) == 3
 
 
@@ -263,3 +265,14 @@ def test_stub_sink_is_a_sink() -> None:
     frame = redacted(make_frame())
     sink.send(frame)
     assert cast(CollectingSink, sink).frames == [frame]
+
+
+def test_a_stream_as_fields_is_the_same_stream() -> None:
+    info = StreamInfo(
+        "cam", 320, 180, Fraction(1, 90000), Fraction(30000, 1001), Fraction(4, 3),
+        ColorTags(True, 1, 9, 16), frames=7, live=True, still=True, converted_from="gray",
+    )  # fmt: skip
+    assert StreamInfo.from_fields(json.loads(json.dumps(info.to_fields()))) == info
+    plain = StreamInfo("cam", 320, 180, Fraction(1, 25))
+    assert StreamInfo.from_fields(plain.to_fields()) == plain
+    assert (info.nominal_rate, plain.nominal_rate) == (Fraction(30000, 1001), Fraction(25))

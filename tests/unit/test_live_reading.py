@@ -158,7 +158,7 @@ def test_damage_is_marked_until_the_next_keyframe(long: Path) -> None:
     numbers = set(range(hurt, 5 * GOP))
     assert numbers - {hurt} <= bad <= numbers | {hurt - 1, hurt - 2}
     assert source.state.damaged == sum(frame.corrupt for frame in frames) > 0
-    assert source.losses.reason == "the stream marks a packet as damaged"
+    assert source.losses.reason == "a packet is marked as damaged"
 
 
 def marked_as_damaged(chunk: bytes) -> bytes:

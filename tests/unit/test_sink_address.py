@@ -7,13 +7,13 @@ import json
 
 import pytest
 
+from stream_anon.core.address import Login, parse_duration
 from stream_anon.errors import ConfigError
 from stream_anon.sinks.live.address import (
     PUBLISH_KEY,
     PUBLISH_PASSWORD,
     PUBLISH_USER,
     SinkAddress,
-    parse_duration,
     parse_sink,
 )
 
@@ -179,3 +179,12 @@ def test_durations(text: str, seconds: float) -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(ConfigError, match="10m"):
         parse_duration(text)
+
+
+def test_a_login_shows_neither_user_nor_password() -> None:
+    login = Login.parse("amy:p%40ss")
+    assert login.before_host == "amy:p%40ss@"
+    assert "amy" not in repr(login)
+    assert "p@ss" not in repr(login)
+    assert Login.parse("amy").before_host == "amy@"
+    assert Login.parse("amy:").before_host == "amy:@"

@@ -17,7 +17,7 @@ from stream_anon.processes.child import Child
 from stream_anon.sinks.live.address import parse_sink
 from stream_anon.sinks.process import supervised
 from stream_anon.sinks.process.supervised import Opening, SupervisedSink
-from stream_anon.sinks.process.transport import describe, pack
+from stream_anon.sinks.process.transport import pack
 from tests.numbered import INFO, expected, numbered, numbers, seen
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def opening(target: Path | str, room: int = 500, **more: Any) -> Opening:
         "label": address.label,
         "target": address.target,
         "container": address.container,
-        "info": describe(INFO),
+        "info": INFO.to_fields(),
         "settings": settings().model_dump(mode="json"),
         "segment": None,
         "keep": None,

@@ -10,14 +10,12 @@ from stream_anon.errors import ConfigError, SinkError
 from stream_anon.sinks.live.address import parse_sink
 from stream_anon.sinks.live.names import Names
 from stream_anon.sinks.process.supervised import Opening
-from stream_anon.sinks.process.transport import describe
 
 if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.core.frame import StreamInfo
     from stream_anon.sinks.live.address import SinkAddress
 
-USUAL_RATE = 25
 TITLE = "stream_anon"
 
 
@@ -76,11 +74,11 @@ def openings(
     outputs: Outputs, addresses: list[SinkAddress], settings: Settings, info: StreamInfo
 ) -> list[Opening]:
     """How to open each output; the preview is the last one."""
-    rate = round(info.rate) if info.rate else USUAL_RATE
+    rate = round(info.nominal_rate)
     frame_bytes = info.width * info.height * 1.5
     backlog = max(2, int(settings.live.backlog * 2**20 / frame_bytes))
     common: dict[str, Any] = {
-        "info": describe(info),
+        "info": info.to_fields(),
         "settings": settings.model_dump(mode="json"),
         "segment": outputs.segment,
         "keep": outputs.keep,

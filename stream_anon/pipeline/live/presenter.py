@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 0.5
 """Seconds without a picture after which a slate is shown, at least."""
-USUAL_RATE = 25.0
-"""Slates per second where the stream's own rate is not known."""
 LEAST_STEP = 0.002
 FASTEST, SLOWEST = 60.0, 1.0
 """Slates per second: they need not be as many as the frames of a fast camera."""
@@ -70,7 +68,7 @@ class Presenter:
         self._stats, self._outlets, self._preview = stats, outlets, preview
         self._latency = settings.live.latency
         self._debug = settings.live.mode == "debug"
-        rate = float(info.rate) if info.rate else USUAL_RATE
+        rate = float(info.nominal_rate)
         self._interval = 1 / min(FASTEST, max(SLOWEST, rate))
         self._patience = max(PATIENCE, 2 * self._latency, 3 * self._interval)
         self._choice = controls.choice

@@ -22,7 +22,7 @@ from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.live.inference import Inference
 from stream_anon.pipeline.live.lane import Lane
 from stream_anon.pipeline.live.lookers import EngineLooker
-from stream_anon.pipeline.live.outputs import USUAL_RATE, Outputs, openings, parse_outputs
+from stream_anon.pipeline.live.outputs import Outputs, openings, parse_outputs
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.pipeline.live.session import TICK, LiveSession, Requests, count_source
 from stream_anon.sinks.process.supervised import SupervisedSink
@@ -210,7 +210,7 @@ class LiveRun:
 
     def _lane(self, info: StreamInfo) -> Lane:
         settings = self._settings
-        rate = float(info.rate) if info.rate else USUAL_RATE
+        rate = float(info.nominal_rate)
         room = max(2, round(settings.live.latency * rate) + 1)
         frames: Channel[Frame] = Channel(room, Overflow.DROP_OLDEST)
         masked: Channel[MaskedFrame] = Channel(2 * room, Overflow.DROP_OLDEST)

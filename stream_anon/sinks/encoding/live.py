@@ -14,7 +14,7 @@ from stream_anon.sinks.encoding.encoders import (
     options_for,
     time_base_for,
 )
-from stream_anon.sinks.encoding.planes import RATE_WHERE_UNKNOWN, Pictures, Times, open_encoder
+from stream_anon.sinks.encoding.planes import Pictures, Times, open_encoder
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -81,7 +81,7 @@ class LiveEncoder:
         """Frames taken so far."""
         self._next_key: Fraction | None = None
         self._pictures = Pictures(info, codec)
-        self._rate = info.rate or RATE_WHERE_UNKNOWN
+        self._rate = info.nominal_rate
         self._container = av.open(url, "w", format=container, container_options=options | _FLUSHED)
         try:
             self._stream = self._add_stream(codec, info, output)

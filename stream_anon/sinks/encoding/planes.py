@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import RedactedFrame
 
-RATE_WHERE_UNKNOWN = Fraction(25)
-
 
 class Pictures:
     """What one encoder takes, made of the frames of one stream."""
@@ -54,7 +52,7 @@ class Pictures:
             options: FFmpeg's, for the encoder.
             unit: seconds per unit of the pictures' times.
         """
-        rate = self._info.rate or RATE_WHERE_UNKNOWN
+        rate = self._info.nominal_rate
         stream = cast("VideoStream", container.add_stream(codec.name, rate=rate))
         stream.codec_context.options = options
         stream.width, stream.height = self.size

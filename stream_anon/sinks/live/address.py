@@ -1,14 +1,14 @@
-"""Where the output of a live run goes: what `--to` says, and how long a duration is."""
+"""Where the output of a live run goes: what `--to` says."""
 
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from stream_anon.core.address import Login
 from stream_anon.core.credentials import address_shown, name_shown
 from stream_anon.errors import ConfigError
 from stream_anon.sinks.encoding.encoders import CONTAINERS
@@ -135,17 +135,10 @@ def _with_key(path: str) -> str:
 def _login(scheme: str, netloc: str, label: str) -> str:
     """User and password as FFmpeg wants them before the host."""
     given, at, _ = netloc.rpartition("@")
-    if at:
-        user, colon, password = given.partition(":")
-        user, password = unquote(user), unquote(password)
-    else:
-        user, password = os.environ.get(PUBLISH_USER, ""), os.environ.get(PUBLISH_PASSWORD, "")
-        colon = password
-    if not user:
-        return ""
-    if scheme.startswith("rtmp"):
-        return f"{_plain(user, label)}:{_plain(password, label)}@"
-    return quote(user, safe="") + (f":{quote(password, safe='')}" if colon else "") + "@"
+    login = Login.parse(given) if at else Login.of_environment(PUBLISH_USER, PUBLISH_PASSWORD)
+    if not login.user or not scheme.startswith("rtmp"):
+        return login.before_host
+    return f"{_plain(login.user, label)}:{_plain(login.password or '', label)}@"
 
 
 def _plain(word: str, label: str) -> str:
@@ -153,19 +146,3 @@ def _plain(word: str, label: str) -> str:
     if set(word) & set("/?#:"):
         raise ConfigError(f"user and password for {label} cannot hold any of / ? # :")
     return word
-
-
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def parse_duration(text: str) -> float:
-    """Seconds in `90s`, `10m`, `2h` or `7d`; without a unit they are seconds.
-
-    Raises:
-        ConfigError: none of these, or nothing at all.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text.strip())
-    seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
-    if not seconds:
-        raise ConfigError(f"{text!r} is no duration: write 90s, 10m, 2h or 7d")
-    return seconds

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import Plane, StreamInfo
     from stream_anon.core.redacted import RedactedFrame
 
-RATE_WHERE_UNKNOWN = 25.0
 PACE = 0.9
 """Frames go out no closer together than this share of the time between them: a burst is spread,
 and what it has delayed is made up for."""
@@ -134,7 +133,7 @@ class VirtualCameraSink:
 
 
 def _rate(info: StreamInfo) -> float:
-    return float(info.rate) if info.rate else RATE_WHERE_UNKNOWN
+    return float(info.nominal_rate)
 
 
 def _to_mpeg_range() -> tuple[Plane, Plane]:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from stream_anon.config import Settings
 from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
+from stream_anon.core.frame import StreamInfo
 from stream_anon.errors import StreamAnonError
 from stream_anon.processes.host import Line, serve, within
 from stream_anon.processes.wire import Message
 from stream_anon.sinks.live.address import SinkAddress
-from stream_anon.sinks.process.transport import DEBUG, FRAME, described, unpack, unpack_debug
+from stream_anon.sinks.process.transport import DEBUG, FRAME, unpack, unpack_debug
 
 if TYPE_CHECKING:
-    from stream_anon.core.frame import StreamInfo
     from stream_anon.sinks.base import Sink
     from stream_anon.sinks.window.preview import PreviewSink
 
@@ -65,7 +65,7 @@ class _ToParent(logging.Handler):
 
 
 def _write(line: Line, fields: dict[str, Any], limit: float) -> None:
-    info = described(fields["info"])
+    info = StreamInfo.from_fields(fields["info"])
     with within(limit):
         sink = open_sink(fields, info)
     line.send(Message("ready", {"notes": list(getattr(sink, "notes", []))}))
@@ -112,7 +112,7 @@ def _show(line: Line, fields: dict[str, Any], limit: float) -> None:
     """A window's events go on while no frames come, so another thread waits for those."""
     from stream_anon.sinks.window.preview import PreviewSink  # noqa: PLC0415
 
-    info = described(fields["info"])
+    info = StreamInfo.from_fields(fields["info"])
     with within(limit):
         window = PreviewSink(
             info,

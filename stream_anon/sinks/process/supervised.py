@@ -12,7 +12,7 @@ from stream_anon.core.channel import Cancelled, Channel, Overflow
 from stream_anon.core.rate_limited_log import Complaints
 from stream_anon.errors import ConfigError, SinkError, StreamAnonError
 from stream_anon.processes.backoff import Backoff
-from stream_anon.processes.child import Child, ChildGone
+from stream_anon.processes.child import START_LIMIT, Child, ChildGone
 from stream_anon.processes.wire import Message
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HOSTED = "stream_anon.sinks.process.hosted"
-START = 20.0
-"""Seconds that a child's own start may take, on a machine that is busy."""
 UNSTOPPABLE = 5.0
 """Seconds to wait for a process that even the system cannot end: it hangs in a device."""
 BACK = 25
@@ -231,8 +229,8 @@ class SupervisedSink:
                 listener.join(UNSTOPPABLE)
 
     def _open(self, child: Child, limit: float) -> None:
-        child.send(Message("open", self._opening.fields | {"limit": limit}), limit + START)
-        while (answer := child.receive(limit + START)).kind == "log":
+        child.send(Message("open", self._opening.fields | {"limit": limit}), limit + START_LIMIT)
+        while (answer := child.receive(limit + START_LIMIT)).kind == "log":
             self._pass_on(answer)
         if answer.kind != "ready":
             code = answer.fields.get("code")

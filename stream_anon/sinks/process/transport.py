@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
-from stream_anon.core.frame import ColorTags, Stamp, StreamInfo
+from stream_anon.core.frame import Stamp
 from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, RedactedFrame, Unknown
 from stream_anon.processes.wire import Message
 from stream_anon.sinks.base import check_redacted
@@ -68,33 +67,3 @@ def unpack_debug(message: Message) -> DebugFrame:
     """The debug view of a message, as `unpack`."""
     y, u, v = message.planes
     return DebugFrame(_REDACTOR_KEY, (y, u, v), raw=None)
-
-
-def describe(info: StreamInfo) -> dict[str, Any]:
-    """A stream as fields of a message."""
-    color = info.color
-    return {
-        "label": info.label,
-        "width": info.width,
-        "height": info.height,
-        "time_base": str(info.time_base),
-        "rate": str(info.rate) if info.rate else None,
-        "pixel_aspect": str(info.pixel_aspect),
-        "color": [color.full_range, color.matrix, color.primaries, color.transfer],
-        "live": info.live,
-    }
-
-
-def described(fields: dict[str, Any]) -> StreamInfo:
-    """What `describe` has described."""
-    full_range, *points = fields["color"]
-    return StreamInfo(
-        label=fields["label"],
-        width=fields["width"],
-        height=fields["height"],
-        time_base=Fraction(fields["time_base"]),
-        rate=Fraction(fields["rate"]) if fields["rate"] else None,
-        pixel_aspect=Fraction(fields["pixel_aspect"]),
-        color=ColorTags(full_range, *points),
-        live=fields["live"],
-    )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Color = tuple[int, int, int]
 
 # Blue, green, red.
-NIGHT = (26, 22, 18)
-TEXT = (244, 242, 240)
+PANEL_COLOR = (26, 22, 18)
+TEXT_COLOR = (244, 242, 240)
 FAINT = (176, 170, 164)
 GREEN = (120, 205, 90)
 AMBER = (60, 180, 250)
@@ -28,9 +28,9 @@ RED = (48, 48, 214)
 BLUE = (206, 132, 48)
 
 OPACITY = 0.72
-LINES_DOWN = 44
+LINES_PER_PICTURE = 44
 """Lines of this text that would fill the picture; small, and yet to be read from a chair."""
-SMALLEST, LARGEST = 12, 26
+SMALLEST_FONT, LARGEST_FONT = 12, 26
 """Pixels of the text."""
 BUILT_IN = hasattr(cv2, "FontFace")
 """Whether OpenCV brings outline fonts (from 5.0 on) or strokes only."""
@@ -43,7 +43,7 @@ class Run(NamedTuple):
     """A few words of one kind."""
 
     text: str
-    color: Color = TEXT
+    color: Color = TEXT_COLOR
     pill: Color | None = None
     """Its background, if it is to stand out."""
     dot: Color | None = None
@@ -113,7 +113,7 @@ def draw(
 ) -> None:
     """Write on a picture (BGR): the bar at the lower left, the keys at the lower right."""
     height, width = picture.shape[:2]
-    size = min(max(height // LINES_DOWN, SMALLEST), LARGEST)
+    size = min(max(height // LINES_PER_PICTURE, SMALLEST_FONT), LARGEST_FONT)
     room = width - 2 * size
     used = _draw_bar(picture, overlay.runs(parts, whole), size, room, at_left=True)
     if help_shown:
@@ -135,7 +135,7 @@ def _draw_bar(picture: Picture, runs: Sequence[Run], size: int, room: int, *, at
     left, top = (size if at_left else width - size - wide), height - size - tall
     if top < 0:
         return 0
-    _panel(picture, (left, top, wide, tall), NIGHT, OPACITY, size // 2)
+    _panel(picture, (left, top, wide, tall), PANEL_COLOR, OPACITY, size // 2)
     x = left + size
     for number, run in enumerate(runs):
         x = _draw_run(picture, run, x + _gap(run, number, size), top, size)

@@ -14,7 +14,7 @@ from stream_anon.core.scaling import shrunk
 from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.window.overlay import Overlay, draw
-from stream_anon.sinks.window.window import Window, check_display
+from stream_anon.sinks.window.window import PreviewWindow, check_display
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ HELP_SECONDS = 12.0
 
 
 class Screen(Protocol):
-    """What a preview needs of a window; see `Window`."""
+    """What a preview needs of a window; see `PreviewWindow`."""
 
     @property
     def is_open(self) -> bool: ...
@@ -59,7 +59,7 @@ class PreviewSink:
         title: str,
         on_key: Callable[[str], None],
         on_close: Callable[[], None],
-        window: Callable[[str, int, int], Screen] = Window,
+        window: Callable[[str, int, int], Screen] = PreviewWindow,
     ) -> None:
         """Open the window.
 

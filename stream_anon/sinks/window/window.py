@@ -104,7 +104,7 @@ def _prepare_qt() -> None:
         os.environ["QT_QPA_PLATFORM"] = "xcb"  # desktops ask for others, which the wheel lacks
 
 
-class Window:
+class PreviewWindow:
     """Shows pictures and hears keys, until somebody closes it."""
 
     def __init__(self, title: str, width: int, height: int) -> None:

@@ -94,11 +94,11 @@ class Swallowed:
     It leaves out those that do not fit to what it has shown so far: after a missing keyframe, say.
     """
 
-    def __init__(self, decoder: str) -> None:
-        """Args: decoder: FFmpeg's name of it."""
+    def __init__(self, decoder: str, since: int | None = None) -> None:
+        """Args: decoder: FFmpeg's name of it. since: pictures with an earlier pts do not count."""
         self._is_sure = decoder in {"h264", "hevc"}  # one packet, one picture
         self._inside: set[int] = set()
-        self._last: int | None = None
+        self._last = None if since is None else since - 1
 
     def put(self, packet: av.Packet[av.VideoStream]) -> None:
         """A packet is about to be decoded; called for each, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from os import cpu_count
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,12 @@ def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
     is_certain = best.codec_context.name in CHECKSUMMED
     best.codec_context.options = {"err_detect": "crccheck+explode" if is_certain else "crccheck"}
     return best
+
+
+def pixel_aspect(stream: VideoStream) -> Fraction:
+    """Width of a pixel over its height; square where nothing tells."""
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return Fraction(aspect) if aspect else Fraction(1)
 
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"

@@ -9,13 +9,15 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from stream_anon.core.frame import ColorTags, plane_shapes
+from stream_anon.errors import SourceError
+from stream_anon.sources.decoding.orientation import Orientation
 
 if TYPE_CHECKING:
     import av
 
     from stream_anon.core.frame import Plane, Planes
-    from stream_anon.sources.decoding.orientation import Orientation
 
+MIN_SIDE = 16
 NATIVE = {"yuv420p", "yuvj420p"}
 UNSPECIFIED = 2
 BT601, BT709 = 6, 1
@@ -28,7 +30,7 @@ _SWS_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
 
 
 def output_color(picture: av.VideoFrame) -> ColorTags:
-    """Colour tags of the planes that `PictureReader` makes out of pictures like this one."""
+    """Colour tags of the planes that `Upright` makes out of pictures like this one."""
     name = picture.format.name
     primaries, transfer = int(picture.color_primaries), int(picture.color_trc)
     if _is_rgb(picture):
@@ -55,8 +57,8 @@ def _is_full_range(picture: av.VideoFrame, name: str) -> bool:
     return name.startswith(("yuvj", "gray", "ya", "mono"))
 
 
-class PictureReader:
-    """Turns decoded pictures into planes of one size, rotated as a player would.
+class Upright:
+    """Turns decoded pictures into planes of one size and one range, rotated as a player would.
 
     8-bit 4:2:0 is taken as it is, without a copy. Everything else is converted to it by libswscale,
     range and matrix kept; RGB becomes MPEG range. A picture of another size than the first is
@@ -65,38 +67,58 @@ class PictureReader:
 
     def __init__(
         self,
-        orientation: Orientation,
+        first: av.VideoFrame,
+        label: str,
         size: tuple[int, int] | None = None,
         color: ColorTags | None = None,
     ) -> None:
-        """Without size and colours, those of the first picture are kept.
+        """Args:
+            first: the first picture, which says how all are to be turned.
+            label: name of the source for people.
+            size: columns and rows of every picture, upright; None takes those of the first.
+            color: of every picture; None takes that of the first.
 
-        Args:
-            orientation: how every picture is to be turned.
-            size: columns and rows of every picture, upright.
-            color: of every picture.
+        Raises:
+            SourceError: the picture is too small for anything.
         """
-        self._orientation = orientation
+        if min(first.width, first.height) < MIN_SIDE:
+            raise SourceError(
+                f"the picture of {label} is {first.width}x{first.height} pixels: "
+                f"at least {MIN_SIDE}x{MIN_SIDE} are needed"
+            )
+        name = first.format.name
+        self._orientation = Orientation.of(first)
         self._reformatter = VideoReformatter()
-        self._size = size
-        self._color = color
+        self._coded = (first.width, first.height)
+        self.turned = self._orientation.transposed
+        """Rows have become columns."""
+        self.size = size or (self._coded[::-1] if self.turned else self._coded)
+        self.color = color or output_color(first)
+        self.converted_from = None if name in NATIVE else name
+        """Pixel format that is converted to 8-bit 4:2:0."""
+
+    def pass_over(self, picture: av.VideoFrame) -> None:
+        """This picture is not wanted; its size is, as that of the one before the next."""
+        self._coded = (picture.width, picture.height)
 
     def read(self, picture: av.VideoFrame) -> tuple[Planes, bool]:
-        """Planes of `picture`, and whether they had to be fitted into another size."""
+        """Planes of `picture`, and whether its size is another than that of the one before."""
+        before, self._coded = self._coded, (picture.width, picture.height)
+        return self._planes(picture), before != self._coded
+
+    def _planes(self, picture: av.VideoFrame) -> Planes:
         color = output_color(picture)
-        self._color = self._color or color
-        is_native = picture.format.name in NATIVE and color.full_range == self._color.full_range
+        is_native = picture.format.name in NATIVE and color.full_range == self.color.full_range
         if _is_gray(picture):
             planes = self._colored(picture)
         else:
-            native = picture if is_native else self._converted(picture, color, self._color)
+            native = picture if is_native else self._converted(picture, color, self.color)
             planes = _view(native, 0), _view(native, 1), _view(native, 2)
         y, u, v = (self._orientation.upright(plane) for plane in planes)
         rows, columns = y.shape
-        self._size = self._size or (columns, rows)
-        if (columns, rows) == self._size:
-            return (y, u, v), False
-        return _fitted((y, u, v), self._size, self._color.full_range), True
+        if (columns, rows) == self.size:
+            return y, u, v
+        return _fitted((y, u, v), self.size, self.color.full_range)
 
     def _colored(self, picture: av.VideoFrame) -> Planes:
         """Gray as luma, bit by bit: libswscale takes gray for full range, whatever its tag says."""

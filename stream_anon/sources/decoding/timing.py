@@ -63,12 +63,15 @@ class Gaps:
         self._last: int | None = None
         self._even = self._uneven = 0
 
-    def before(self, picture: av.VideoFrame) -> int:
-        """How many frames are missing directly before this one; called for each, in order."""
-        last, self._last = self._last, picture.pts
-        if self._per_unit is None or last is None or picture.pts is None:
+    def before(self, pts: int | None) -> int:
+        """How many frames are missing directly before the one that is shown then.
+
+        Called for each, in order.
+        """
+        last, self._last = self._last, pts
+        if self._per_unit is None or last is None or pts is None:
             return 0
-        steps = (picture.pts - last) * self._per_unit
+        steps = (pts - last) * self._per_unit
         if Fraction(1, 2) < steps < Fraction(3, 2):
             self._even += 1
             return 0

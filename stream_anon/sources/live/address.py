@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote, unquote
 
+from stream_anon.core.address import Login, split_address
 from stream_anon.core.credentials import address_shown, name_shown
 from stream_anon.errors import ConfigError, SourceError
 from stream_anon.sources.live.devices import list_devices
@@ -22,13 +21,12 @@ SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "srt", "tcp
 WITH_LOGIN = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https")
 LONGEST_LABEL = 60
 MICROSECONDS = 1_000_000
-PATIENCE = 2
+GIVES_UP_AFTER = 2
 """FFmpeg gives up after this many times the watchdog: then it first hands out old pictures."""
 REORDERED_WITHIN = 100_000
 """Microseconds that RTP over UDP waits for a packet that others have overtaken."""
 RECEIVE_BYTES = 4 << 20
 """Asked of the system for UDP: a keyframe comes faster than it is read."""
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _DEVICE = re.compile(r"[0-9]+|/dev/.+|video=.+", re.DOTALL)
 
 
@@ -62,13 +60,13 @@ def parse_source(text: str, *, pace: bool = False, settings: Live) -> SourceAddr
     text = text.strip()
     if not text:
         raise ConfigError("no source is named: give a webcam's number, an address or a file")
-    address = _ADDRESS.fullmatch(text)
+    address = split_address(text)
     if pace:
         if address:
             raise ConfigError("--pace is for files: an address comes at a pace of its own")
         return SourceAddress("file", Path(text).name or "file", text)
     if address:
-        return _network(address["scheme"].lower(), address["rest"], settings)
+        return _network(*address, settings)
     if _DEVICE.fullmatch(text):
         return _device(text, settings)
     if Path(text).is_file():
@@ -122,7 +120,7 @@ def _network(scheme: str, rest: str, settings: Live) -> SourceAddress:
         raise ConfigError(f"the address {scheme}://… names no host")
     keep = "@" if login is not None and scheme == "udp" else ""
     if scheme in WITH_LOGIN:
-        keep = _written(login)
+        keep = _login(login).before_host
     return SourceAddress(
         "network",
         address_shown(scheme, rest)[:LONGEST_LABEL],
@@ -146,22 +144,18 @@ def _split_login(rest: str) -> tuple[str | None, str]:
     return login, rest[len(login) + 1 :]
 
 
-def _written(login: str | None) -> str:
-    """User and password for an address, from the environment where the address has none."""
-    user, colon, password = (login or "").partition(":")
-    user, password = unquote(user), unquote(password)
-    known = os.environ.get(USER, "")
-    if not user:
-        user, password = known, os.environ.get(PASSWORD, "")
-    elif not colon and known in ("", user):
-        password = os.environ.get(PASSWORD, "")
-    if not user:
-        return ""
-    return f"{quote(user, safe='')}:{quote(password, safe='')}@"
+def _login(given: str | None) -> Login:
+    """User and password, from the environment where the address has none."""
+    login, known = Login.parse(given or ""), Login.of_environment(USER, PASSWORD)
+    if not login.user:
+        login = known
+    elif login.password is None and known.user in ("", login.user):
+        login = replace(login, password=known.password)
+    return replace(login, password=login.password or "")
 
 
 def _options(scheme: str, settings: Live) -> dict[str, str]:
-    silence = str(round(PATIENCE * settings.watchdog * MICROSECONDS))
+    silence = str(round(GIVES_UP_AFTER * settings.watchdog * MICROSECONDS))
     probing = {"fpsprobesize": "0", "analyzeduration": str(2 * MICROSECONDS)}
     if scheme in ("rtsp", "rtsps"):
         own = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import astuple
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -20,14 +20,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import av.error
 
 from stream_anon.core.channel import Channel, Overflow
-from stream_anon.core.frame import ColorTags
+from stream_anon.core.frame import ColorTags, StreamInfo
 from stream_anon.errors import SourceError
 from stream_anon.processes.host import Line, serve, within
 from stream_anon.processes.wire import Message
+from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.file import MediaSource
-from stream_anon.sources.live.address import PATIENCE
+from stream_anon.sources.live.address import GIVES_UP_AFTER
+from stream_anon.sources.live.clock import TIME_BASE
 from stream_anon.sources.live.failures import explain
-from stream_anon.sources.live.input import LiveInput, Upright, time_of
+from stream_anon.sources.live.input import LiveInput, time_of
 from stream_anon.sources.live.pacing import Pacer, RateMeter
 
 if TYPE_CHECKING:
@@ -60,16 +62,16 @@ def work(line: Line) -> None:
     begin = threading.Event()
     threading.Thread(target=_listen, args=(line, begin), daemon=True).start()
     is_file = order.fields["kind"] == "file"
-    outlet = Outlet(line, Overflow.BLOCK if is_file else Overflow.DROP_OLDEST)
+    sender = PictureSender(line, Overflow.BLOCK if is_file else Overflow.DROP_OLDEST)
     try:
         play = play_file if is_file else play_live
-        outlet.end(play(order.fields, line, outlet, begin))
+        sender.end(play(order.fields, line, sender, begin))
     except SourceError as error:
         said = str(error).removeprefix(f"{order.fields['label']} ")
-        outlet.end(_failed(said, permanent=is_file))
+        sender.end(_failed(said, permanent=is_file))
     except (av.error.FFmpegError, OSError, ValueError) as error:
         said, never = explain(error)
-        outlet.end(_failed(said, permanent=never))
+        sender.end(_failed(said, permanent=never))
 
 
 def _listen(line: Line, begin: threading.Event) -> None:
@@ -83,7 +85,7 @@ def _failed(said: str, *, permanent: bool) -> Message:
     return Message("failed", {"reason": said, "permanent": permanent})
 
 
-class Outlet:
+class PictureSender:
     """Hands pictures to the parent in a thread of its own, so that reading goes on meanwhile."""
 
     def __init__(self, line: Line, overflow: Overflow) -> None:
@@ -135,27 +137,21 @@ class Outlet:
 # -- files ------------------------------------------------------------------------------------
 
 
-def play_file(order: dict[str, Any], line: Line, outlet: Outlet, begin: threading.Event) -> Message:
+def play_file(
+    order: dict[str, Any], line: Line, sender: PictureSender, begin: threading.Event
+) -> Message:
     """A recorded video, at its own pace."""
     with within(OPENING * order["open_timeout"]):
         source = MediaSource(Path(order["url"]))
-    info = source.info
     line.send(Message("found"))
-    opened = {
-        "width": info.width,
-        "height": info.height,
-        "rate": str(info.rate) if info.rate else None,
-        "pixel_aspect": str(info.pixel_aspect),
-        "color": astuple(info.color),
-        "converted_from": info.converted_from,
-    }
-    line.send(Message("opened", opened))
+    info = replace(source.info, time_base=TIME_BASE, frames=None, still=False, live=True)
+    line.send(Message("opened", info.to_fields()))
     begin.wait()
     pacer = Pacer()
     for frame in _limited(source.frames(), SILENCE * order["watchdog"]):
         time = frame.pts * frame.time_base
         pacer.wait(time)
-        outlet.put(
+        sender.put(
             frame.planes, time, source.losses, corrupt=frame.corrupt, seam=frame.discontinuity
         )
     losses = source.losses
@@ -166,7 +162,9 @@ def play_file(order: dict[str, Any], line: Line, outlet: Outlet, begin: threadin
 # -- cameras and streams ----------------------------------------------------------------------
 
 
-def play_live(order: dict[str, Any], line: Line, outlet: Outlet, begin: threading.Event) -> Message:
+def play_live(
+    order: dict[str, Any], line: Line, sender: PictureSender, begin: threading.Event
+) -> Message:
     """A camera or stream, as it comes."""
     with within(OPENING * order["open_timeout"]):
         source = _open(order)
@@ -179,20 +177,16 @@ def play_live(order: dict[str, Any], line: Line, outlet: Outlet, begin: threadin
         rate = source.rate
         if rate is None and order["size"] is None:
             rate = _measured(pictures)
-    line.send(Message("opened", _describe(source, upright, rate)))
+    info = _describe(source, upright, rate, order["label"])
+    line.send(Message("opened", info.to_fields()))
     pacer = Pacer() if source.comes_at_once else None
     for decoded, suspect in chain([first], _limited(pictures, SILENCE * order["watchdog"])):
-        picture = upright.read(decoded, suspect)
+        planes, resized = upright.read(decoded)
+        time = time_of(decoded)
         if pacer:
-            pacer.wait(picture.time)
+            pacer.wait(time)
         if begin.is_set():
-            outlet.put(
-                picture.planes,
-                picture.time,
-                source.losses,
-                corrupt=picture.corrupt,
-                seam=picture.seam,
-            )
+            sender.put(planes, time, source.losses, corrupt=suspect, seam=resized)
     return Message("ended", {"reason": source.losses.reason})
 
 
@@ -207,7 +201,7 @@ def _limited(items: Iterator[T], seconds: float) -> Iterator[T]:
 
 
 def _open(order: dict[str, Any]) -> LiveInput:
-    limits = (order["open_timeout"], PATIENCE * order["watchdog"])
+    limits = (order["open_timeout"], GIVES_UP_AFTER * order["watchdog"])
     return LiveInput(
         order["url"],
         label=order["label"],
@@ -231,16 +225,19 @@ def _measured(pictures: Iterator[tuple[av.VideoFrame, bool]]) -> Fraction | None
     return meter.rate
 
 
-def _describe(source: LiveInput, upright: Upright, rate: Fraction | None) -> dict[str, Any]:
+def _describe(source: LiveInput, upright: Upright, rate: Fraction | None, label: str) -> StreamInfo:
     aspect = source.pixel_aspect
-    return {
-        "width": upright.size[0],
-        "height": upright.size[1],
-        "rate": str(rate) if rate else None,
-        "pixel_aspect": str(1 / aspect if upright.turned else aspect),
-        "color": astuple(upright.color),
-        "converted_from": upright.converted_from,
-    }
+    return StreamInfo(
+        label=label,
+        width=upright.size[0],
+        height=upright.size[1],
+        time_base=TIME_BASE,
+        rate=rate,
+        pixel_aspect=1 / aspect if upright.turned else aspect,
+        color=upright.color,
+        live=True,
+        converted_from=upright.converted_from,
+    )
 
 
 if __name__ == "__main__":

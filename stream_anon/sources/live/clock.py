@@ -8,13 +8,13 @@ from fractions import Fraction
 TICKS = 90_000
 """Units of the output clock in a second."""
 TIME_BASE = Fraction(1, TICKS)
-SLIP = 0.2
+TIME_SLIP = 0.2
 """Seconds that time may run back by without having started anew."""
 JUMP = 1.0
 """Seconds between the source's time and the time of arrival that are too many."""
 WINDOW = 10.0
 """Seconds over which lateness is watched."""
-TOLERATED = 0.02
+LATE_BY = 0.02
 """Seconds that every frame of a window may be late."""
 
 
@@ -80,7 +80,7 @@ class LiveClock:
             self._tie(arrived, time)
             return False
         early = time + self._shift - arrived
-        if time < self._time - SLIP or abs(early) > JUMP:
+        if time < self._time - TIME_SLIP or abs(early) > JUMP:
             self._tie(arrived, time)
             return True
         if early > 0:
@@ -98,7 +98,7 @@ class LiveClock:
         self._least_late = min(self._least_late, late)
         if arrived - self._window < WINDOW:
             return
-        if self._least_late > TOLERATED:
+        if self._least_late > LATE_BY:
             assert self._shift is not None
             self._shift += self._least_late
         self._window, self._least_late = arrived, JUMP

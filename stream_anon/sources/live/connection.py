@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple
-from fractions import Fraction
-from operator import index
+from dataclasses import astuple, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from stream_anon.core.frame import ColorTags, StreamInfo, plane_shapes
-from stream_anon.processes.child import Child, ChildGone
+from stream_anon.core.frame import StreamInfo, plane_shapes
+from stream_anon.processes.child import START_LIMIT, Child, ChildGone
 from stream_anon.processes.wire import Message
-from stream_anon.sources.live.clock import TIME_BASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +23,6 @@ MOST_PIXELS = 1 << 28
 BROKEN = (KeyError, TypeError, ValueError, ArithmeticError)
 """What fields that are missing or of another kind than expected lead to."""
 NONSENSE = "the capture process answered with nonsense"
-START = 20.0
-"""Seconds that the process has to start on a busy machine."""
 
 
 class Lost(Exception):
@@ -87,7 +82,7 @@ class Connection:
             "size": (wanted.width, wanted.height) if wanted else None,
             "color": astuple(wanted.color) if wanted else None,
         }
-        self._expect("ready", START, "the capture process did not start")
+        self._expect("ready", START_LIMIT, "the capture process did not start")
         self._send(Message("open", order))
         self.answered_in = 0.0
         answer = min(limit, patience)
@@ -96,7 +91,7 @@ class Connection:
         self.answered_in = monotonic() - begun
         fields = self._await_picture(limit, answer)
         try:
-            info = described(fields, address.label)
+            info = replace(StreamInfo.from_fields(fields), label=address.label)
         except BROKEN as error:
             raise Lost(NONSENSE) from error
         if not 0 < info.width * info.height <= MOST_PIXELS or min(info.width, info.height) < 1:
@@ -170,7 +165,7 @@ class Connection:
 
     def _send(self, message: Message) -> None:
         try:
-            self._child.send(message, START)
+            self._child.send(message, START_LIMIT)
         except ChildGone as gone:
             raise Lost(f"the capture process failed: {gone}") from gone
 
@@ -194,19 +189,3 @@ class Connection:
             reason = str(fields.get("reason", NONSENSE))
             raise Lost(reason, permanent=fields.get("permanent") is True)
         return message
-
-
-def described(fields: dict[str, Any], label: str) -> StreamInfo:
-    """The stream that "opened" announces."""
-    full_range, *points = fields["color"]
-    return StreamInfo(
-        label=label,
-        width=index(fields["width"]),
-        height=index(fields["height"]),
-        time_base=TIME_BASE,
-        rate=Fraction(fields["rate"]) if fields["rate"] else None,
-        pixel_aspect=Fraction(fields["pixel_aspect"]),
-        color=ColorTags(bool(full_range), *map(index, points)),
-        live=True,
-        converted_from=fields["converted_from"],
-    )

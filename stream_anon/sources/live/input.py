@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
-import av.error
 import av.logging
 
 from stream_anon.core.demuxers import network_options
-from stream_anon.errors import SourceError
 from stream_anon.sources.base import Losses
-from stream_anon.sources.decoding.damage import PADDED, Damage, Swallowed, has_hole
-from stream_anon.sources.decoding.opening import choose_video, reason
-from stream_anon.sources.decoding.orientation import Orientation
-from stream_anon.sources.decoding.pictures import NATIVE, PictureReader, output_color
+from stream_anon.sources.decoding.damage import PADDED
+from stream_anon.sources.decoding.decoder import Decoder
+from stream_anon.sources.decoding.opening import choose_video, pixel_aspect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,27 +21,12 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-    from stream_anon.core.frame import ColorTags, Planes
-
 ONE_THREAD = 1920 * 1088
 """Pixels that one thread decodes in time. More threads hold pictures back."""
 THREADS = 4
-MIN_SIDE = 16
 PLAUSIBLE_RATES = (1, 240)
 HIDES_LOSS = "rtsp"
 """The input that drops lost packets without marking anything, and only logs it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One decoded picture."""
-
-    planes: Planes
-    time: Fraction | None
-    """The source's own, in seconds."""
-    corrupt: bool
-    seam: bool
-    """Its size is another than that of the picture before it."""
 
 
 class LiveInput:
@@ -82,8 +63,7 @@ class LiveInput:
         )
         self._stream = choose_video(self._container, label)
         self._few_threads(self._stream)
-        decoder = self._stream.codec_context.name
-        self._damage, self._swallowed = Damage(decoder), Swallowed(decoder)
+        self._decoder = Decoder(self._stream, PADDED[0], self.losses)
         self._was_corrupt = False
         self._losses_at_key = 0
 
@@ -106,9 +86,7 @@ class LiveInput:
     @property
     def pixel_aspect(self) -> Fraction:
         """Width of a pixel over its height."""
-        stream = self._stream
-        aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-        return Fraction(aspect) if aspect else Fraction(1)
+        return pixel_aspect(self._stream)
 
     @property
     def comes_at_once(self) -> bool:
@@ -130,11 +108,12 @@ class LiveInput:
         for packet in self._container.demux(self._stream):
             if not begun and packet.size:
                 on_packet()
-            for picture, suspect in self._decode(packet):
+            self._watch(packet)
+            for picture, suspect in self._decoder.decode(packet):
                 if begun:
                     yield picture, suspect
                 elif self._has_recovered(picture):
-                    self._damage = Damage(self._stream.codec_context.name)
+                    self._decoder.trust()
                     begun = True
                     yield picture, False
                 elif picture.key_frame and not suspect:
@@ -151,79 +130,13 @@ class LiveInput:
         knows = self._stream.codec_context.name == "h264"
         return is_whole and knows and self.losses.packets == self._losses_at_key
 
-    def _decode(self, packet: av.Packet[VideoStream]) -> list[tuple[av.VideoFrame, bool]]:
-        self._check(packet)
-        self._swallowed.put(packet)
-        try:
-            pictures = packet.decode()
-        except av.error.EOFError:
-            return []
-        except (av.error.FFmpegError, ValueError) as error:
-            self._damage.report(packet)
-            self._lose(reason(error))
-            return []
-        return [(picture, self._is_suspect(picture)) for picture in pictures]
-
-    def _check(self, packet: av.Packet[VideoStream]) -> None:
+    def _watch(self, packet: av.Packet[VideoStream]) -> None:
+        """Hear what is not in the packet itself."""
         if packet.is_keyframe:
             self._losses_at_key = self.losses.packets
-        self._damage.pass_on(packet)
-        if packet.is_corrupt:
-            self._lose("the stream marks a packet as damaged")
-        elif has_hole(packet, self._stream.codec_context.name, PADDED[0]):
-            self._damage.report(packet)
-            self._lose("part of a packet is blank")
         if self._lost_packets.happened():
             # It may concern this packet or the one before, whose end was found in the next.
-            self._damage.report(packet)
-            self._lose("packets got lost on the way")
-
-    def _is_suspect(self, picture: av.VideoFrame) -> bool:
-        if self._swallowed.before(picture):
-            self._lose("the decoder left pictures out")
-            self._damage.miss()
-        return self._damage.concerns(picture)
-
-    def _lose(self, why: str) -> None:
-        self.losses.packets += 1
-        self.losses.reason = why
-
-
-class Upright:
-    """Makes `Picture` of what was decoded: one size, one range of colours, the right way up."""
-
-    def __init__(
-        self,
-        first: av.VideoFrame,
-        label: str,
-        size: tuple[int, int] | None,
-        color: ColorTags | None,
-    ) -> None:
-        """Args: size, color: of every picture; None takes those of the first.
-
-        Raises:
-            SourceError: the picture is too small for anything.
-        """
-        if min(first.width, first.height) < MIN_SIDE:
-            raise SourceError(
-                f"the picture of {label} is {first.width}x{first.height} pixels: "
-                f"at least {MIN_SIDE}x{MIN_SIDE} are needed"
-            )
-        self._orientation = Orientation.of(first)
-        self._reader = PictureReader(self._orientation, size, color)
-        self._coded = (first.width, first.height)
-        sideways = self._orientation.transposed
-        self.size = size or (self._coded[::-1] if sideways else self._coded)
-        self.color = color or output_color(first)
-        self.turned = sideways
-        name = first.format.name
-        self.converted_from = None if name in NATIVE else name
-
-    def read(self, picture: av.VideoFrame, suspect: bool) -> Picture:
-        """Planes, time and marks of a picture."""
-        planes, _ = self._reader.read(picture)
-        before, self._coded = self._coded, (picture.width, picture.height)
-        return Picture(planes, time_of(picture), suspect, before != self._coded)
+            self._decoder.lose("packets got lost on the way", packet)
 
 
 def time_of(picture: av.VideoFrame) -> Fraction | None:

@@ -7,11 +7,11 @@ from itertools import pairwise
 from statistics import median
 from time import monotonic, sleep
 
-LONGEST_WAIT = 1.0
+LONGEST_PAUSE = 1.0
 """Seconds between two pictures; longer gaps are left out."""
 ENOUGH = 10
 """Pictures that tell the rate."""
-PATIENCE = 1.0
+MEASURES_FOR = 1.0
 """Seconds to wait for them."""
 
 
@@ -29,7 +29,7 @@ class Pacer:
         if self._shift is None:
             self._shift = now - float(time)
         left = float(time) + self._shift - now
-        if abs(left) > LONGEST_WAIT:  # time jumped, or we cannot keep up
+        if abs(left) > LONGEST_PAUSE:  # time jumped, or we cannot keep up
             self._shift = now - float(time)
         elif left > 0:
             sleep(left)
@@ -40,7 +40,7 @@ class RateMeter:
 
     def __init__(self) -> None:
         self._times: list[Fraction] = []
-        self._until = monotonic() + PATIENCE
+        self._until = monotonic() + MEASURES_FOR
 
     def see(self, time: Fraction | None) -> bool:
         """Note a picture's time; say whether that is enough."""

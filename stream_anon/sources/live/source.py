@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.channel import Cancelled
-from stream_anon.core.frame import Frame, StreamInfo
+from stream_anon.core.frame import Frame
 from stream_anon.errors import SourceError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.sources.base import Losses
