@@ -22,8 +22,7 @@ from stream_anon.pipeline.engines import load_engines
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.encoding.encoders import encoder_called, options_for
 from stream_anon.sinks.encoding.planes import Pictures
-from stream_anon.sources.decoding.orientation import Orientation
-from stream_anon.sources.decoding.pictures import PictureReader, output_color
+from stream_anon.sources.decoding.pictures import Upright
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -95,16 +94,16 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
             return self._encoded(info, redacted, encoder)
 
     def _redact(self, picture: av.VideoFrame, aspect: Fraction) -> tuple[StreamInfo, RedactedFrame]:
-        orientation, color = Orientation.of(picture), output_color(picture)
-        planes, _ = PictureReader(orientation).read(picture)
+        upright = Upright(picture, "picture")
+        planes, _ = upright.read(picture)
         frame = Frame(planes, 0, 0, UNIT)
         info = StreamInfo(
             "picture",
             frame.width,
             frame.height,
             UNIT,
-            pixel_aspect=1 / aspect if orientation.transposed else aspect,
-            color=color,
+            pixel_aspect=1 / aspect if upright.turned else aspect,
+            color=upright.color,
             frames=1,
             still=True,
         )
@@ -115,7 +114,7 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
                 engines.fast, self._hidden, self._settings, info, horizon, bodies=engines.slow
             )
             (masked,) = masker.masks([frame])
-            return info, Redactor(self._settings.redaction, color).redact(masked)
+            return info, Redactor(self._settings.redaction, info.color).redact(masked)
 
     def _engines_for(self, info: StreamInfo) -> Engines:
         key = info.color, info.pixel_aspect

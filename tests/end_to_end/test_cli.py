@@ -16,7 +16,7 @@ import pytest
 
 import stream_anon
 from stream_anon.cli import main as cli
-from stream_anon.errors import ParserError, SourceError
+from stream_anon.errors import DEBUG_VARIABLE, ParserError, SourceError
 from stream_anon.sinks.file import MediaSink
 from tests.faults import use_parser
 from tests.runs import leftovers
@@ -194,7 +194,7 @@ def test_a_fault_of_ours_is_code_1_without_a_traceback(
 def test_the_debug_variable_lets_errors_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(cli.DEBUG_VARIABLE, "1")
+    monkeypatch.setenv(DEBUG_VARIABLE, "1")
     with pytest.raises(SourceError):
         cli.run(["redact", str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4")])
 
