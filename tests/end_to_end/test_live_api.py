@@ -12,7 +12,9 @@ import pytest
 import stream_anon
 from stream_anon.core.redacted import Unknown
 from stream_anon.errors import EXIT_INCOMPLETE, ConfigError, ScopeError, SinkError, SourceError
+from tests.live.clips import serving_clip
 from tests.live.command import LiveCommand
+from tests.live.leaks import exposure
 from tests.media import pictures
 from tests.requirements import require_live
 
@@ -23,6 +25,19 @@ def test_a_file_at_its_own_pace_ends_by_itself(clip: Path, tmp_path: Path) -> No
     assert figures.frames_in == figures.frames_out == 24
     assert figures.hidden_total == figures.dropped_total == 0
     assert len(pictures(tmp_path / "out.mkv")) == 24
+
+
+def test_no_face_in_its_output_can_be_recognised(tmp_path: Path) -> None:
+    shown = serving_clip(tmp_path, seconds=4)
+    raw = exposure(shown, shown.path)
+    assert raw.leaked > 0.9 * raw.faces > 50, "all of them could be"
+    run = stream_anon.redact_live(shown.path, pace=True, to=[tmp_path / "out.mkv"])
+    figures = run.run()
+    found = exposure(shown, tmp_path / "out.mkv")
+    assert figures.frames_out == found.frames > 0.5 * shown.frames, "a busy machine drops some"
+    assert found.faces > 0.5 * (raw.faces - found.missing)
+    assert found.slates < 0.1 * found.frames, "not by hiding everything"
+    assert (found.leaked, found.where) == (0, [])
 
 
 def test_it_can_be_stopped_from_another_thread(clip: Path, tmp_path: Path) -> None:

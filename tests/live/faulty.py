@@ -21,7 +21,7 @@ from stream_anon.pipeline.live import run as build_live
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.process import supervised
 from tests.live.odd_sink import VARIABLE
-from tests.live.sentinel import FACE
+from tests.live.sentinel import FACE, NEWCOMER, is_there
 from tests.stubs import StubParser
 
 if TYPE_CHECKING:
@@ -35,10 +35,13 @@ MARGIN = 16
 """Pixels around the pattern: the stub's mask is an ellipse, and must hold the corners too."""
 
 
-def _good(_frame: Frame, _look: Look) -> list[Part]:
+def _good(frame: Frame, _look: Look) -> list[Part]:
+    """Those who are there: nobody is hidden for having been expected."""
     mask = ellipse().copy()
     mask[:] = 255
-    return [Part("face", FACE.grown(MARGIN, MARGIN), mask, 0.9, 0)]
+    luma = frame.planes[0]
+    there = [place for place in (FACE, NEWCOMER) if is_there(luma, place)]
+    return [Part("face", place.grown(MARGIN, MARGIN), mask, 0.9, 0) for place in there]
 
 
 def _raise(*_: object) -> Any:

@@ -191,19 +191,49 @@ def test_a_target_that_fails_is_published_to_again_and_the_file_has_everything(
 
 
 def test_what_to_hide_can_be_changed_while_it_runs(
-    camera: RtspServer, tmp_path: Path, config: Path
+    camera: RtspServer, serving: ServingClip, tmp_path: Path, config: Path
 ) -> None:
-    with LiveCommand(camera.url, "--to", tmp_path / "cam.mkv", "--config", config) as run:
-        run.wait_for_pictures()
+    target = tmp_path / "cam.mkv"
+    with LiveCommand(camera.url, "--to", target, "--config", config) as run:
+        run.wait_for_pictures(50)
         config.write_text(SETTINGS + '[redaction]\nscope = "head"\nmethod = "fill"\n')
         run.send_signal(signal.SIGHUP)
         run.wait_said("from now on: hiding head with fill")
+        run.wait_for_pictures()
         config.write_text("nonsense")
         run.send_signal(signal.SIGHUP)
         run.wait_said("settings were not reloaded")
-        run.wait_for_pictures()
+        run.wait_for_pictures(50)
         run.stop()
-    assert len(numbers_of(tmp_path / "cam.mkv")) > 50
+    found = how_hidden(serving, target)
+    assert set(found) == {("blurred", "face"), ("filled", "head")}
+    before, after = found.index(("filled", "head")), found[::-1].index(("blurred", "face"))
+    assert before + after == len(found), "changed once, as a whole, and never back"
+    assert min(before, after) > 20
+    assert exposure(serving, target).leaked == 0
+
+
+def how_hidden(clip: ServingClip, recording: Path) -> list[tuple[str, str]]:
+    """For each picture of one person: hidden with what, and how much of them."""
+    with av.open(str(clip.path)) as container:
+        originals = [picture.to_ndarray(format="gray") for picture in container.decode(video=0)]
+    found: list[tuple[str, str]] = []
+    with av.open(str(recording)) as container:
+        for picture in container.decode(video=0):
+            number, shown = number_of(picture), picture.to_ndarray(format="gray")
+            if number is None or len(clip.faces[number]) != 1:
+                continue
+            x1, y1, x2, y2 = next(iter(clip.faces[number].values()))
+            width, height = x2 - x1, y2 - y1
+            columns = slice(round(x1 + width / 3), round(x2 - width / 3))
+            face = shown[round(y1 + height / 4) : round(y2 - height / 4), columns]
+            above = slice(max(0, round(y1 - 0.45 * height)), max(0, round(y1 - 0.25 * height)))
+            if not shown[above, columns].size or not face.size:
+                continue
+            changed = np.abs(shown[above, columns].astype(int) - originals[number][above, columns])
+            method = "filled" if face.std() < 1 else "blurred"
+            found.append((method, "head" if (changed > 24).mean() > 0.5 else "face"))
+    return found
 
 
 @pytest.mark.parametrize("after", [0.0, 1.0, 2.0])
