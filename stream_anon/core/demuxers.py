@@ -7,6 +7,7 @@ or files beside it), devices, and text.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from typing import TYPE_CHECKING
@@ -86,6 +87,21 @@ def open_file(path: Path, *, demuxer: str | None = None) -> InputContainer:
         "use_absolute_path": "0",
     }
     return av.open(f"file:{path}", format=demuxer, options=options, metadata_errors="replace")
+
+
+def open_bytes(data: bytes, demuxer: str) -> InputContainer:
+    """Open what is in memory for reading; nothing else is read along with it.
+
+    Args:
+        data: a whole file.
+        demuxer: FFmpeg's name, one of `SELF_CONTAINED`.
+
+    Raises:
+        FFmpegError: it cannot be read.
+    """
+    options = {"protocol_whitelist": "", "format_whitelist": demuxer}
+    file = io.BytesIO(data)
+    return av.open(file, "r", format=demuxer, options=options, metadata_errors="replace")
 
 
 def network_options() -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import av
 import numpy as np
 
+from stream_anon.core.demuxers import open_bytes
 from stream_anon.core.frame import Frame, StreamInfo
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.detectors.scopes import choose, resolve_scope
@@ -178,7 +179,7 @@ def _format(data: bytes) -> tuple[str, str]:
 def _decoded(data: bytes, demuxer: str) -> tuple[av.VideoFrame, Fraction]:
     """The picture and the aspect of its pixels."""
     try:
-        with av.open(io.BytesIO(data), "r", format=demuxer, metadata_errors="replace") as container:
+        with open_bytes(data, demuxer) as container:
             stream = container.streams.video[0]
             stream.codec_context.options = {"err_detect": "crccheck+explode"}
             picture = next(container.decode(stream), None)

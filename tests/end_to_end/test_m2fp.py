@@ -151,7 +151,7 @@ class TestARun:
             path.write_bytes(path.read_bytes()[:100])
         monkeypatch.setitem(sys.modules, "torch", None)
         with pytest.raises(ModelError, match="needs PyTorch"):
-            stream_anon.redact(clip, tmp_path / "out.mp4")
+            stream_anon.redact(clip, tmp_path / "out.mp4", scope="person")
         assert list(tmp_path.glob("out*")) == []
 
 
@@ -167,5 +167,6 @@ def test_asking_for_m2fp_where_it_is_not_is_code_5(
 def test_asking_centerface_for_bodies_is_code_2(
     clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run(["redact", str(clip), str(tmp_path / "out.mp4"), "--scope", "person"]) == 2
+    asked = ["--engine", "centerface", "--scope", "person"]
+    assert cli.run(["redact", str(clip), str(tmp_path / "out.mp4"), *asked]) == 2
     assert "m2fp does" in capsys.readouterr().err

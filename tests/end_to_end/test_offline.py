@@ -76,5 +76,5 @@ def test_the_job_needs_no_sockets(
 
 def test_no_address_is_opened_as_an_input(tmp_path: Path) -> None:
     done = _watched(Path("http://localhost:9/in.mp4"), tmp_path / "out.mp4")
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert "talked: []" in done.stdout
