@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_anon.core.parts import Box
@@ -86,6 +86,7 @@ class TestAssociate:
         assert pairs == []
         assert rest == found
 
+    @settings(deadline=None)
     @given(
         st.lists(st.floats(0, 300), max_size=6),
         st.lists(st.floats(0, 300), max_size=6),
