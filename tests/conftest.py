@@ -7,6 +7,7 @@ import threading
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from footage import make_footage
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from footage import Footage
+
+# A busy machine makes no property false.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 WIDTH, HEIGHT, SECONDS = 640, 360, 5.0
 GRACE = 2.0
