@@ -8,6 +8,9 @@ Only what `__all__` names is public. Everything else, whatever its name, may cha
 
 from __future__ import annotations
 
+# Before PyAV, which brings a libxcb of its own: loaded first, it makes OpenCV's window hang.
+import cv2 as _cv2  # noqa: F401
+
 from stream_anon.api import close_pictures, redact, redact_live, redact_picture, start
 from stream_anon.config import Settings, load_settings
 from stream_anon.errors import (
