@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import socket
+import subprocess
 import threading
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import hypothesis
 import pytest
@@ -27,9 +30,55 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
+SLOW_FOLDERS = {"end_to_end", "live"}
+
 WIDTH, HEIGHT, SECONDS = 640, 360, 5.0
 GRACE = 2.0
 """Seconds that a thread has to end after its test."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast", action="store_true", help="without what starts processes, listens or takes long"
+    )
+
+
+def pytest_configure() -> None:
+    # Whoever starts pytest in the background has Ctrl-C ignored, here and in what tests start.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name == "live":
+            item.add_marker(pytest.mark.alone)
+    if not config.getoption("--fast"):
+        return
+    slow = [item for item in items if _is_slow(item)]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if not _is_slow(item)]
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.path.parent.name in SLOW_FOLDERS or item.get_closest_marker("slow") is not None
+
+
+@pytest.fixture(autouse=True)
+def _fast_tests_stay_inside(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test that starts a process or opens a connection is to be marked as slow."""
+    if not request.config.getoption("--fast"):
+        return
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        pytest.fail("starts a process or opens a connection: mark it with pytest.mark.slow")
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+    monkeypatch.setattr(socket.socket, "bind", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 12
 KINDS: dict[str, dict[str, Any]] = {
     "plain.mp4": {"frames": FRAMES},

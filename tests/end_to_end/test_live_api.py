@@ -81,13 +81,14 @@ def test_the_command_tells_an_output_that_is_down_at_the_end_and_never_its_key(
 
 
 def commands_of_children(pid: int) -> list[str]:
-    """As `ps` shows them to everybody."""
+    """As `ps` shows them to everybody. A child has its parent's until it runs its own program."""
     found = []
     with suppress(OSError):
+        parent = Path(f"/proc/{pid}/cmdline").read_text()
         for task in Path(f"/proc/{pid}/task").iterdir():
             children = (task / "children").read_text().split()
             found += [Path(f"/proc/{child}/cmdline").read_text() for child in children]
-    return found
+    return [command for command in found if command != parent]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from stream_anon.detectors.picture import WorkingPicture
     from stream_anon.detectors.registry import Row
 
+pytestmark = pytest.mark.slow
+
 PARSED = frozenset(CIHP_LABELS.values())
 
 

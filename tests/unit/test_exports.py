@@ -52,6 +52,7 @@ def test_the_version_agrees_with_the_installed_package() -> None:
     assert stream_anon.__version__ == installed
 
 
+@pytest.mark.slow
 def test_importing_loads_no_network_engine() -> None:
     code = "import sys, stream_anon; sys.exit('openvino' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=False, timeout=120)

@@ -220,6 +220,7 @@ class TestSinksTakeRedactedFramesOnly:
         sink.send(redacted(make_frame()))
         assert sink.frames == 1
 
+    @pytest.mark.slow
     def test_mypy_refuses_raw_and_masked_frames(self, tmp_path: Path) -> None:
         snippet = tmp_path / "snippet.py"
         snippet.write_text(

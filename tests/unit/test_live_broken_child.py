@@ -26,6 +26,8 @@ from tests.live_sources import connected, live
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 START = 20.0
 ROOM = 1 << 30
 """Bytes that a broken process may not make this one take."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from stream_anon.pipeline.live.lane import Lane
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 40
 
 

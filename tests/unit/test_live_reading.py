@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from tests.feeds import Step
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

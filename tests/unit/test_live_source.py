@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.feeds import Step
 
+pytestmark = pytest.mark.slow
+
 SECRET = "s3cret"
 VIDEO_PID = 0x100
 """That FFmpeg gives to the first stream of MPEG-TS."""

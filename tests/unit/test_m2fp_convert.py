@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.slow
+
 SIZES = [(64, 64), (64, 96), (128, 64), (96, 224)]
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, NDArray[Any]]
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 1e-4
 """Largest difference, as a share of the largest value; rounding makes about 2e-6."""
 PIXEL = 1e-3

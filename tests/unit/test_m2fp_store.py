@@ -15,6 +15,8 @@ from stream_anon.detectors.m2fp import store
 from stream_anon.errors import ModelError
 from tests.refusals import names
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FILES = ("configuration.json", "pytorch_model.pt")
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 pytest.importorskip("prometheus_client", reason="pip install 'stream-anon[live]'")
 
+pytestmark = pytest.mark.slow
+
 HOST = "127.0.0.1"
 FIGURES = replace(
     LiveStats().snapshot(),

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from stream_anon.core.parts import Part
     from stream_anon.detectors.base import Look
 
+pytestmark = pytest.mark.slow
+
 WAIT = 0.13
 """Seconds that a live run holds a frame at most where no other comes."""
 EFFORTS = (Effort(320), Effort(320, (320,), 2.0), Effort(160, (160,), 4.0))

@@ -84,6 +84,7 @@ class TestOwners:
         claimed(out).discard()
         assert contents(out.parent) == {}
 
+    @pytest.mark.slow
     def test_what_another_run_writes_is_refused_until_that_is_killed(self, out: Path) -> None:
         with other_run(out) as process:
             part_of(out).write_text("half a video")

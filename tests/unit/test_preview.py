@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.slow
+
 TITLE = "stream_anon test"
 WIDTH, HEIGHT = 640, 360
 INFO = StreamInfo("cam", WIDTH, HEIGHT, Fraction(1, 25), rate=Fraction(25), live=True)

@@ -31,6 +31,8 @@ from stream_anon.detectors.centerface import find_weights
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(stream_anon.__file__).parent
 ROOT = PACKAGE.parent
 ABSENT = "a_module_that_nobody_has"

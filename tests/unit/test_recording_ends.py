@@ -13,6 +13,8 @@ import pytest
 
 from tests.numbered import RATE, expected, numbers, seen
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 # -- a full disk ------------------------------------------------------------------------------

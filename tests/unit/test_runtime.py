@@ -80,6 +80,7 @@ print("met", met, "threads", others)
 """
 
 
+@pytest.mark.slow
 def test_importing_and_running_calls_nobody_and_leaves_no_trace_in_a_fresh_process(
     tmp_path: Path,
 ) -> None:

@@ -22,6 +22,8 @@ from tests.numbered import INFO, RATE, expected, numbered, numbers, seen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
 PASSWORD = "hunter2"
