@@ -124,9 +124,14 @@ class Fanout:
             if self._is_over:
                 raise SinkError(f"the run has ended: {address.label} cannot be added to it")
             label = free_label(address.label, {*self._addresses, *self._failed})
-            self._addresses[label] = address
             if self._info is not None:
-                self._open(label, address, self._info)
+                try:
+                    self._open(label, address, self._info)
+                except RuntimeError as error:
+                    raise SinkError(
+                        f"{label} cannot be added: the system starts no more threads"
+                    ) from error
+            self._addresses[label] = address
         return label
 
     def drop(self, where: str, patience: float) -> None:
