@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 320, 192
 COUNT = 100
-NUMBER = slice(HEIGHT - 24, HEIGHT), slice(WIDTH - 24, WIDTH)
-"""A corner that is brighter in each frame."""
-FIRST, STEP = 20, 1.6
+TENS, ONES = (
+    (slice(HEIGHT - 32, HEIGHT), slice(left, left + 32)) for left in (WIDTH - 64, WIDTH - 32)
+)
+"""Squares as bright as the digits of the frame's number."""
+FIRST, STEP = 20, 18
 SENTINEL = 240
 """Brightness of what is to be hidden; nothing else is nearly as bright."""
 SETTINGS = {"live.latency": 1.0, "live.backoff": 0.1, "redaction.color": "#202020"}
@@ -44,7 +46,7 @@ def film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     frames = np.repeat(make_plane(HEIGHT, WIDTH, pattern="texture")[None] // 2, COUNT, axis=0)
     for index, frame in enumerate(frames):
         frame[50:100, 20 + 2 * index : 80 + 2 * index] = SENTINEL
-        frame[NUMBER] = FIRST + round(STEP * index)
+        frame[TENS], frame[ONES] = (FIRST + STEP * digit for digit in divmod(index, 10))
     np.save(tmp_path / "film.npy", frames)
     return tmp_path / "film.npy"
 
@@ -56,7 +58,8 @@ def prepared(film: Path, *to: Path) -> LiveRun:
 
 
 def number_in(luma: NDArray[np.uint8]) -> int:
-    return round((float(np.median(luma[NUMBER])) - FIRST) / STEP)
+    tens, ones = (round((float(np.median(luma[at])) - FIRST) / STEP) for at in (TENS, ONES))
+    return 10 * tens + ones
 
 
 def numbers(path: Path) -> list[int]:
