@@ -6,7 +6,7 @@ import atexit
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -74,62 +74,96 @@ def redact(
     Raises:
         StreamAnonError: one of its kinds; there is then no output under its name.
     """
-    named = {
-        "redaction.scope": scope,
-        "redaction.method": method,
-        "output.audio": audio,
-        "output.overwrite": overwrite,
-    }
-    given = {dotted: value for dotted, value in named.items() if value is not None}
-    overrides: dict[str, object] = {**(settings or {}), **given}
-    return redact_file(
-        Path(source),
-        _path(output),
-        load_settings(_path(config), overrides),
-        report=_path(report),
-        tracks=_path(tracks),
-        masks=_path(masks),
-        export_tracks=_path(export_tracks),
-        export_masks=_path(export_masks),
-        on_progress=on_progress,
-    )
+    return _job(
+        source,
+        output,
+        _overrides(settings, scope, method, audio=audio, overwrite=overwrite),
+        config,
+        _Files(report, tracks, masks, export_tracks, export_masks),
+        on_progress,
+    ).run()
 
 
 def start(
     source: str | PathLike[str],
-    output: str | PathLike[str],
+    output: str | PathLike[str] | None,
     *,
     scope: str | list[str] | None = None,
-    method: Literal["blur", "pixelate", "fill"] | None = None,
+    method: str | None = None,
     audio: Literal["drop", "copy", "disguise"] | None = None,
     overwrite: bool | None = None,
     config: str | PathLike[str] | None = None,
     settings: Mapping[str, object] | None = None,
     report: str | PathLike[str] | None = None,
     tracks: str | PathLike[str] | None = None,
+    masks: str | PathLike[str] | None = None,
     export_tracks: str | PathLike[str] | None = None,
+    export_masks: str | PathLike[str] | None = None,
+    on_progress: Callable[[Summary], None] | None = None,
 ) -> Job:
     """Begin what `redact` does in a thread of its own, and come back at once.
 
     Arguments are those of `redact`. The job has `progress`, `cancel()` and `result()`, which
     raises what `redact` would raise.
     """
-    return Job(
-        lambda on_progress: redact(
-            source,
-            output,
-            scope=scope,
-            method=method,
-            audio=audio,
-            overwrite=overwrite,
-            config=config,
-            settings=settings,
-            report=report,
-            tracks=tracks,
-            export_tracks=export_tracks,
-            on_progress=on_progress,
+    return _job(
+        source,
+        output,
+        _overrides(settings, scope, method, audio=audio, overwrite=overwrite),
+        config,
+        _Files(report, tracks, masks, export_tracks, export_masks),
+        on_progress,
+    ).begin()
+
+
+class _Files(NamedTuple):
+    """What a run reads and writes besides its input and output."""
+
+    report: str | PathLike[str] | None
+    tracks: str | PathLike[str] | None
+    masks: str | PathLike[str] | None
+    export_tracks: str | PathLike[str] | None
+    export_masks: str | PathLike[str] | None
+
+
+def _job(
+    source: str | PathLike[str],
+    output: str | PathLike[str] | None,
+    overrides: dict[str, object],
+    config: str | PathLike[str] | None,
+    files: _Files,
+    on_progress: Callable[[Summary], None] | None,
+) -> Job:
+    """A recording to redact; nothing is read yet."""
+
+    def work(count: Callable[[Summary], None]) -> Summary:
+        def progress(summary: Summary) -> None:
+            count(summary)
+            if on_progress is not None:
+                on_progress(summary)
+
+        return redact_file(
+            Path(source),
+            _path(output),
+            load_settings(_path(config), overrides),
+            on_progress=progress,
+            **{name: _path(file) for name, file in files._asdict().items()},
         )
-    )
+
+    return Job(work)
+
+
+def _overrides(
+    settings: Mapping[str, object] | None,
+    scope: str | list[str] | None,
+    method: str | None,
+    **output: object,
+) -> dict[str, object]:
+    """Settings by their dotted paths; arguments of their own win over `settings`."""
+    named: dict[str, object] = {"redaction.scope": scope, "redaction.method": method}
+    named |= {f"output.{name}": value for name, value in output.items()}
+    given = {dotted: value for dotted, value in named.items() if value is not None}
+    return {**(settings or {}), **given}
 
 
 @overload
@@ -137,7 +171,7 @@ def redact_picture(
     picture: NDArray[np.uint8],
     *,
     scope: str | list[str] | None = None,
-    method: Literal["blur", "pixelate", "fill"] | None = None,
+    method: str | None = None,
     config: str | PathLike[str] | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> NDArray[np.uint8]: ...
@@ -148,7 +182,7 @@ def redact_picture(
     picture: bytes,
     *,
     scope: str | list[str] | None = None,
-    method: Literal["blur", "pixelate", "fill"] | None = None,
+    method: str | None = None,
     config: str | PathLike[str] | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> bytes: ...
@@ -158,7 +192,7 @@ def redact_picture(
     picture: NDArray[np.uint8] | bytes,
     *,
     scope: str | list[str] | None = None,
-    method: Literal["blur", "pixelate", "fill"] | None = None,
+    method: str | None = None,
     config: str | PathLike[str] | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> NDArray[np.uint8] | bytes:
@@ -183,9 +217,7 @@ def redact_picture(
     """
     if not isinstance(picture, (bytes, np.ndarray)):
         raise ConfigError("a picture is an RGB array of uint8, or the bytes of a picture file")
-    named = {"redaction.scope": scope, "redaction.method": method}
-    given = {dotted: value for dotted, value in named.items() if value is not None}
-    loaded = load_settings(_path(config), {**(settings or {}), **given})
+    loaded = load_settings(_path(config), _overrides(settings, scope, method))
     key = loaded.model_dump_json()
     with _pictures_lock:
         if key not in _pictures:
@@ -209,7 +241,7 @@ def close_pictures() -> None:
 atexit.register(close_pictures)
 
 
-def redact_live(
+def prepare_live(
     source: str | PathLike[str],
     *,
     to: Sequence[str | PathLike[str]] = (),
@@ -219,20 +251,25 @@ def redact_live(
     segment: float | None = None,
     keep: float | None = None,
     pace: bool = False,
+    name: str | None = None,
     config: str | PathLike[str] | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> LiveRun:
-    """Describe a live run; its `run()` runs it, its `stop()` ends it from any other thread.
+    """Prepare a live run, which does not begin yet.
+
+    Its `run()` runs it in this thread, its `start()` in one of its own; `stop()` ends it from any.
 
     Args:
         source: a webcam (`0`), an address such as `rtsp://camera/stream`, or with `pace` a file.
-        to: where to: files, addresses, `hls:FOLDER`, `camera`.
+        to: where to: files, addresses, `hls:FOLDER`, `camera`. More can be added while it runs.
         preview: show it in a window.
         scope: what to hide, as in `redact`.
         method: how to hide it, as in `redact`.
         segment: seconds after which a recording goes on in the next file.
         keep: seconds after which files of the recording are deleted.
         pace: `source` is a file, to be played at its own pace.
+        name: of the stream, for the log, where one process has several. The source's, without
+            credentials, where none is given.
         config: a TOML file with settings.
         settings: any other setting by its dotted path; the arguments above win over it.
 
@@ -242,13 +279,12 @@ def redact_live(
     from stream_anon.pipeline.live.outputs import Outputs  # noqa: PLC0415
     from stream_anon.pipeline.live.run import LiveRun  # noqa: PLC0415 - not for recordings
 
-    named = {"redaction.scope": scope, "redaction.method": method}
-    given = {dotted: value for dotted, value in named.items() if value is not None}
     return LiveRun(
         str(source),
         Outputs(tuple(str(place) for place in to), preview, segment, keep),
-        load_settings(_path(config), {**(settings or {}), **given}),
+        load_settings(_path(config), _overrides(settings, scope, method)),
         pace=pace,
+        name=name,
     )
 
 

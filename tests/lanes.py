@@ -51,10 +51,12 @@ class StubLooker:
         self.level = 0
         self.closed = 0
 
-    def masker(self, hidden: frozenset[str]) -> Masker:
+    def masker(self, hidden: frozenset[str], apart: frozenset[str]) -> Masker:
         info = replace(make_info(WIDTH, HEIGHT), live=True)
         horizon = Horizon.of_live(self.settings, info)
-        return Masker([self.parser], hidden, self.settings, info, horizon, bodies=self.bodies)
+        return Masker(
+            [self.parser], hidden, self.settings, info, horizon, bodies=self.bodies, apart=apart
+        )
 
     def close(self) -> None:
         self.closed += 1

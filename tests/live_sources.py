@@ -11,8 +11,8 @@ import pytest
 
 from stream_anon.config import Live
 from stream_anon.errors import SourceError
-from stream_anon.sources.live.address import parse_source
 from stream_anon.sources.live.source import LiveSource
+from stream_anon.sources.registry import parse_source
 from tests.patterns import number_shown
 
 if TYPE_CHECKING:

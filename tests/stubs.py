@@ -252,12 +252,13 @@ def masker_of(
     *,
     hidden: frozenset[str] = frozenset({"face"}),
     bodies: Detector | None = None,
+    apart: frozenset[str] = frozenset(),
     live: bool = False,
 ) -> Masker:
     """A masker with one fast detector; values of settings by their dotted paths."""
     settings = load_settings(None, dict(values or {}))
     horizon = (Horizon.of_live if live else Horizon.of_recording)(settings, info)
-    return Masker([parser], hidden, settings, info, horizon, bodies=bodies)
+    return Masker([parser], hidden, settings, info, horizon, bodies=bodies, apart=apart)
 
 
 def covers(masked: MaskedFrame, box: Box, share: float = 0.97) -> bool:

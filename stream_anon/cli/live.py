@@ -191,7 +191,7 @@ def _warn_of_secrets(source: str, targets: Sequence[str]) -> None:
         elif shown.is_stream_key and kind:
             advice = f"end the address with the application and put it into STREAM_ANON_{kind}KEY"
         else:
-            advice = "start the run from Python, with stream_anon.redact_live"
+            advice = "start the run from Python, with stream_anon.prepare_live"
         log.warning(
             "every user of this machine can see the %s in the command: %s", shown.what, advice
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import logging
 import os
 import secrets
 from contextlib import suppress
@@ -12,13 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from stream_anon.core.file_lock import create_owned, remove_abandoned
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.errors import DiskFullError, OutputExistsError, SinkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 _ATTEMPTS = 5
 """Times that another run may be faster."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from stream_anon.core.channel import Cancelled, Channel, Closed
+from stream_anon.core.stream_log import StreamThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ class Beside:
         self._parse = parse
         self._frames: Channel[Frame] = Channel(1)
         self._answers: Channel[tuple[Frame, list[Part]]] = Channel(1)
-        self._thread = threading.Thread(target=self._work, name="stream_anon parse", daemon=True)
+        self._thread = StreamThread(target=self._work, name="stream_anon parse", daemon=True)
         self.parsing: Frame | None = None
         """The frame that an answer is awaited for."""
 

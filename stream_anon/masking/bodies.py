@@ -60,6 +60,7 @@ class Bodies:
         horizon: Horizon,
         window: FrameWindow,
         number: Callable[[], int],
+        apart: frozenset[str] = frozenset(),
     ) -> None:
         """Parse nothing yet.
 
@@ -71,8 +72,10 @@ class Bodies:
             horizon: how far the run sees, and whether frames wait for this detector.
             window: the frames held.
             number: gives each person their number.
+            apart: labels to follow on a person who is hidden whole too.
         """
         self._parser, self._hidden, self._number = parser, hidden, number
+        self._apart = apart
         self._settings, self._window = settings.m2fp, window
         # Beside a live stream the lookahead bridges nothing: masks are carried forward.
         lookahead = horizon.lookahead if horizon.waits else 0.0
@@ -118,8 +121,9 @@ class Bodies:
         self._tracker.end_shot()
         self._known_from = None
 
-    def hide(self, labels: frozenset[str]) -> None:
+    def hide(self, labels: frozenset[str], apart: frozenset[str]) -> None:
         """Follow other labels from now on; nothing is known of them yet."""
+        self._apart = apart  # whoever is hidden whole stays hidden until the next answer
         if labels != self._hidden:
             self._hidden = labels
             self._is_late = True  # an answer under way was asked for other parts
@@ -227,12 +231,13 @@ class Bodies:
             self._known_from = index
 
     def _relevant(self, parts: Sequence[Part]) -> list[Part]:
-        """What is hidden; a whole person covers their parts."""
+        """What is hidden; a whole person covers their parts, but for those with their own rule."""
         whole = {part.person for part in parts if part.label == HUMAN} if self._hides_all else set()
         return [
             part
             for part in parts
-            if part.label in self._hidden and (part.label == HUMAN or part.person not in whole)
+            if part.label in self._hidden
+            and (part.label in self._apart or part.label == HUMAN or part.person not in whole)
         ]
 
     @property

@@ -41,6 +41,7 @@ class Masker:
         horizon: Horizon,
         *,
         bodies: Detector | None = None,
+        apart: frozenset[str] = frozenset(),
     ) -> None:
         """Know nothing yet.
 
@@ -51,6 +52,7 @@ class Masker:
             info: of the stream.
             horizon: how far the run sees.
             bodies: the slow detector, which sees body parts at keyframes only.
+            apart: hidden labels that keep masks of their own on a person who is hidden whole.
         """
         self._hidden = hidden
         self._masking = settings.masking
@@ -62,7 +64,9 @@ class Masker:
         ]
         self._bodies: Bodies | None = None
         if bodies is not None:
-            self._bodies = Bodies(bodies, hidden, settings, info, horizon, self._window, number)
+            self._bodies = Bodies(
+                bodies, hidden, settings, info, horizon, self._window, number, apart
+            )
         self._needs_bodies = not covers(self._seen, hidden)
 
     @property
@@ -104,7 +108,7 @@ class Masker:
         """Frames taken and not released, oldest first."""
         return self._window.frames
 
-    def hide(self, labels: frozenset[str]) -> None:
+    def hide(self, labels: frozenset[str], apart: frozenset[str] = frozenset()) -> None:
         """From the next release on, hide these labels instead, from `resolve_scope`.
 
         What the slow detector has not looked for is unknown until it answers again.
@@ -112,7 +116,7 @@ class Masker:
         self._hidden = labels
         self._needs_bodies = not covers(self._seen, labels)
         if self._bodies is not None:
-            self._bodies.hide(labels)
+            self._bodies.hide(labels, apart)
 
     def spare(self, effort: Effort) -> None:
         """Look more or less closely from now on."""

@@ -1,4 +1,4 @@
-"""A run in a thread of its own, with progress, cancellation and a result."""
+"""A recording to redact, with progress, cancellation and a result."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from stream_anon.pipeline.report import Summary
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Self
 
 
 class Job(AbstractContextManager["Job"]):
     """A recording that is being redacted in the background. `start` makes one.
 
-    As a context manager, it cancels what still runs and waits for its end.
+    It is done once: by `run` in the caller's thread, or after `begin` in one of its own. As a
+    context manager, it cancels what still runs and waits for its end.
     """
 
     def __init__(self, work: Callable[[Callable[[Summary], None]], Summary]) -> None:
-        """Begin at once.
+        """Do nothing yet.
 
         Args:
             work: the run; what it is given must be called after each frame.
@@ -34,7 +36,20 @@ class Job(AbstractContextManager["Job"]):
         self._summary: Summary | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="stream_anon job", daemon=True)
+
+    def run(self) -> Summary:
+        """Do it in this thread, so that Ctrl-C ends whatever it is at.
+
+        Raises:
+            StreamAnonError: it failed.
+        """
+        self._check()
+        return self._work(self._count)
+
+    def begin(self) -> Self:
+        """Do it in a thread, and come back at once."""
         self._thread.start()
+        return self
 
     def _run(self) -> None:
         try:

@@ -20,6 +20,7 @@ from stream_anon.errors import ConfigError, ParserError, SourceError, StreamAnon
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.masker import Masker
 from stream_anon.pipeline.engines import load_engines
+from stream_anon.pipeline.rules import rules_by_label, told_apart
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.encoding.encoders import encoder_called, options_for
 from stream_anon.sinks.encoding.planes import Pictures
@@ -59,6 +60,7 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
         self._settings = settings
         self._rows = choose(settings.parsing.engine, settings.redaction.scope)
         self._hidden = resolve_scope(settings.redaction.scope, self._rows)
+        self._rules = rules_by_label(settings.redaction, self._hidden, self._rows)
         self._engines: OrderedDict[tuple[ColorTags, Fraction], Engines] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -112,10 +114,17 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
         horizon = Horizon.of_recording(self._settings, info)
         with single_threaded_opencv:
             masker = Masker(
-                engines.fast, self._hidden, self._settings, info, horizon, bodies=engines.slow
+                engines.fast,
+                self._hidden,
+                self._settings,
+                info,
+                horizon,
+                bodies=engines.slow,
+                apart=told_apart(self._rules),
             )
             (masked,) = masker.masks([frame])
-            return info, Redactor(self._settings.redaction, info.color).redact(masked)
+            redactor = Redactor(self._settings.redaction, info.color, rules=self._rules)
+            return info, redactor.redact(masked)
 
     def _engines_for(self, info: StreamInfo) -> Engines:
         key = info.color, info.pixel_aspect

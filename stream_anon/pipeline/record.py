@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryFile
@@ -12,6 +11,7 @@ from time import monotonic
 from typing import IO, TYPE_CHECKING, Protocol
 
 from stream_anon.core.files import JsonFile, PartFile, write_error
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.masking.masks_file import MasksReader, MasksWriter, is_compressed
 from stream_anon.masking.masks_format import FrameMasks, Header
 from stream_anon.masking.tracks_file import tracks_of
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
     from stream_anon.sources.base import Source
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 
 class Run(Protocol):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from stream_anon.audio.tracks import SideTracks
 from stream_anon.core.files import HashedFile, publish
 from stream_anon.core.process_state import single_threaded_opencv
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.registry import BUILT_IN
 from stream_anon.detectors.scopes import choose, resolve_scope, seen_by
 from stream_anon.errors import ConfigError, SourceError
@@ -23,7 +23,7 @@ from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.paths import check_asked, check_beside, check_paths
 from stream_anon.pipeline.record import Record, Wanted
-from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks
+from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks, told_apart
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sources.file import MediaSource
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import StreamInfo
     from stream_anon.pipeline.report import Summary
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 TRACKS_ENGINE = "tracks file"
 MASKS_ENGINE = "record of masks"
@@ -215,7 +215,10 @@ class _Run:
         self._notes += engines.notes
         log.info("hiding %s", ", ".join(sorted(scope)))
         horizon = Horizon.of_recording(settings, info)
-        return Masker(engines.fast, scope, settings, info, horizon, bodies=engines.slow)
+        apart = told_apart(self.rules)
+        return Masker(
+            engines.fast, scope, settings, info, horizon, bodies=engines.slow, apart=apart
+        )
 
     def notes(self) -> list[str]:
         """What differs from what was asked for."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from stream_anon.detectors.registry import BUILT_IN
 from stream_anon.detectors.scopes import resolve_rules, seen_by
 from stream_anon.errors import ScopeError
+from stream_anon.masking.bodies import HUMAN
 from stream_anon.redaction.registry import method_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from stream_anon.config import Redaction
     from stream_anon.detectors.registry import Row
@@ -47,6 +48,16 @@ def rules_by_label(
             f"add {idle[0]} to the scope, or remove the rule"
         )
     return {label: redaction.by(redaction.rules[name]) for label, name in names.items()}
+
+
+def told_apart(rules: Mapping[str, Redaction]) -> frozenset[str]:
+    """Labels that are hidden in another way than the person they are a part of.
+
+    Args:
+        rules: from `rules_by_label`.
+    """
+    whole = rules.get(HUMAN)
+    return frozenset(label for label, rule in rules.items() if rule != whole)
 
 
 def rules_for_tracks(

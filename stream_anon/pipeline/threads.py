@@ -15,13 +15,13 @@ goes wrong after it. Threads have been joined when `run` returns or raises, exce
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from stream_anon.core.channel import Cancelled, Channel, Closed
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.errors import StalledError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from stream_anon.sinks.base import Sink
     from stream_anon.sources.base import Source
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 T = TypeVar("T")
 
 JOIN = 10.0

@@ -5,7 +5,6 @@ A child that lets a limit pass is killed: whatever holds it up holds up nobody e
 
 from __future__ import annotations
 
-import logging
 import os
 import select
 import subprocess
@@ -16,13 +15,14 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
+from stream_anon.core.stream_log import StreamThread, stream_logger
 from stream_anon.errors import DEBUG_VARIABLE
 from stream_anon.processes.wire import Message, WireError, read_message, write_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 PIPE_BYTES = 1 << 20
 """Room in each pipe, where the system lets us choose: a picture takes two writes, not twenty."""
@@ -73,7 +73,7 @@ class Child:
         self._limits: dict[str, float] = {}
         self._too_slow: str | None = None
         self._ended = threading.Event()
-        self._watch = threading.Thread(
+        self._watch = StreamThread(
             target=self._watch_limits, name=f"stream_anon watch {self.name}", daemon=True
         )
         try:

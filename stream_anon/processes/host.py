@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from stream_anon.processes.wire import Message, WireError, read_message, write_message
@@ -58,6 +59,13 @@ def serve(work: Callable[[Line], None]) -> None:
     work(line)
     sys.stderr.flush()
     os._exit(0)  # threads of libraries may hang in an orderly exit
+
+
+def named(place: str) -> Callable[..., Any]:
+    """The function that a registry names as `module:function`: each process imports its own."""
+    module, _, function = place.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
 
 
 def forbid_core_dumps() -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import closing
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from stream_anon.core.frame import NOMINAL_RATE, Frame, StreamInfo
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.errors import SourceError
 from stream_anon.sources.base import Losses
 from stream_anon.sources.decoding.bitstream import NAL_CODECS
@@ -23,14 +24,13 @@ from stream_anon.sources.ranges import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
-    from pathlib import Path
 
     import av
 
     from stream_anon.sources.decoding.index import Keyframe
     from stream_anon.sources.ranges import Range
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 
 class MediaSource:
@@ -208,3 +208,8 @@ class MediaSource:
         self._whole.close()
         if self._partial is not None:
             self._partial.close()
+
+
+def open_recording(path: str) -> MediaSource:
+    """Open what the registry's row for files names."""
+    return MediaSource(Path(path))

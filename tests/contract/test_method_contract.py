@@ -18,6 +18,7 @@ from stream_anon.redaction import registry
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.redaction.registry import METHODS, Method, method_names
 from tests.stubs import make_frame
+from tests.toys.stripes import METHOD as STRIPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -230,9 +231,12 @@ def with_row(patch: pytest.MonkeyPatch, row: Method) -> Method:
     return row
 
 
-def test_a_new_row_is_all_that_a_new_method_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_method(with_row(monkeypatch, TOY))
-    assert method_names()[-1] == "haze"
+@pytest.mark.parametrize("toy", [TOY, STRIPES], ids=lambda method: method.name)
+def test_a_new_row_is_all_that_a_new_method_needs(
+    monkeypatch: pytest.MonkeyPatch, toy: Method
+) -> None:
+    check_method(with_row(monkeypatch, toy))
+    assert method_names()[-1] == toy.name
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from stream_anon.sinks.window.preview import PreviewSink
 from tests.camera import BACKEND, memory_cameras
 from tests.media import pictures
 from tests.screen import StubWindow
+from tests.toys.array_sink import ArraySink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ VIDEOS = FILES[:-1]
 SINKS: dict[str, Callable[[Path], Sink]] = {
     "null": lambda _: NullSink(),
     "tap": lambda _: TapSink(),
+    "array": lambda folder: ArraySink(folder / "out.npy"),
     "preview": lambda _: _preview(),
     "camera": lambda _: VirtualCameraSink(INFO, backend=BACKEND),
     **{name: lambda folder, name=name: _media(folder / name) for name in FILES},  # type: ignore[misc]

@@ -12,10 +12,11 @@ from stream_anon.config import Live
 from stream_anon.core.frame import Frame, plane_shapes
 from stream_anon.sources.base import Source
 from stream_anon.sources.file import MediaSource
-from stream_anon.sources.live.address import parse_source
 from stream_anon.sources.live.source import LiveSource
+from stream_anon.sources.registry import parse_source
 from tests.media import Tone, write
 from tests.patterns import texture
+from tests.toys.array_source import ArraySource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "single.mp4": {"frames": 1},
 }
 HURT = ("damaged.ts", "truncated.mkv", "resized.ts", "restarted.ts")
+ARRAY = "array.npy"
 PLAYED = ("plain.mp4", "odd.webm", "turned-odd.mp4", "deep.mp4", "single.mp4", *HURT)
 """What is played at its own pace too: that takes its time."""
 
@@ -55,13 +57,21 @@ def _played(path: Path) -> Source:
     return source
 
 
-SOURCES: dict[str, Callable[[Path], Source]] = {"MediaSource": MediaSource, "LiveSource": _played}
+SOURCES: dict[str, Callable[[Path], Source]] = {
+    "MediaSource": MediaSource,
+    "LiveSource": _played,
+    "ArraySource": ArraySource,
+}
 CASES = [("MediaSource", kind) for kind in (*KINDS, *HURT)]
 CASES += [("LiveSource", kind) for kind in PLAYED]
+CASES += [("ArraySource", ARRAY)]
 
 
 def _video(folder: Path, kind: str) -> Path:
     path = folder / kind
+    if kind == ARRAY:
+        np.save(path, np.array([texture(n)[..., 0] for n in range(FRAMES)]))
+        return path
     if kind in KINDS:
         return write(path, **KINDS[kind])
     plain: dict[str, Any] = {"frames": 50, "pictures": [texture(n) for n in range(50)], "gop": 10}
@@ -117,7 +127,11 @@ def test_indices_count_from_zero_without_gaps(frames: list[Frame]) -> None:
 
 def test_every_frame_arrives(read: Read) -> None:
     kind, frames = read.kind, read.frames
-    expected = {"truncated.mkv": range(15, 49), "damaged.ts": range(30, 60)}
+    expected = {
+        "truncated.mkv": range(15, 49),
+        "damaged.ts": range(30, 60),
+        ARRAY: (FRAMES,),
+    }
     if kind in KINDS:
         assert len(frames) == KINDS[kind]["frames"]
     else:

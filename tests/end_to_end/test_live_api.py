@@ -20,7 +20,7 @@ from tests.requirements import require_live
 
 
 def test_a_file_at_its_own_pace_ends_by_itself(clip: Path, tmp_path: Path) -> None:
-    run = stream_anon.redact_live(clip, pace=True, to=[tmp_path / "out.mkv"])
+    run = stream_anon.prepare_live(clip, pace=True, to=[tmp_path / "out.mkv"])
     figures = run.run()
     assert figures.frames_in == figures.frames_out == 24
     assert figures.hidden_total == figures.dropped_total == 0
@@ -31,7 +31,7 @@ def test_no_face_in_its_output_can_be_recognised(tmp_path: Path) -> None:
     shown = serving_clip(tmp_path, seconds=4)
     raw = exposure(shown, shown.path)
     assert raw.leaked > 0.9 * raw.faces > 50, "all of them could be"
-    run = stream_anon.redact_live(shown.path, pace=True, to=[tmp_path / "out.mkv"])
+    run = stream_anon.prepare_live(shown.path, pace=True, to=[tmp_path / "out.mkv"])
     figures = run.run()
     found = exposure(shown, tmp_path / "out.mkv")
     assert figures.frames_out == found.frames > 0.5 * shown.frames, "a busy machine drops some"
@@ -41,7 +41,7 @@ def test_no_face_in_its_output_can_be_recognised(tmp_path: Path) -> None:
 
 
 def test_it_can_be_stopped_from_another_thread(clip: Path, tmp_path: Path) -> None:
-    run = stream_anon.redact_live("tcp://127.0.0.1:9", to=[tmp_path / "out.mkv"])
+    run = stream_anon.prepare_live("tcp://127.0.0.1:9", to=[tmp_path / "out.mkv"])
     threading.Timer(1.0, run.stop).start()
     figures = run.run()
     assert figures.frames_out == 0
@@ -50,7 +50,7 @@ def test_it_can_be_stopped_from_another_thread(clip: Path, tmp_path: Path) -> No
 
 def test_an_output_that_is_down_at_the_end_is_told(clip: Path, tmp_path: Path) -> None:
     file, stream = tmp_path / "out.mkv", "rtsp://127.0.0.1:9/cam"
-    run = stream_anon.redact_live(clip, pace=True, to=[file, stream])
+    run = stream_anon.prepare_live(clip, pace=True, to=[file, stream])
     figures = run.run()
     assert run.incomplete == {stream: f"cannot send to {stream}: connection refused"}
     assert len(pictures(file)) == figures.frames_out
@@ -113,11 +113,11 @@ def test_what_cannot_be_run_is_told_before_anything_is_opened(
     source: str, options: dict[str, object], error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        stream_anon.redact_live(source, **options)  # type: ignore[arg-type]
+        stream_anon.prepare_live(source, **options)  # type: ignore[arg-type]
 
 
 def test_a_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
-    run = stream_anon.redact_live(tmp_path / "none.mp4", pace=True, to=[tmp_path / "out.mkv"])
+    run = stream_anon.prepare_live(tmp_path / "none.mp4", pace=True, to=[tmp_path / "out.mkv"])
     with pytest.raises(SourceError, match=r"none\.mp4"):
         run.run()
 
@@ -126,13 +126,13 @@ def test_an_output_that_cannot_be_opened_is_an_error_and_leaves_nothing(
     clip: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(SinkError, match="nowhere does not exist"):
-        stream_anon.redact_live(clip, pace=True, to=[tmp_path / "nowhere" / "out.mkv"])
-    run = stream_anon.redact_live(
+        stream_anon.prepare_live(clip, pace=True, to=[tmp_path / "nowhere" / "out.mkv"])
+    run = stream_anon.prepare_live(
         clip, pace=True, to=[tmp_path / "fine.mkv", "camera:/dev/no-such-camera"]
     )
     with pytest.raises(SinkError, match="virtual camera"):
         run.run()
-    run = stream_anon.redact_live(
+    run = stream_anon.prepare_live(
         clip, pace=True, to=[tmp_path / "out.mkv"], settings={"live.preset": "warp"}
     )
     with pytest.raises(ConfigError, match="no preset 'warp'"):
@@ -148,7 +148,7 @@ def test_an_output_that_cannot_be_opened_is_an_error_and_leaves_nothing(
     ],
 )
 def test_what_a_run_is_called_holds_no_credentials(source: str) -> None:
-    run = stream_anon.redact_live(source, to=["udp://127.0.0.1:9"])
+    run = stream_anon.prepare_live(source, to=["udp://127.0.0.1:9"])
     assert "s3cret" not in run.label
     assert "10.0.0.5" in run.label
 
@@ -158,7 +158,7 @@ def test_body_parts_are_parsed_beside_the_stream(
 ) -> None:
     assert tiny_m2fp.is_dir()
     settings = {"parsing.engine": "m2fp", "keyframes.still": 0.0, "keyframes.parse_interval": 0.1}
-    run = stream_anon.redact_live(
+    run = stream_anon.prepare_live(
         clip, pace=True, to=[tmp_path / "out.mkv"], scope="hair", settings=settings
     )
     figures = run.run()

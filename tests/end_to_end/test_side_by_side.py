@@ -100,7 +100,7 @@ def test_two_recordings_and_a_live_run(films: dict[str, Footage], tmp_path: Path
         return alone(films[method], tmp_path / f"{method}.mp4", method, on_progress=watch)
 
     def live() -> Snapshot:
-        run = stream_anon.redact_live(
+        run = stream_anon.prepare_live(
             films["live"].path,
             pace=True,
             method="fill",

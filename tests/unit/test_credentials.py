@@ -15,8 +15,8 @@ from stream_anon.core.credentials import (
     shown_in,
     without_credentials,
 )
-from stream_anon.sinks.live.address import parse_sink
-from stream_anon.sources.live.address import parse_source
+from stream_anon.sinks.registry import parse_sink
+from stream_anon.sources.registry import parse_source
 
 KEY = "k3y"
 
@@ -114,8 +114,8 @@ def test_what_a_command_shows_to_everybody(address: str, what: str | None) -> No
         ("rtsp://me:pw@cam/1", [], ["STREAM_ANON_USER and STREAM_ANON_PASSWORD"]),
         ("0", ["rtsp://me:pw@host/1"], ["STREAM_ANON_PUBLISH_USER and STREAM_ANON_PUBLISH_PASS"]),
         ("0", ["rtmp://host/app/abc", "rtmp://other/app/abc"], ["STREAM_ANON_PUBLISH_KEY"]),
-        ("rtmp://host/app/abc", [], ["redact_live"]),
-        ("srt://cam:9?passphrase=abc", ["a.mkv"], ["redact_live"]),
+        ("rtmp://host/app/abc", [], ["prepare_live"]),
+        ("srt://cam:9?passphrase=abc", ["a.mkv"], ["prepare_live"]),
         ("0", ["a.mkv"], []),
     ],
 )

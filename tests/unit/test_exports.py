@@ -21,7 +21,15 @@ def test_all_is_exactly_what_is_public() -> None:
         and not isinstance(value, types.ModuleType)
         and getattr(value, "__module__", "").startswith("stream_anon")
     }
-    assert set(stream_anon.__all__) == public
+    assert set(stream_anon.__all__) == public | {"LiveRun"}, "which is loaded when asked for"
+
+
+def test_recordings_load_nothing_of_live_runs() -> None:
+    code = "import sys, stream_anon; sys.exit('stream_anon.pipeline.live.run' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+    assert stream_anon.LiveRun.__name__ == "LiveRun"
+    with pytest.raises(AttributeError, match="no attribute 'Live'"):
+        _ = stream_anon.Live
 
 
 def test_all_is_sorted_and_names_nothing_twice() -> None:

@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "pipeline": {*GROUND, *PARTS, "audio", "detectors", "pipeline", "processes"},
     "api": {*GROUND, "pipeline"},
     "cli": {*GROUND, *PARTS, "__init__", "api", "cli", "detectors", "pipeline", "processes"},
-    "__init__": {*GROUND, "api", "pipeline"},
+    "__init__": {*GROUND, "api", "pipeline", "sinks.tap"},
     "__main__": {"cli"},
 }
 """For each module or folder directly in the package: what it may import."""

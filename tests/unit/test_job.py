@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+import threading
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import pytest
 
 import stream_anon
-from stream_anon import CancelledError, SourceError
+from stream_anon import CancelledError, Job, SourceError, Summary
 from tests.faults import FACE, FRAMES, stages, use_parser
 from tests.runs import leftovers
 from tests.stubs import face
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -67,3 +70,37 @@ def test_the_result_raises_what_went_wrong(tmp_path: Path) -> None:
         for _ in range(2):
             with pytest.raises(SourceError, match="does not exist"):
                 job.result(10)
+
+
+def test_a_job_can_be_done_in_the_callers_thread() -> None:
+    """As `redact` does it: Ctrl-C reaches the thread that works."""
+    threads: list[threading.Thread] = []
+
+    def work(count: Callable[[Summary], None]) -> Summary:
+        threads.append(threading.current_thread())
+        count(Summary(frames=1))
+        return Summary(frames=2)
+
+    job = Job(work)
+    assert job.run().frames == 2
+    assert job.progress.frames == 1
+    assert threads == [threading.current_thread()]
+    job.cancel()
+    with pytest.raises(CancelledError):
+        job.run()
+
+
+def test_start_takes_what_redact_takes(clip: Path, tmp_path: Path) -> None:
+    taken = inspect.signature(stream_anon.start).parameters
+    assert taken == inspect.signature(stream_anon.redact).parameters
+    seen: list[int] = []
+    with stream_anon.start(
+        clip,
+        None,
+        export_masks=tmp_path / "masks.jsonl",
+        on_progress=lambda summary: seen.append(summary.frames),
+        settings=EVERY_FRAME,
+    ) as job:
+        assert job.result(60).frames == FRAMES
+    assert seen == list(range(1, FRAMES + 1))
+    assert (tmp_path / "masks.jsonl").stat().st_size

@@ -156,7 +156,8 @@ def test_a_decoder_that_hangs_at_the_first_picture_ends_without_its_parent(
     with Feed(steady(long)) as feed, closing(Child("tests.odd_capture")) as child:
         assert child.receive(START).kind == "ready"
         order = {
-            "kind": "network",
+            "opens": "",
+            "ends": False,
             "label": "cam",
             "url": feed.url,
             "format": None,

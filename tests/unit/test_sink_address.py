@@ -14,8 +14,8 @@ from stream_anon.sinks.live.address import (
     PUBLISH_PASSWORD,
     PUBLISH_USER,
     SinkAddress,
-    parse_sink,
 )
+from stream_anon.sinks.registry import parse_sink
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def test_files(text: str, container: str) -> None:
     [("web/live.m3u8", "web/live.m3u8"), ("hls:web", "web/live.m3u8"), ("a.m3u8", "a.m3u8")],
 )
 def test_playlists(text: str, target: str) -> None:
-    assert parse_sink(text) == SinkAddress("stream", text, target, "hls")
+    assert parse_sink(text) == SinkAddress("hls", text, target, "hls")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from stream_anon.config import Live
 from stream_anon.errors import ConfigError, SourceError
-from stream_anon.sources.live.address import SourceAddress, parse_source
+from stream_anon.sources.live.address import SourceAddress
+from stream_anon.sources.registry import parse_source
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ import pytest
 
 from stream_anon.config import Settings
 from stream_anon.errors import SinkError
-from stream_anon.sinks.live.address import parse_sink
 from stream_anon.sinks.live.stream import StreamSink
+from stream_anon.sinks.registry import parse_sink
 from tests.numbered import INFO, RATE, expected, numbered, numbers, seen
 
 if TYPE_CHECKING:

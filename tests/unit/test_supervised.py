@@ -14,10 +14,10 @@ from stream_anon.config import Settings, load_settings
 from stream_anon.errors import ConfigError, SinkError
 from stream_anon.processes import backoff
 from stream_anon.processes.child import Child
-from stream_anon.sinks.live.address import parse_sink
 from stream_anon.sinks.process import supervised
 from stream_anon.sinks.process.supervised import Opening, SupervisedSink
 from stream_anon.sinks.process.transport import pack
+from stream_anon.sinks.registry import parse_sink, row_of
 from tests.numbered import INFO, expected, numbered, numbers, seen
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def opening(target: Path | str, room: int = 500, **more: Any) -> Opening:
         "label": address.label,
         "target": address.target,
         "container": address.container,
+        "opens": row_of(address).opens,
         "info": INFO.to_fields(),
         "settings": settings().model_dump(mode="json"),
         "segment": None,

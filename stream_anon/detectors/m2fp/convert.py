@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from stream_anon.core.process_state import first_alone, no_progress_thread, no_warnings
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.m2fp.configuration import STRIDE
 from stream_anon.detectors.m2fp.store import checkpoint_hash, networks_dir, new_folder
 from stream_anon.detectors.runtime import import_openvino
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 Precision = Literal["fp32", "int8"]
 

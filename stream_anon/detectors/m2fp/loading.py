@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.m2fp import store
 from stream_anon.detectors.m2fp.configuration import read_configuration
 from stream_anon.detectors.m2fp.convert import Converted, convert, find_converted
@@ -14,7 +14,7 @@ from stream_anon.errors import ModelError
 if TYPE_CHECKING:
     from stream_anon.detectors.base import Loading
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 HOW_TO_GET = (
     "with stream-anon models fetch m2fp, or from a folder with stream-anon models import m2fp PATH"

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import socket
 import socketserver
 import sys
 import threading
 from contextlib import suppress
+from contextvars import copy_context
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.credentials import without_credentials
+from stream_anon.core.stream_log import StreamThread, stream_logger
 from stream_anon.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     Healthy = Callable[[], tuple[bool, str]]
     Exposition = Callable[[str], tuple[bytes, str]]
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 MOST_CLIENTS = 16
 """Requests at once; further ones are turned away."""
@@ -91,7 +92,7 @@ class MetricsServer:
         """Args: exposition: from a client's Accept header to the text and its content type."""
         self._server = _Server(host, port, exposition, healthy)
         self.port = int(self._server.server_address[1])
-        self._thread = threading.Thread(
+        self._thread = StreamThread(
             target=self._server.serve_forever, args=(TICK,), name="stream_anon metrics", daemon=True
         )
         self._thread.start()
@@ -114,6 +115,7 @@ class _Server(ThreadingHTTPServer):
         self.exposition, self.healthy = exposition, healthy
         self._slots = threading.BoundedSemaphore(MOST_CLIENTS)
         self._clients: dict[socket.socket, float] = {}
+        self._context = copy_context()
         super().__init__((host, port), _Handler)
 
     def server_bind(self) -> None:
@@ -126,6 +128,9 @@ class _Server(ThreadingHTTPServer):
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        self._context.copy().run(super().process_request_thread, request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
         if self._clients.pop(request, None) is not None:

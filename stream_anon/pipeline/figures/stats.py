@@ -214,6 +214,11 @@ class LiveStats:
         with self._lock:
             self._sinks[_name(label, self._sinks)] = figures
 
+    def forget_sink(self, label: str) -> None:
+        """It is no output any more."""
+        with self._lock:
+            self._sinks.pop(_name(label, self._sinks), None)
+
     def snapshot(self) -> Snapshot:
         """All figures now."""
         now = self._clock()

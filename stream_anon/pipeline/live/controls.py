@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.scopes import resolve_scope
 from stream_anon.errors import StreamAnonError
 from stream_anon.pipeline.rules import rules_by_label
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Redaction
     from stream_anon.detectors.registry import Row
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 SCOPES = ("face", "head", "person")
 MOST_CELLS = 4

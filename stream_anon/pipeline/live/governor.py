@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING
+
+from stream_anon.core.stream_log import stream_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from stream_anon.masking.keyframes import Effort
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 REMEMBERED = 50
 """Frames that a judgement rests on."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.errors import StalledError
 from stream_anon.pipeline.live.worker import Worker
 
 if TYPE_CHECKING:
     from stream_anon.pipeline.live.lane import Lane
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 LEFT_BEHIND, REMEMBERED = 3, 86400.0
 """Parsers that may hang within so many seconds before the run gives up: each keeps its memory."""

@@ -30,8 +30,8 @@ class Looker(Protocol):
     def level(self) -> int:
         """The closest of them that costs no more than it may."""
 
-    def masker(self, hidden: frozenset[str]) -> Masker:
-        """A new masker that knows nothing yet and hides these labels."""
+    def masker(self, hidden: frozenset[str], apart: frozenset[str]) -> Masker:
+        """A new masker that knows nothing yet; see `Masker` for the labels."""
 
     def close(self) -> None:
         """Free the engines."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from stream_anon.core.frame import Frame, StreamInfo, plane_shapes
 from stream_anon.core.parts import Box
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.base import Look, whole_look
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.keyframes import Effort
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.pipeline.engines import Engines
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 SIDES = (1600, 1280, 960, 640)
 """Working sizes of a deep look in live use, the closest first; each is compiled at the start."""
@@ -48,10 +48,11 @@ class EngineLooker:
         self.efforts, self.level = self._time_looks()
         log.info("deep looks at %d pixels", self.efforts[self.level].deep_side)
 
-    def masker(self, hidden: frozenset[str]) -> Masker:
+    def masker(self, hidden: frozenset[str], apart: frozenset[str]) -> Masker:
         horizon = Horizon.of_live(self._settings, self._info)
         fast, slow = self._engines.fast, self._engines.slow
-        return Masker(fast, hidden, self._settings, self._info, horizon, bodies=slow)
+        settings, info = self._settings, self._info
+        return Masker(fast, hidden, settings, info, horizon, bodies=slow, apart=apart)
 
     def close(self) -> None:
         self._engines.close()

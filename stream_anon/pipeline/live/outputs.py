@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.errors import ConfigError, SinkError
-from stream_anon.sinks.live.address import parse_sink
 from stream_anon.sinks.live.names import Names
 from stream_anon.sinks.process.supervised import Opening
+from stream_anon.sinks.registry import Room, parse_sink, row_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from stream_anon.config import Settings
     from stream_anon.core.frame import StreamInfo
     from stream_anon.sinks.live.address import SinkAddress
@@ -47,19 +49,8 @@ def parse_outputs(outputs: Outputs) -> list[SinkAddress]:
 def _check(outputs: Outputs, addresses: list[SinkAddress]) -> None:
     if not addresses and not outputs.preview:
         raise ConfigError("there is no output: name one with --to, or show one with --preview")
-    targets = [(address.kind, address.target) for address in addresses]
-    for address, target in zip(addresses, targets, strict=True):
-        if targets.count(target) > 1:
-            raise ConfigError(f"the output {address.label} is named twice")
-    for address in addresses:
-        folder = Path(address.target).parent
-        if address.kind == "file" and not folder.is_dir():
-            raise SinkError(f"the folder {folder} does not exist: create it first")
-        if outputs.keep and address.kind == "file" and not Names(Path(address.target)).dated:
-            raise ConfigError(
-                "--keep deletes old files that it knows by the date in their names, and "
-                f"{address.label} has no whole date: name it like cam-%Y%m%d-%H%M%S.mkv"
-            )
+    for n, address in enumerate(addresses):
+        check_output(address, outputs, addresses[:n])
     if outputs.keep and not outputs.segment:
         raise ConfigError(
             "--keep looks for old files whenever a new one begins: say how often, with --segment"
@@ -70,47 +61,69 @@ def _check(outputs: Outputs, addresses: list[SinkAddress]) -> None:
         raise ConfigError("--segment and --keep are for files: name one with --to")
 
 
-def openings(
-    outputs: Outputs, addresses: list[SinkAddress], settings: Settings, info: StreamInfo
-) -> list[Opening]:
-    """How to open each output; the preview is the last one."""
-    rate = round(info.nominal_rate)
+def check_output(address: SinkAddress, outputs: Outputs, others: Iterable[SinkAddress]) -> None:
+    """Refuse one output beside others.
+
+    Raises:
+        ConfigError: it makes no sense.
+        SinkError: its folder is missing.
+    """
+    if any((address.kind, address.target) == (other.kind, other.target) for other in others):
+        raise ConfigError(f"the output {address.label} is named twice")
+    folder = Path(address.target).parent
+    if address.kind == "file" and not folder.is_dir():
+        raise SinkError(f"the folder {folder} does not exist: create it first")
+    if outputs.keep and address.kind == "file" and not Names(Path(address.target)).dated:
+        raise ConfigError(
+            "--keep deletes old files that it knows by the date in their names, and "
+            f"{address.label} has no whole date: name it like cam-%Y%m%d-%H%M%S.mkv"
+        )
+
+
+def opening_of(
+    address: SinkAddress, label: str, outputs: Outputs, settings: Settings, info: StreamInfo
+) -> Opening:
+    """How to open one output."""
+    row = row_of(address)
     frame_bytes = info.width * info.height * 1.5
     backlog = max(2, int(settings.live.backlog * 2**20 / frame_bytes))
-    common: dict[str, Any] = {
+    second = max(2, min(round(info.nominal_rate), backlog))
+    fields = _common(outputs, settings, info) | {
+        "kind": address.kind,
+        "label": address.label,
+        "target": address.target,
+        "container": address.container,
+        "opens": row.opens,
+    }
+    return Opening(
+        label,
+        fields,
+        room={Room.BACKLOG: backlog, Room.SECOND: second, Room.NEWEST: 2}[row.room],
+        must_open=row.must_open,
+        newest_only=row.room is Room.NEWEST,
+    )
+
+
+def preview_opening(outputs: Outputs, settings: Settings, info: StreamInfo) -> Opening:
+    """How to open the window."""
+    fields = {"kind": "preview", "title": f"{TITLE}: {info.label}"}
+    return Opening("preview", _common(outputs, settings, info) | fields, room=2, newest_only=True)
+
+
+def _common(outputs: Outputs, settings: Settings, info: StreamInfo) -> dict[str, Any]:
+    return {
         "info": info.to_fields(),
         "settings": settings.model_dump(mode="json"),
         "segment": outputs.segment,
         "keep": outputs.keep,
     }
-    rooms = {"file": backlog, "stream": max(2, min(rate, backlog)), "camera": 2}
-    found = [
-        Opening(
-            label=label,
-            fields=common
-            | {
-                "kind": address.kind,
-                "label": address.label,
-                "target": address.target,
-                "container": address.container,
-            },
-            room=rooms[address.kind],
-            must_open=address.kind != "stream" or address.container == "hls",
-            newest_only=address.kind == "camera",
-        )
-        for label, address in zip(_labels(addresses), addresses, strict=True)
-    ]
-    if outputs.preview:
-        title = f"{TITLE}: {info.label}"
-        fields = common | {"kind": "preview", "title": title}
-        found.append(Opening("preview", fields, 2, newest_only=True))
-    return found
 
 
-def _labels(addresses: list[SinkAddress]) -> list[str]:
-    """A name for each: labels leave secrets out, so two of them may be the same."""
-    labels: list[str] = []
-    for address in addresses:
-        before = [other.label for other in addresses[: len(labels)]].count(address.label)
-        labels.append(f"{address.label} ({before + 1})" if before else address.label)
-    return labels
+def free_label(label: str, taken: Collection[str]) -> str:
+    """A name that no other output has: labels leave secrets out, so two of them may be the same."""
+    number = 1
+    free = label
+    while free in taken:
+        number += 1
+        free = f"{label} ({number})"
+    return free

@@ -10,10 +10,12 @@ from stream_anon.core.channel import Channel, Closed
 from stream_anon.core.frame import Stamp
 from stream_anon.core.rate_limited_log import Complaints
 from stream_anon.core.redacted import Unknown
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.process.transport import pack, pack_debug
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from fractions import Fraction
 
     from stream_anon.config import Settings
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from stream_anon.processes.wire import Message
     from stream_anon.sources.live.state import SourceState
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 PATIENCE = 0.5
 """Seconds without a picture after which a slate is shown, at least."""
@@ -60,12 +62,26 @@ class Presenter:
         controls: Controls,
         camera: Camera,
         stats: LiveStats,
-        outlets: list[Outlet],
+        outlets: Iterable[Outlet],
         preview: Outlet | None,
+        on_frame: Callable[[RedactedFrame], None] | None = None,
     ) -> None:
-        """Args: outlets: without the preview, which gets the figures with each picture."""
+        """Be ready.
+
+        Args:
+            info: of the stream.
+            settings: of the run.
+            controls: what can be changed meanwhile.
+            camera: the source.
+            stats: told of every picture.
+            outlets: gone through for each picture, without the preview, which gets the figures
+                with each.
+            preview: the window.
+            on_frame: called with each picture that goes out.
+        """
         self._info, self._controls, self._camera = info, controls, camera
         self._stats, self._outlets, self._preview = stats, outlets, preview
+        self._on_frame = on_frame
         self._latency = settings.live.latency
         self._debug = settings.live.mode == "debug"
         rate = float(info.nominal_rate)
@@ -198,6 +214,8 @@ class Presenter:
 
     def _hand_off(self, redacted: RedactedFrame, debug: Message | None) -> None:
         self._last_pts, self._last_out = redacted.pts, monotonic()
+        if self._on_frame is not None:
+            self._on_frame(redacted)
         message = pack(redacted)
         for outlet in self._outlets:
             outlet.offer(message)

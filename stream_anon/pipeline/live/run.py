@@ -2,53 +2,64 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from stream_anon.core.channel import Cancelled, Channel, Overflow
+from stream_anon.core.channel import Cancelled
 from stream_anon.core.process_state import single_threaded_opencv
+from stream_anon.core.stream_log import StreamName, StreamThread, stream_logger
 from stream_anon.detectors.scopes import choose
 from stream_anon.errors import ConfigError
-from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
 from stream_anon.pipeline.figures.notify import Notifier
 from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.controls import Controls
+from stream_anon.pipeline.live.fanout import Fanout
 from stream_anon.pipeline.live.inference import Inference
-from stream_anon.pipeline.live.lane import Lane
-from stream_anon.pipeline.live.lookers import EngineLooker
-from stream_anon.pipeline.live.outputs import Outputs, openings, parse_outputs
+from stream_anon.pipeline.live.opening import for_live, fulfil, lane_for
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.pipeline.live.session import TICK, LiveSession, Requests, count_source
-from stream_anon.sinks.process.supervised import SupervisedSink
 from stream_anon.sinks.window.window import check_display
-from stream_anon.sources.live.address import parse_source
 from stream_anon.sources.live.source import LiveSource
+from stream_anon.sources.registry import parse_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from os import PathLike
+    from types import TracebackType
+    from typing import Self
 
     from stream_anon.config import Redaction, Settings
-    from stream_anon.core.frame import Frame, StreamInfo
-    from stream_anon.core.redacted import MaskedFrame
+    from stream_anon.core.frame import StreamInfo
     from stream_anon.pipeline.figures.stats import Snapshot
+    from stream_anon.pipeline.live.outputs import Outputs
+    from stream_anon.sinks.tap import TapSink
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 T = TypeVar("T")
 
 LOADING = 600.0
 """Seconds that engines may take to load; m2fp is converted at its first use."""
+DROPPING = 30.0
+"""Seconds that completing an output may take that is dropped."""
 HEALTHY_FOR = 3.0
 """Times the watchdog's limit without an intact frame after which a run is unhealthy."""
 
 
-class LiveRun:
-    """A run, described and not begun. `run` is called once, everything else from anywhere."""
+class LiveRun(AbstractContextManager["LiveRun"]):
+    """A live run: prepared, then run once, in the caller's thread or in one of its own.
+
+    `stream_anon.prepare_live` makes one. All but `run` may be called from any thread. As a context
+    manager it stops and waits for its end:
+
+        with stream_anon.prepare_live("rtsp://camera/stream", to=["cam.mkv"]).start() as run:
+            for frame in run.tap():  # what goes out, redacted
+                ...
+    """
 
     def __init__(
         self,
@@ -57,6 +68,7 @@ class LiveRun:
         settings: Settings,
         *,
         pace: bool = False,
+        name: str | None = None,
     ) -> None:
         """Check everything that can be checked without opening it.
 
@@ -65,27 +77,30 @@ class LiveRun:
             outputs: where to.
             settings: everything else.
             pace: play a file at its own pace.
+            name: of the stream, for the log; None takes the source's, without credentials.
 
         Raises:
             StreamAnonError: this cannot be run.
         """
-        self._settings = settings = _for_live(settings)
-        self._addresses = parse_outputs(outputs)
+        self._settings = settings = for_live(settings)
+        address = parse_source(source, pace=pace, settings=settings.live)
+        self._name = StreamName(name, address.label)
+        self.stats = LiveStats()
+        """Counts, from the beginning on."""
+        self._fanout = Fanout(outputs, settings, self.stats, self._name, self._tell)
         if outputs.preview:
             check_display()
-        self._outputs = outputs
         self._detectors = choose(settings.parsing.engine, settings.redaction.scope)
         self._controls = Controls(
             settings.redaction, self._detectors, debug=settings.live.mode == "debug"
         )
-        address = parse_source(source, pace=pace, settings=settings.live)
         self._source, self._source_label = LiveSource(address, settings.live), address.label
         self._session: LiveSession | None = None
-        self._sinks: list[SupervisedSink] = []
         self._requests = Requests()
         self._notifier = Notifier()
-        self.stats = LiveStats()
-        """Counts, from the beginning on."""
+        self._begun = threading.Lock()
+        """Held once the run has begun."""
+        self._result: Future[Snapshot] = Future()
 
     @property
     def label(self) -> str:
@@ -95,15 +110,49 @@ class LiveRun:
     @property
     def incomplete(self) -> dict[str, str]:
         """Outputs that could not be completed or were down at the end, and why."""
-        return {s.status.label: s.incomplete for s in self._sinks if s.incomplete}
+        return self._fanout.incomplete
 
-    def stop(self) -> None:
-        """End the run soon. Takes no lock, so that signal handlers may call it."""
-        self._requests.stop = True
+    # -- outputs ------------------------------------------------------------------------------
 
-    def reload_with(self, load: Callable[[], Redaction]) -> None:
-        """Have the settings for redaction read again, soon; as `stop`."""
-        self._requests.reload = load
+    def add_output(self, where: str | PathLike[str]) -> str:
+        """Add an output to what is running, or will be: it begins with the next frame.
+
+        Returns at once. One that cannot be opened is logged and in `incomplete`; the run and its
+        other outputs go on.
+
+        Args:
+            where: as in `to` of `prepare_live`.
+
+        Returns:
+            Its label, without credentials, for `drop_output` and `stats`.
+
+        Raises:
+            ConfigError: it makes no sense, or there is one like it.
+            SinkError: its folder is missing, or the run has ended.
+        """
+        return self._fanout.add(str(where))
+
+    def drop_output(self, where: str | PathLike[str], *, timeout: float = DROPPING) -> None:
+        """Complete one output and go on without it. A file is complete when this returns.
+
+        Args:
+            where: its label, or what it was named as.
+            timeout: seconds that completing it may take.
+
+        Raises:
+            ConfigError: there is no such output.
+            SinkError: it could not be completed, or was down.
+        """
+        self._fanout.drop(str(where), timeout)
+
+    def tap(self) -> TapSink:
+        """The redacted frames for a consumer in this process, which ends with the run.
+
+        Of any number of taps, each holds the newest frame until it is taken. Closing one ends it.
+        """
+        return self._fanout.tap()
+
+    # -- running ------------------------------------------------------------------------------
 
     def run(self) -> Snapshot:
         """Run until it is stopped or the source has ended for good.
@@ -114,12 +163,68 @@ class LiveRun:
         Raises:
             StreamAnonError: what ended the run.
         """
+        self._begin()
+        fulfil(self._result, self._run)
+        return self._result.result()
+
+    def start(self) -> Self:
+        """Run in a thread of its own, and come back at once; `wait` waits for its end."""
+        self._begin()
+        threading.Thread(
+            target=fulfil, args=(self._result, self._run), name="stream_anon run", daemon=True
+        ).start()
+        return self
+
+    def wait(self, timeout: float | None = None) -> Snapshot:
+        """Wait for the end of the run.
+
+        Args:
+            timeout: seconds to wait; None waits for as long as it runs.
+
+        Returns:
+            The figures at the end.
+
+        Raises:
+            TimeoutError: it still runs.
+            StreamAnonError: what ended the run.
+        """
+        return self._result.result(timeout)
+
+    def stop(self) -> None:
+        """End the run soon. Takes no lock, so that signal handlers may call it."""
+        self._requests.stop = True
+
+    def reload_with(self, load: Callable[[], Redaction]) -> None:
+        """Have the settings for redaction read again, soon; as `stop`."""
+        self._requests.reload = load
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        if self._begun.acquire(blocking=False):
+            self._fanout.close()  # it will never run
+        else:
+            self._result.exception()
+
+    def _begin(self) -> None:
+        if not self._begun.acquire(blocking=False):
+            raise ConfigError("a live run runs once: prepare another one")
+
+    def _run(self) -> Snapshot:
         live = self._settings.live
-        if live.mode == "debug":
-            log.warning("debug mode: every picture has a banner, and the preview can show raw ones")
         with ExitStack() as stack:
+            stack.enter_context(self._name.at_work())
             stack.enter_context(single_threaded_opencv)
             stack.callback(self._source.close)
+            stack.callback(self._fanout.close)
+            if live.mode == "debug":
+                log.warning(
+                    "debug mode: every picture has a banner, and the preview can show raw ones"
+                )
             if live.metrics_port:
                 server = serve_metrics(
                     live.metrics_host, live.metrics_port, self.stats.snapshot, self._health
@@ -133,7 +238,7 @@ class LiveRun:
                     log.warning(
                         "pictures are converted from %s to 8-bit 4:2:0", info.converted_from
                     )
-                self._play(stack, info)
+                self._play(info)
         return self.stats.snapshot()
 
     def _patiently(self, work: Callable[[], T], limit: float = LOADING) -> T:
@@ -148,7 +253,7 @@ class LiveRun:
         """
         future: Future[T] = Future()
         name = "stream_anon opening"
-        thread = threading.Thread(target=_fulfil, args=(future, work), name=name, daemon=True)
+        thread = StreamThread(target=fulfil, args=(future, work), name=name, daemon=True)
         thread.start()
         began = monotonic()
         while not future.done():
@@ -167,36 +272,29 @@ class LiveRun:
 
     # -- opening ------------------------------------------------------------------------------
 
-    def _play(self, stack: ExitStack, info: StreamInfo) -> None:
-        settings = self._settings
-        lane = self._lane(info)
-        sinks = self._sinks = [
-            SupervisedSink(opening, settings.live, self._tell)
-            for opening in openings(self._outputs, self._addresses, settings, info)
-        ]
-        for sink in sinks:
-            stack.callback(sink.close)
-        preview = sinks[-1] if self._outputs.preview else None
+    def _play(self, info: StreamInfo) -> None:
+        settings, fanout = self._settings, self._fanout
+        lane = lane_for(info, settings, self._detectors, self._controls, self.stats)
+        fanout.open(info)
         presenter = Presenter(
             info,
             settings,
             self._controls,
             self._source,
             self.stats,
-            [sink for sink in sinks if sink is not preview],
-            preview,
+            fanout,
+            fanout.preview,
+            fanout.feed,
         )
         session = self._session = LiveSession(
-            self._source, lane, presenter, sinks, self._notifier, self._requests
+            self._source, lane, presenter, fanout, self._notifier, self._requests
         )
         try:
-            for sink in sinks:
-                sink.start()
             inference = self._patiently(lambda: Inference(lane))
-            for sink in sinks:
+            for sink in fanout.all:
                 self._patiently(sink.wait_open)
         except BaseException:
-            for sink in sinks:
+            for sink in fanout.end():
                 sink.finish(1.0)  # so that no file without a picture is left
             raise
         hidden = ", ".join(sorted(self._controls.choice.hidden))
@@ -207,35 +305,3 @@ class LiveRun:
     def _tell(self, kind: str, text: str) -> None:
         if self._session is not None:
             self._session.tell(kind, text)
-
-    def _lane(self, info: StreamInfo) -> Lane:
-        settings = self._settings
-        rate = float(info.nominal_rate)
-        room = max(2, round(settings.live.latency * rate) + 1)
-        frames: Channel[Frame] = Channel(room, Overflow.DROP_OLDEST)
-        masked: Channel[MaskedFrame] = Channel(2 * room, Overflow.DROP_OLDEST)
-
-        def load() -> EngineLooker:
-            return EngineLooker(load_engines(self._detectors, settings, info, None), settings, info)
-
-        return Lane(load, frames, masked, settings.live, self._controls, self.stats)
-
-
-def _fulfil(future: Future[T], work: Callable[[], T]) -> None:
-    try:
-        future.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - raised again where the result is taken
-        future.set_exception(error)
-
-
-def _for_live(settings: Settings) -> Settings:
-    """What the parts shared with recordings are to know of a live run."""
-    live = settings.live
-    if live.lookahead > live.latency:
-        raise ConfigError(
-            f"live.lookahead ({live.lookahead:g} s) is longer than live.latency "
-            f"({live.latency:g} s): nothing could be shown in time"
-        )
-    return settings.model_copy(
-        update={"pipeline": settings.pipeline.model_copy(update={"stall": live.stall})}
-    )

@@ -9,7 +9,6 @@ work on pictures: it answers to signals, keys and clocks.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,20 +18,21 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from stream_anon.core.channel import Cancelled
+from stream_anon.core.stream_log import StreamThread, stream_logger
 from stream_anon.pipeline.figures.lines import log_line
 
 if TYPE_CHECKING:
     from stream_anon.config import Redaction
     from stream_anon.pipeline.figures.notify import Notifier
     from stream_anon.pipeline.figures.stats import LiveStats, Snapshot
+    from stream_anon.pipeline.live.fanout import Fanout
     from stream_anon.pipeline.live.inference import Inference
     from stream_anon.pipeline.live.lane import Lane
     from stream_anon.pipeline.live.presenter import Presenter
-    from stream_anon.sinks.process.supervised import SupervisedSink
     from stream_anon.sources.live.source import LiveSource
 
-log = logging.getLogger(__name__)
-figures_log = logging.getLogger("stream_anon.live.figures")
+log = stream_logger(__name__)
+figures_log = stream_logger("stream_anon.live.figures")
 
 TICK = 0.1
 """Seconds between two looks at everything."""
@@ -63,13 +63,13 @@ class LiveSession:
         source: LiveSource,
         lane: Lane,
         presenter: Presenter,
-        sinks: list[SupervisedSink],
+        fanout: Fanout,
         notifier: Notifier,
         requests: Requests,
     ) -> None:
         """Nothing runs yet. The caller closes what it opened."""
         self._source, self._lane = source, lane
-        self._presenter, self._sinks, self._notifier = presenter, sinks, notifier
+        self._presenter, self._fanout, self._notifier = presenter, fanout, notifier
         self._events: SimpleQueue[tuple[str, str]] = SimpleQueue()
         self._requests = requests
         self._error: BaseException | None = None
@@ -109,9 +109,7 @@ class LiveSession:
             self._answer()
             self._reload()
             figures = self._take_stock()
-            for sink in self._sinks:
-                if sink.error is not None:
-                    raise sink.error
+            self._fanout.check()
             if now - beaten >= beat and self._presenter.idle < DEAD:
                 self._notifier.alive()
                 beaten = now
@@ -144,20 +142,9 @@ class LiveSession:
         self._notifier.ready()
 
     def _take_stock(self) -> Snapshot:
-        stats = self._lane.stats
-        count_source(stats, self._source)
-        for sink in self._sinks:
-            status = sink.status
-            up = status.state in ("running", "starting")
-            stats.set_sink(
-                status.label,
-                status.why if status.state == "down" else status.state,
-                up=up,
-                frames=status.frames,
-                dropped=status.dropped,
-                restarts=status.restarts,
-            )
-        return stats.snapshot()
+        count_source(self._lane.stats, self._source)
+        self._fanout.count()
+        return self._lane.stats.snapshot()
 
     # -- the threads --------------------------------------------------------------------------
 
@@ -196,7 +183,7 @@ class LiveSession:
                 thread.join(JOIN)
         finishing = [
             _thread("finishing", partial(sink.finish, deadline - monotonic() - JOIN))
-            for sink in self._sinks
+            for sink in self._fanout.end()
         ]
         for thread in finishing:
             thread.start()
@@ -209,7 +196,7 @@ class LiveSession:
 
 
 def _thread(name: str, work: Callable[[], None]) -> threading.Thread:
-    return threading.Thread(target=work, name=f"stream_anon {name}", daemon=True)
+    return StreamThread(target=work, name=f"stream_anon {name}", daemon=True)
 
 
 def count_source(stats: LiveStats, source: LiveSource) -> None:

@@ -6,7 +6,6 @@ A parser that fails costs the frames that it was asked about: they are hidden wh
 from __future__ import annotations
 
 import logging
-import threading
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -15,8 +14,10 @@ from typing import TYPE_CHECKING
 from stream_anon.core.channel import Cancelled, Closed
 from stream_anon.core.rate_limited_log import Complaints
 from stream_anon.core.redacted import MaskedFrame, Unknown
+from stream_anon.core.stream_log import StreamThread, stream_logger
 from stream_anon.errors import StreamAnonError
 from stream_anon.pipeline.live.governor import Governor
+from stream_anon.pipeline.rules import told_apart
 from stream_anon.processes.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Frame
     from stream_anon.masking.masker import Masker
+    from stream_anon.pipeline.live.controls import Choice
     from stream_anon.pipeline.live.lane import Lane, Looker
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 TICK = 0.02
 """Seconds between two looks at the clock while no frames come."""
@@ -53,7 +55,8 @@ class Worker:
         """
         self._lane, self._looker, self._on_left = lane, looker, on_left
         self._masker: Masker | None = None
-        self._hidden: frozenset[str] = frozenset()
+        self._choice: Choice | None = None
+        """What the masker hides, and how."""
         self._due: float | None = None
         """When the step at hand is due, by `_clock`. Written by the worker's thread alone."""
         self._paused = 0.0
@@ -67,7 +70,7 @@ class Worker:
         self._failing = Complaints(log, logging.ERROR)
         latency, lookahead = lane.settings.latency, lane.settings.lookahead
         self._longest_wait = max(latency / 2, min(lookahead + 0.05, 0.9 * latency))
-        self.thread = threading.Thread(target=self._run, name="stream_anon inference", daemon=True)
+        self.thread = StreamThread(target=self._run, name="stream_anon inference", daemon=True)
 
     def hangs(self) -> bool:
         """Whether it has been at one thing for too long."""
@@ -146,15 +149,15 @@ class Worker:
         self._due = self._clock() + limit
 
     def _take(self, frame: Frame) -> None:
-        hidden = self._lane.controls.choice.hidden
-        masker = self._masker or self._begin(hidden)
-        if hidden != self._hidden:
-            masker.hide(hidden)
-            self._hidden = hidden
+        choice = self._lane.controls.choice
+        masker = self._masker or self._begin(choice)
+        if choice is not self._choice:
+            masker.hide(choice.hidden, told_apart(choice.rules))
+            self._choice = choice
         masker.take(frame)
         self._release()
 
-    def _begin(self, hidden: frozenset[str]) -> Masker:
+    def _begin(self, choice: Choice) -> Masker:
         if self._looker is None:
             self._mark_busy(LOADING)
             self._looker, self._governor = self._lane.load(), None
@@ -164,7 +167,8 @@ class Worker:
                 self._looker.efforts, self._lane.settings.latency, level=self._looker.level
             )
             self._lane.stats.set_effort(self._governor.level)
-        self._masker, self._hidden = self._looker.masker(hidden), hidden
+        self._masker = self._looker.masker(choice.hidden, told_apart(choice.rules))
+        self._choice = choice
         self._masker.spare(self._governor.effort)
         return self._masker
 
@@ -220,7 +224,7 @@ class Worker:
         masker, self._masker = self._masker, None
         if masker is None:
             return True
-        closing = threading.Thread(target=masker.close, name="stream_anon closing", daemon=True)
+        closing = StreamThread(target=masker.close, name="stream_anon closing", daemon=True)
         closing.start()
         closing.join(CLOSING)
         return not closing.is_alive()

@@ -1,18 +1,22 @@
-"""Where the output of a live run goes: what `--to` says."""
+"""What a `--to` says: one parser for each kind of output, which `sinks/registry.py` lists."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from stream_anon.core.address import Login
-from stream_anon.core.credentials import address_shown, name_shown
+from stream_anon.core.address import Login, split_address
+from stream_anon.core.credentials import address_shown
 from stream_anon.errors import ConfigError
 from stream_anon.sinks.encoding.encoders import CONTAINERS
 from stream_anon.sinks.live.names import Names
+
+if TYPE_CHECKING:
+    from stream_anon.config import Settings
+    from stream_anon.core.frame import StreamInfo
 
 PUBLISH_USER = "STREAM_ANON_PUBLISH_USER"
 PUBLISH_PASSWORD = "STREAM_ANON_PUBLISH_PASSWORD"  # noqa: S105 - the variable's name
@@ -39,14 +43,15 @@ _PROTOCOLS = {
     "rtmps": _Protocol("flv", user=True),
     "udp": _Protocol("mpegts", port=True),
 }
-_SCHEMES = ", ".join(f"{name}://" for name in _PROTOCOLS)
+SCHEMES = tuple(_PROTOCOLS)
 
 
 @dataclass(frozen=True, slots=True)
 class SinkAddress:
     """One output of a live run. Neither its repr nor its label holds a credential."""
 
-    kind: Literal["file", "stream", "camera"]
+    kind: str
+    """A row of the registry."""
     label: str
     """Name for people and for metrics."""
     target: str = field(repr=False)
@@ -56,44 +61,58 @@ class SinkAddress:
     """FFmpeg's name; empty for the camera."""
 
 
-def parse_sink(text: str) -> SinkAddress:
-    """What a `--to` means.
+@dataclass(frozen=True, slots=True)
+class SinkOrder:
+    """What a sink is opened with, in a process of its own."""
 
-    `NAME.mkv` (or .mp4, .mov, .ts, .webm; the name may hold a date such as `%Y%m%d-%H%M%S`) is a
-    file, `NAME.m3u8` or `hls:FOLDER` an HLS folder, `rtsp://`, `rtmp://` and `udp://` are
-    streams, `camera` or `camera:DEVICE` is a virtual camera. Where the address has no user
-    and password, those of the environment are taken; so is the key of an RTMP stream.
+    address: SinkAddress
+    info: StreamInfo
+    """Of the frames to come."""
+    settings: Settings
+    segment: float | None = None
+    """Seconds after which a recording goes on in the next file."""
+    keep: float | None = None
+    """Seconds after which a file of the recording is deleted."""
 
-    Raises:
-        ConfigError: none of these.
-    """
-    if text == "camera" or text.startswith("camera:"):
-        return SinkAddress("camera", text, text.removeprefix("camera").removeprefix(":"))
-    if "://" in text:
-        return _stream(text)
+
+def camera(text: str) -> SinkAddress | None:
+    """`camera`, or `camera:DEVICE`."""
+    if text != "camera" and not text.startswith("camera:"):
+        return None
+    return SinkAddress("camera", text, text.removeprefix("camera").removeprefix(":"))
+
+
+def playlist(text: str) -> SinkAddress | None:
+    """`hls:FOLDER`, or `NAME.m3u8`."""
     if text.startswith("hls:"):
         folder = text.removeprefix("hls:")
         if not folder:
             raise ConfigError("hls: wants a folder, such as hls:web/live")
-        return SinkAddress("stream", text, str(Path(folder) / _PLAYLIST), "hls")
+        return SinkAddress("hls", text, str(Path(folder) / _PLAYLIST), "hls")
+    is_one = "://" not in text and Path(text).suffix.lower() == ".m3u8"
+    return SinkAddress("hls", text, text, "hls") if is_one else None
+
+
+def recording(text: str) -> SinkAddress | None:
+    """`NAME.mkv` or another container; the name may hold a date such as `%Y%m%d-%H%M%S`."""
     ending = Path(text).suffix.lower()
-    if ending == ".m3u8":
-        return SinkAddress("stream", text, text, "hls")
-    if ending in RECORDINGS:
-        Names(Path(text))  # a field that no date has is said before anything is opened
-        return SinkAddress("file", text, text, CONTAINERS[ending])
-    raise ConfigError(
-        f"{name_shown(text)!r} is no output: name a file ending in {' '.join(RECORDINGS)}, "
-        f"a playlist ending in .m3u8, hls:FOLDER, {_SCHEMES} or camera"
-    )
+    if "://" in text or ending not in RECORDINGS:
+        return None
+    Names(Path(text))  # a field that no date has is said before anything is opened
+    return SinkAddress("file", text, text, CONTAINERS[ending])
 
 
-def _stream(text: str) -> SinkAddress:
-    parts = _split(text)
-    scheme = parts.scheme.lower()
+def stream(text: str) -> SinkAddress | None:
+    """An address of one of `SCHEMES`.
+
+    Where it has no user and password, those of the environment are taken; so is the key of an
+    RTMP stream.
+    """
+    scheme, _ = split_address(text) or ("", "")
     protocol = _PROTOCOLS.get(scheme)
     if protocol is None:
-        raise ConfigError(f"nothing can be sent to {scheme}://: use one of {_SCHEMES}")
+        return None
+    parts = _split(text)
     place = parts.netloc.rpartition("@")[2]
     label = address_shown(scheme, f"{place}{parts.path}")
     if not parts.hostname or (protocol.port and parts.port is None):

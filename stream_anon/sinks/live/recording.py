@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import av.error
 
 from stream_anon.core.demuxers import open_file
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.errors import ConfigError, SinkError
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoding.encoders import container_for
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.sinks.live.address import SinkOrder
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 SHORTEST_SEGMENT = 1.0
 """Seconds."""
@@ -189,3 +190,9 @@ def _holds_video(path: Path) -> bool:
             return next(written.decode(video=0), None) is not None
     except (av.error.InvalidDataError, av.error.EOFError, IndexError):
         return False
+
+
+def open_sink(order: SinkOrder) -> RecordingSink:
+    """Open what the registry's row for files names."""
+    target, settings = order.address.target, order.settings
+    return RecordingSink(target, order.info, settings, segment=order.segment, keep=order.keep)

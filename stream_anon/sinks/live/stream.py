@@ -10,8 +10,8 @@ from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoding.failures import as_sink_errors, as_stream_errors
 from stream_anon.sinks.encoding.live import LiveEncoder
-from stream_anon.sinks.live.address import SinkAddress, parse_sink
 from stream_anon.sinks.live.playlist import Playlist
+from stream_anon.sinks.registry import parse_sink
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.sinks.live.address import SinkAddress, SinkOrder
 
 _OPTIONS = {
     "rtsp": {"rtsp_transport": "tcp"},
@@ -38,7 +39,7 @@ class StreamSink:
         """Connect, or start the playlist.
 
         Args:
-            address: of the kind "stream", or what `parse_sink` makes one of.
+            address: of a stream or a playlist, or what `parse_sink` makes one of.
             info: of the frames to come.
             settings: encoder, preset and quality.
 
@@ -79,3 +80,8 @@ class StreamSink:
         """Free everything. The segments that a playlist names stay where they are."""
         with suppress(SinkError), self._errors():
             self._encoder.abandon()
+
+
+def open_sink(order: SinkOrder) -> StreamSink:
+    """Open what the registry's rows for streams and playlists name."""
+    return StreamSink(order.address, order.info, order.settings)

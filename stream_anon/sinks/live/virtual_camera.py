@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Plane, StreamInfo
     from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.sinks.live.address import SinkOrder
 
 PACE = 0.9
 """Frames go out no closer together than this share of the time between them: a burst is spread,
@@ -130,6 +131,11 @@ class VirtualCameraSink:
             if 0 < early <= LONGEST_WAIT:
                 self._sleep(early)
         self._last_sent = self._clock()
+
+
+def open_sink(order: SinkOrder) -> VirtualCameraSink:
+    """Open what the registry's row for cameras names."""
+    return VirtualCameraSink(order.info, order.address.target or None)
 
 
 def _rate(info: StreamInfo) -> float:

@@ -16,9 +16,9 @@ from stream_anon.config import Settings
 from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
 from stream_anon.core.frame import StreamInfo
 from stream_anon.errors import StreamAnonError
-from stream_anon.processes.host import Line, serve, within
+from stream_anon.processes.host import Line, named, serve, within
 from stream_anon.processes.wire import Message
-from stream_anon.sinks.live.address import SinkAddress
+from stream_anon.sinks.live.address import SinkAddress, SinkOrder
 from stream_anon.sinks.process.transport import DEBUG, FRAME, unpack, unpack_debug
 
 if TYPE_CHECKING:
@@ -84,25 +84,22 @@ def open_sink(fields: dict[str, Any], info: StreamInfo) -> Sink:
     """The sink that a parent asks for.
 
     Args:
-        fields: an address, `settings`, and for files `segment` and `keep`, in seconds or None.
+        fields: an address, what `opens` it, `settings`, and for files `segment` and `keep`, in
+            seconds or None.
         info: of the stream.
 
     Raises:
         SinkError: it cannot be opened.
     """
-    from stream_anon.sinks.live.recording import RecordingSink  # noqa: PLC0415 - one kind a process
-    from stream_anon.sinks.live.stream import StreamSink  # noqa: PLC0415
-    from stream_anon.sinks.live.virtual_camera import VirtualCameraSink  # noqa: PLC0415
-
-    settings = Settings.model_validate(fields["settings"])
-    address = SinkAddress(fields["kind"], fields["label"], fields["target"], fields["container"])
-    if address.kind == "file":
-        return RecordingSink(
-            address.target, info, settings, segment=fields["segment"], keep=fields["keep"]
-        )
-    if address.kind == "stream":
-        return StreamSink(address, info, settings)
-    return VirtualCameraSink(info, address.target or None, fields.get("backend"))
+    order = SinkOrder(
+        SinkAddress(fields["kind"], fields["label"], fields["target"], fields["container"]),
+        info,
+        Settings.model_validate(fields["settings"]),
+        fields["segment"],
+        fields["keep"],
+    )
+    opened: Sink = named(fields["opens"])(order)
+    return opened
 
 
 # -- a window ---------------------------------------------------------------------------------

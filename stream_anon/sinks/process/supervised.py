@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.channel import Cancelled, Channel, Overflow
 from stream_anon.core.rate_limited_log import Complaints
+from stream_anon.core.stream_log import StreamThread, stream_logger
 from stream_anon.errors import ConfigError, SinkError, StreamAnonError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.processes.child import START_LIMIT, Child, ChildGone
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from stream_anon.config import Live
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 HOSTED = "stream_anon.sinks.process.hosted"
 UNSTOPPABLE = 5.0
@@ -101,7 +102,7 @@ class SupervisedSink:
         """Seconds that the last child took to fail without having opened it."""
         self._failing = Complaints(log, logging.WARNING)
         self._slow = Complaints(log, logging.WARNING)
-        self._thread = threading.Thread(
+        self._thread = StreamThread(
             target=self._run, name=f"stream_anon sink {opening.label}", daemon=True
         )
         self.incomplete: str | None = None
@@ -205,7 +206,7 @@ class SupervisedSink:
             child = self._child = Child(HOSTED)
         except OSError as error:
             raise _Failed("the system starts no more processes") from error
-        listener = threading.Thread(target=self._listen, args=(child,), daemon=True)
+        listener = StreamThread(target=self._listen, args=(child,), daemon=True)
         try:
             self._open(child, limit)
             listener.start()

@@ -1,4 +1,4 @@
-"""What the user names as a source: a webcam, an address in a network, a file to rehearse with."""
+"""What the user names as a source: one parser for each kind, which `sources/registry.py` lists."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from stream_anon.core.address import Login, split_address
-from stream_anon.core.credentials import address_shown, name_shown
-from stream_anon.errors import ConfigError, SourceError
+from stream_anon.core.credentials import address_shown
+from stream_anon.errors import ConfigError
 from stream_anon.sources.live.devices import list_devices
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ _DEVICE = re.compile(r"[0-9]+|/dev/.+|video=.+", re.DOTALL)
 class SourceAddress:
     """Where to read from. Its repr and its label hold no credentials."""
 
-    kind: Literal["device", "network", "file"]
+    kind: str
+    """A row of the registry."""
     label: str
     """Name for people, short."""
     url: str = field(repr=False)
@@ -43,46 +44,31 @@ class SourceAddress:
     """FFmpeg's name of the input, where it cannot tell by itself."""
     options: dict[str, str] = field(default_factory=dict)
     """For FFmpeg; nothing secret."""
+    opens: str = ""
+    """`module:function`, called with the URL in the capture process; it returns a `Source`. Empty
+    for what FFmpeg reads as it comes."""
+    ends: bool = False
+    """It is recorded: played at its own pace, no picture left out, and not opened anew."""
 
 
-def parse_source(text: str, *, pace: bool = False, settings: Live) -> SourceAddress:
-    """Understand what the user wrote.
+# -- files ------------------------------------------------------------------------------------
 
-    Args:
-        text: a webcam's number or path, an address, or a file.
-        pace: it is a file, to be played at its own pace.
-        settings: how devices and networks are to be opened.
 
-    Raises:
-        ConfigError: it is no source of any kind.
-        SourceError: it is a file, and `pace` was not asked for.
-    """
-    text = text.strip()
-    if not text:
-        raise ConfigError("no source is named: give a webcam's number, an address or a file")
-    address = split_address(text)
-    if pace:
-        if address:
-            raise ConfigError("--pace is for files: an address comes at a pace of its own")
-        return SourceAddress("file", Path(text).name or "file", text)
-    if address:
-        return _network(*address, settings)
-    if _DEVICE.fullmatch(text):
-        return _device(text, settings)
-    if Path(text).is_file():
-        raise SourceError(
-            f"{text} is a file: rehearse with --pace, or redact it with `stream-anon redact`"
-        )
-    raise ConfigError(
-        f"{name_shown(text)} is no source: give a webcam's number or path, an address such as "
-        "rtsp://camera/stream, or a file with --pace"
-    )
+def file(text: str, _settings: Live) -> SourceAddress | None:
+    """A recorded video."""
+    if split_address(text):
+        return None
+    opens = "stream_anon.sources.file:open_recording"
+    return SourceAddress("file", Path(text).name or "file", text, opens=opens, ends=True)
 
 
 # -- devices ----------------------------------------------------------------------------------
 
 
-def _device(text: str, settings: Live) -> SourceAddress:
+def device(text: str, settings: Live) -> SourceAddress | None:
+    """A webcam by its number or path."""
+    if not _DEVICE.fullmatch(text):
+        return None
     options: dict[str, str] = {}
     if settings.device_size:
         options["video_size"] = settings.device_size
@@ -109,11 +95,11 @@ def _numbered(number: int) -> str:
 # -- networks ---------------------------------------------------------------------------------
 
 
-def _network(scheme: str, rest: str, settings: Live) -> SourceAddress:
+def network(text: str, settings: Live) -> SourceAddress | None:
+    """An address of one of `SCHEMES`."""
+    scheme, rest = split_address(text) or ("", "")
     if scheme not in SCHEMES:
-        raise ConfigError(
-            f"{scheme}:// is no kind of source that is known: use {', '.join(SCHEMES)}"
-        )
+        return None
     login, rest = _split_login(rest)
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if not host and scheme != "udp":

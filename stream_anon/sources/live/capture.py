@@ -13,7 +13,6 @@ import threading
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,10 +21,9 @@ import av.error
 from stream_anon.core.channel import Channel, Overflow
 from stream_anon.core.frame import ColorTags, StreamInfo
 from stream_anon.errors import SourceError
-from stream_anon.processes.host import Line, serve, within
+from stream_anon.processes.host import Line, named, serve, within
 from stream_anon.processes.wire import Message
 from stream_anon.sources.decoding.pictures import Upright
-from stream_anon.sources.file import MediaSource
 from stream_anon.sources.live.address import GIVES_UP_AFTER
 from stream_anon.sources.live.clock import TIME_BASE
 from stream_anon.sources.live.failures import explain
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream_anon.core.frame import Planes
-    from stream_anon.sources.base import Losses
+    from stream_anon.sources.base import Losses, Source
 
 T = TypeVar("T")
 WAITING = 2
@@ -61,14 +59,14 @@ def work(line: Line) -> None:
         return
     begin = threading.Event()
     threading.Thread(target=_listen, args=(line, begin), daemon=True).start()
-    is_file = order.fields["kind"] == "file"
-    sender = PictureSender(line, Overflow.BLOCK if is_file else Overflow.DROP_OLDEST)
+    ends = bool(order.fields["ends"])
+    sender = PictureSender(line, Overflow.BLOCK if ends else Overflow.DROP_OLDEST)
     try:
-        play = play_file if is_file else play_live
+        play = play_source if order.fields["opens"] else play_live
         sender.end(play(order.fields, line, sender, begin))
     except SourceError as error:
         said = str(error).removeprefix(f"{order.fields['label']} ")
-        sender.end(_failed(said, permanent=is_file))
+        sender.end(_failed(said, permanent=ends))
     except (av.error.FFmpegError, OSError, ValueError) as error:
         said, never = explain(error)
         sender.end(_failed(said, permanent=never))
@@ -134,23 +132,24 @@ class PictureSender:
             self._line.send(message)
 
 
-# -- files ------------------------------------------------------------------------------------
+# -- sources of the registry ------------------------------------------------------------------
 
 
-def play_file(
+def play_source(
     order: dict[str, Any], line: Line, sender: PictureSender, begin: threading.Event
 ) -> Message:
-    """A recorded video, at its own pace."""
+    """What a `Source` reads; one that ends, such as a recorded video, at its own pace."""
     with within(OPENING * order["open_timeout"]):
-        source = MediaSource(Path(order["url"]))
+        source: Source = named(order["opens"])(order["url"])
     line.send(Message("found"))
     info = replace(source.info, time_base=TIME_BASE, frames=None, still=False, live=True)
     line.send(Message("opened", info.to_fields()))
     begin.wait()
-    pacer = Pacer()
+    pacer = Pacer() if order["ends"] else None
     for frame in _limited(source.frames(), SILENCE * order["watchdog"]):
         time = frame.pts * frame.time_base
-        pacer.wait(time)
+        if pacer:
+            pacer.wait(time)
         sender.put(
             frame.planes, time, source.losses, corrupt=frame.corrupt, seam=frame.discontinuity
         )

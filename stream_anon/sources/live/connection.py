@@ -72,7 +72,8 @@ class Connection:
         address, settings = self._address, self._settings
         limit = settings.open_timeout
         order = {
-            "kind": address.kind,
+            "opens": address.opens,
+            "ends": address.ends,
             "label": address.label,
             "url": address.url,
             "format": address.format,
@@ -144,7 +145,7 @@ class Connection:
                     self._silent = 0.0
             elif message.kind != "ended":
                 raise Lost(NONSENSE)
-            if message.kind == "ended" and self._address.kind != "file":
+            if message.kind == "ended" and not self._address.ends:
                 raise Lost("the stream ended")
             yield message
             if message.kind == "ended":

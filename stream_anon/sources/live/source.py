@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.channel import Cancelled
 from stream_anon.core.frame import Frame
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.errors import SourceError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.sources.base import Losses
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stream_anon.processes.wire import Message
     from stream_anon.sources.live.address import SourceAddress
 
-log = logging.getLogger(__name__)
+log = stream_logger(__name__)
 
 LASTED = 10.0
 """Seconds after which a connection counts as a good one."""
@@ -158,7 +158,7 @@ class LiveSource:
         return info
 
     def _recover(self, lost: Lost) -> None:
-        if self._address.kind == "file" and not self._cancelled.is_set():
+        if self._address.ends and not self._cancelled.is_set():
             self._note(connected=False, reason=lost.reason)
             raise SourceError(f"{self._address.label} cannot be played on: {lost.reason}") from lost
         self._wait("lost", lost)
