@@ -63,7 +63,7 @@ class M2FP(_Section):
 
 
 class Masking(_Section):
-    """How sightings become masks for every frame."""
+    """How detections become masks for every frame."""
 
     confirm_score: Share = 0.35
     track_score: Annotated[float, Field(ge=0.05, le=1)] = 0.12

@@ -13,7 +13,7 @@ FIRST, LONGEST = 10.0, 600.0
 """Seconds until a thing may be said again: doubled each time, up to the longest."""
 
 
-class Complaints:
+class RateLimitedLog:
     """Says something at once, and then seldom, with a count of what was left unsaid."""
 
     def __init__(

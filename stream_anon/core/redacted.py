@@ -35,10 +35,10 @@ class MaskedFrame:
     frame: Frame
     parts: tuple[Part, ...] | Unknown
     """Parts to hide, in frame pixels, motion and growth applied; `Unknown` hides it whole."""
-    looked: bool = False
+    is_keyframe: bool = False
     """The parser looked at this very frame (a keyframe)."""
     age: int = 0
-    """Frames between this one and the oldest sighting that its masks rest on."""
+    """Frames between this one and the oldest detection that its masks rest on."""
 
     def __repr__(self) -> str:
         what = self.parts.name if isinstance(self.parts, Unknown) else f"{len(self.parts)} parts"

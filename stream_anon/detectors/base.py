@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class DetectionPass:
     """How closely to look."""
 
     long_side: int
@@ -41,7 +41,7 @@ class Detector(Protocol):
     def model_hash(self) -> str:
         """SHA-256 of the weights, hexadecimal."""
 
-    def parse(self, frame: Frame, look: Look) -> list[Part]:
+    def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         """All parts that can be seen, the unlikely ones too; the same answer for the same input.
 
         Raises:
@@ -67,7 +67,7 @@ class Loading:
     """What the user should know is added here."""
 
 
-def whole_look(info: StreamInfo, short_side: int) -> Look:
+def whole_frame_pass(info: StreamInfo, short_side: int) -> DetectionPass:
     """The whole picture, its shorter side that many pixels long."""
     width, height = float(info.width * info.pixel_aspect), float(info.height)
-    return Look(max(32, round(short_side * max(width, height) / min(width, height))))
+    return DetectionPass(max(32, round(short_side * max(width, height) / min(width, height))))

@@ -9,13 +9,13 @@ from stream_anon.errors import ParserError, StreamAnonError
 
 if TYPE_CHECKING:
     from stream_anon.core.frame import Frame
-    from stream_anon.detectors.base import Detector, Look
+    from stream_anon.detectors.base import DetectionPass, Detector
 
 MAX_REACH = 1e6
 """Pixels from the frame's corner beyond which a box is nonsense."""
 
 
-def checked_answer(parser: Detector, frame: Frame, look: Look) -> list[Part]:
+def checked_answer(parser: Detector, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
     """Ask `parser`, and refuse anything that could leave somebody visible unnoticed.
 
     Raises:
@@ -23,7 +23,7 @@ def checked_answer(parser: Detector, frame: Frame, look: Look) -> list[Part]:
             scores of 0..1 and boxes near the frame.
     """
     try:
-        parts = parser.parse(frame, look)
+        parts = parser.parse(frame, detection_pass)
     except StreamAnonError:
         raise
     except Exception as error:

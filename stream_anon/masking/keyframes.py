@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ REGION_GROWTH = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FollowedFace:
     """What the policy needs to know of one followed face."""
 
     box: Box
@@ -64,31 +64,31 @@ class KeyframePolicy:
         self._deep = min(parsing.deep_side, max(32, round(self._long_side)))
         self._region = parsing.region_side
         self._longest_gap = longest_gap
-        self.last_look = 0
+        self.last_pass = 0
         """Index of the frame that was looked at last."""
         self._last_deep = 0
         self._last_deep_time = 0.0
         self._effort = Effort(self._deep)
 
-    def spare(self, effort: Effort) -> None:
+    def set_effort(self, effort: Effort) -> None:
         """Look with another effort from now on."""
         self._effort = effort
 
     @property
-    def deep(self) -> Look:
-        return Look(min(self._deep, self._effort.deep_side))
+    def deep(self) -> DetectionPass:
+        return DetectionPass(min(self._deep, self._effort.deep_side))
 
     @property
-    def light(self) -> Look:
-        return Look(self._light)
+    def light(self) -> DetectionPass:
+        return DetectionPass(self._light)
 
-    def first(self, index: int, time: float) -> list[Look]:
+    def first(self, index: int, time: float) -> list[DetectionPass]:
         """Nothing is known: look as closely as possible."""
-        self.last_look = self._last_deep = index
+        self.last_pass = self._last_deep = index
         self._last_deep_time = time
         return [self.deep]
 
-    def still(self, index: int, time: float, *, changed: bool, lost: bool) -> list[Look]:
+    def still(self, index: int, time: float, *, changed: bool, lost: bool) -> list[DetectionPass]:
         """Nothing has moved since the last look.
 
         Args:
@@ -97,14 +97,14 @@ class KeyframePolicy:
             changed: something has moved since the last deep look.
             lost: somebody who is followed was not found by the last look.
         """
-        if lost and self._last_deep != self.last_look:
+        if lost and self._last_deep != self.last_pass:
             return self.first(index, time)  # as it will stay like this, look as well as possible
         wait = self._settings.deep_interval if changed else self._settings.quiet_interval
         if time - self._last_deep_time >= wait:
             return self.first(index, time)
         return []
 
-    def moving(self, index: int, time: float, faces: Sequence[Seen]) -> list[Look]:
+    def moving(self, index: int, time: float, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         """Something moves."""
         since = time - self._last_deep_time
         wait = self._settings.deep_interval * self._effort.interval_factor
@@ -113,44 +113,44 @@ class KeyframePolicy:
         interval = self._settings.interval * self._effort.interval_factor
         for face in faces:
             interval = min(interval, STRIDE * face.box.size / max(face.speed, 1e-6))
-        if index - self.last_look < interval:
+        if index - self.last_pass < interval:
             return []
-        self.last_look = index
-        return self._light_looks(faces)
+        self.last_pass = index
+        return self._light_passes(faces)
 
-    def now(self, index: int, faces: Sequence[Seen]) -> list[Look]:
+    def now(self, index: int, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         """A look that cannot wait: the frame, or one before it, is about to be released."""
-        self.last_look = index
-        return self._light_looks(faces)
+        self.last_pass = index
+        return self._light_passes(faces)
 
-    def _light_looks(self, faces: Sequence[Seen]) -> list[Look]:
+    def _light_passes(self, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         """Enough to see everybody who is followed: a larger picture, or close looks."""
         side = self._light
         small = [face for face in faces if face.box.size * side / self._long_side < SMALLEST_SEEN]
         if not small:
-            return [Look(side)]
+            return [DetectionPass(side)]
         needed = SMALLEST_SEEN * self._long_side / min(face.box.size for face in small)
         steps, most = self._effort.larger_sides, self.deep.long_side
         larger = min(next((s for s in steps if s >= needed and s > side), most), most)
         if self._cost(larger) - self._cost(side) < len(small) * self._region**2:
-            return [Look(larger)]
-        return [Look(side), *(self.closely(face.box) for face in small)]
+            return [DetectionPass(larger)]
+        return [DetectionPass(side), *(self.closely(face.box) for face in small)]
 
     def _cost(self, side: int) -> float:
         return side * side * self._short_over_long
 
-    def closely(self, box: Box) -> Look:
+    def closely(self, box: Box) -> DetectionPass:
         """A look at the surroundings of one face."""
         reach = max(REGION_GROWTH * box.size, 24.0)
-        return Look(self._region, box.grown(reach, reach))
+        return DetectionPass(self._region, box.grown(reach, reach))
 
-    def visible(self, box: Box, looks: Sequence[Look]) -> bool:
+    def visible(self, box: Box, passes: Sequence[DetectionPass]) -> bool:
         """Whether a face in `box` should have been found by one of `looks`."""
-        for look in looks:
-            if look.region is None:
-                if box.size * min(1.0, look.long_side / self._long_side) >= SMALLEST_SEEN:
+        for detection_pass in passes:
+            if detection_pass.region is None:
+                if box.size * min(1.0, detection_pass.long_side / self._long_side) >= SMALLEST_SEEN:
                     return True
-            elif look.region.overlap(box) > 0.9 * box.area:
+            elif detection_pass.region.overlap(box) > 0.9 * box.area:
                 return True
         return False
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stream_anon.masking.horizon import Horizon
     from stream_anon.masking.keyframes import Effort
     from stream_anon.masking.tracks import Place, Track
-    from stream_anon.masking.window import Held
+    from stream_anon.masking.window import HeldFrame
 
 
 class Masker:
@@ -114,10 +114,10 @@ class Masker:
         if self._bodies is not None:
             self._bodies.hide(labels)
 
-    def spare(self, effort: Effort) -> None:
+    def set_effort(self, effort: Effort) -> None:
         """Look more or less closely from now on."""
         for watch in self._watches:
-            watch.spare(effort)
+            watch.set_effort(effort)
 
     # -- looking ------------------------------------------------------------------------------
 
@@ -141,13 +141,13 @@ class Masker:
         if self._bodies is not None:
             self._parse_bodies(held, self._bodies)
 
-    def _parse_bodies(self, held: Held, bodies: Bodies) -> None:
+    def _parse_bodies(self, held: HeldFrame, bodies: Bodies) -> None:
         if held.motion.flow is not None:
             bodies.advance(held)
         faces = [track for watch in self._of_people for track in watch.confirmed()]
         bodies.catch_up(held, faces)
         if bodies.is_keyframe(held, faces):
-            bodies.look(held, faces)
+            bodies.parse(held, faces)
             held.parsed = True
         bodies.settle(held)
 
@@ -191,7 +191,7 @@ class Masker:
         return MaskedFrame(
             frame,
             Unknown.NOT_PARSED if unknown else tuple(parts),
-            looked=held.looked or held.parsed,
+            is_keyframe=held.had_pass or held.parsed,
             age=age,
         )
 
@@ -201,7 +201,7 @@ class Masker:
         parts = parts_at(place, person, masking.margin, masking.growth)
         return [part for part in parts if self._is_hidden(part)]
 
-    def _unparsed(self, held: Held, bodies: Bodies) -> list[Part] | None:
+    def _unparsed(self, held: HeldFrame, bodies: Bodies) -> list[Part] | None:
         """What the slow detector has not answered for; None where that may be everything."""
         if not self._needs_bodies or self._horizon.waits:
             return []

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Run(Protocol):
+class RecordedRun(Protocol):
     """What is recorded of a run."""
 
     settings: Settings
@@ -74,7 +74,7 @@ class Record:
     def __init__(
         self,
         stack: ExitStack,
-        run: Run,
+        run: RecordedRun,
         wanted: Wanted,
         on_progress: Callable[[Summary], None] | None,
     ) -> None:
@@ -94,9 +94,9 @@ class Record:
             self.files.append(masks)
         for file in self.files:
             stack.callback(file.discard)
-        self._masks: _Masks | None = None
+        self._masks: _MaskRecord | None = None
         if (path := wanted.masks or wanted.tracks) is not None:
-            self._masks = _Masks(stack, masks, path, _header(run))
+            self._masks = _MaskRecord(stack, masks, path, _header(run))
         self._on_progress = on_progress
         self._began = monotonic()
         self.summary = Summary(expected_frames=run.source.info.frames)
@@ -150,7 +150,7 @@ class Record:
         )
 
 
-class _Masks:
+class _MaskRecord:
     """The record of masks of a run: a file that is asked for, or one that has no name."""
 
     def __init__(self, stack: ExitStack, part: PartFile | None, path: Path, header: Header) -> None:
@@ -187,7 +187,7 @@ def _open(part: PartFile | None, path: Path) -> IO[bytes]:
     return part.part.open("r+b")
 
 
-def _header(run: Run) -> Header:
+def _header(run: RecordedRun) -> Header:
     info = run.source.info
     return Header(
         version=package_version(),

@@ -141,7 +141,7 @@ class _Run:
         self.source = MediaSource(source)
         self.in_use.callback(self.source.close)
         _log_input(self.source.info)
-        self.masks: pipeline.Masks
+        self.masks: pipeline.MaskSource
         if given is not None:
             self.check_input()
             self.masks = given(self.source.info)
@@ -150,7 +150,7 @@ class _Run:
             self.masks = self._masker(self.source.info)
         log.info("engine %s %s", self.engine, self.model_hash[:16])
 
-    def _open_given(self) -> Callable[[StreamInfo], pipeline.Masks] | None:
+    def _open_given(self) -> Callable[[StreamInfo], pipeline.MaskSource] | None:
         """Open the file that tells what to hide, where there is one."""
         if self.tracks is not None:
             tracks = load_tracks(self.tracks.path)

@@ -58,7 +58,7 @@ class Summary:
     def count(self, masked: MaskedFrame, redacted: RedactedFrame | None) -> None:
         """Take one frame into account; one that was not redacted tells by its masks."""
         self.frames += 1
-        self.keyframes += masked.looked
+        self.keyframes += masked.is_keyframe
         whole = masked.parts if isinstance(masked.parts, Unknown) else None
         if redacted is not None:
             whole = redacted.hidden_whole

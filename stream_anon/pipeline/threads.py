@@ -45,20 +45,20 @@ PATIENCE = 0.5
 """Seconds between two looks at the watchdog."""
 
 
-class Masks(Protocol):
+class MaskSource(Protocol):
     """Turns frames into masked frames: a masker, a tracks file, or a record of masks."""
 
     def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
         """Every frame, in order."""
 
 
-class _Heart:
+class _Heartbeat:
     """When the inference stage last gave a sign of life."""
 
     def __init__(self) -> None:
         self.last_beat = monotonic()
 
-    def beating(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+    def monitored(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         for frame in frames:
             self.last_beat = monotonic()
             yield frame
@@ -87,7 +87,7 @@ class _Stage(threading.Thread, Generic[T]):
 
 def run(
     source: Source,
-    masker: Masks,
+    masker: MaskSource,
     redactor: Redactor,
     sink: Sink,
     settings: Pipeline,
@@ -133,7 +133,7 @@ def run(
 
 def work_out_masks(
     source: Source,
-    masker: Masks,
+    masker: MaskSource,
     settings: Pipeline,
     on_frame: Callable[[MaskedFrame], None],
     *,
@@ -162,15 +162,15 @@ def work_out_masks(
 class _Threads:
     """The threads of one run, up to the caller's."""
 
-    def __init__(self, source: Source, masker: Masks, settings: Pipeline) -> None:
+    def __init__(self, source: Source, masker: MaskSource, settings: Pipeline) -> None:
         self.masked: Channel[MaskedFrame] = Channel(settings.queue)
         frames: Channel[Frame] = Channel(settings.queue)
-        self._heart = heart = _Heart()
+        self._heartbeat = heartbeat = _Heartbeat()
         self._limit = settings.stall
         self._channels: list[Channel[Any]] = [frames, self.masked]
         self._stages: list[threading.Thread] = [
             _Stage("capture", source.frames, frames),
-            _Stage("inference", lambda: masker.masks(heart.beating(frames)), self.masked),
+            _Stage("inference", lambda: masker.masks(heartbeat.monitored(frames)), self.masked),
         ]
 
     def add(self, stage: threading.Thread, out: Channel[Any]) -> None:
@@ -196,23 +196,23 @@ class _Threads:
 
     def results(self, last: Channel[T]) -> Iterator[T]:
         """What comes out of the last channel, under the watchdog."""
-        return _watched(last, self._heart, self._limit)
+        return _watched(last, self._heartbeat, self._limit)
 
 
-def _watched(items: Channel[T], heart: _Heart, limit: float) -> Iterator[T]:
+def _watched(items: Channel[T], heartbeat: _Heartbeat, limit: float) -> Iterator[T]:
     while True:
         try:
             item = items.get(timeout=min(PATIENCE, limit))
         except Closed:
             return
         except TimeoutError:
-            if monotonic() - heart.last_beat > limit:
+            if monotonic() - heartbeat.last_beat > limit:
                 raise StalledError(
                     f"no sign of life from the parser or the input for {limit:g} seconds: "
                     "the run was ended; raise pipeline.stall for slow machines"
                 ) from None
             continue
-        heart.last_beat = monotonic()
+        heartbeat.last_beat = monotonic()
         yield item
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Line:
+class ParentPipe:
     """The connection to the parent."""
 
     def __init__(self) -> None:
@@ -48,14 +48,14 @@ class Line:
             os._exit(0)
 
 
-def serve(work: Callable[[Line], None]) -> None:
+def serve(work: Callable[[ParentPipe], None]) -> None:
     """Run a child's work, and end the process."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # for the parent, which then ends its children
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     forbid_core_dumps()
-    line = Line()
-    work(line)
+    parent = ParentPipe()
+    work(parent)
     sys.stderr.flush()
     os._exit(0)  # threads of libraries may hang in an orderly exit
 

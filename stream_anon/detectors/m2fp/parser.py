@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from stream_anon.core.parts import Box, Part
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.labels import CIHP_LABELS
 from stream_anon.detectors.m2fp.answers import Instance, instances
 from stream_anon.detectors.m2fp.configuration import MEAN
@@ -86,8 +86,8 @@ class M2FPParser:
             converted.path, threads=threads or os.cpu_count() or 1, precision="f32"
         )
 
-    def parse(self, frame: Frame, look: Look) -> list[Part]:
-        picture = working_picture(frame, look, self._color, self._pixel_aspect, MEAN)
+    def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+        picture = working_picture(frame, detection_pass, self._color, self._pixel_aspect, MEAN)
         logits, masks = self._network.run(picture.rgb)
         if not (np.isfinite(logits).all() and np.isfinite(masks).all()):
             raise ParserError("m2fp answered with values that are not numbers")

@@ -97,7 +97,7 @@ def _care(figures: Snapshot) -> Iterator[Metric]:
     yield _counters("hidden_whole_frames", "Pictures hidden whole, by reason.", "reason", hidden)
     yield _gauge("people_hidden", "People hidden in the last picture.", figures.people)
     yield _gauge(
-        "mask_age_frames", "Frames since the last picture's oldest sighting.", figures.mask_age
+        "mask_age_frames", "Frames since the last picture's oldest detection.", figures.mask_age
     )
     yield _gauge(
         "mask_age_max_frames", "The largest such age of the last minute.", figures.oldest_mask

@@ -70,7 +70,7 @@ class Snapshot:
     """Seconds."""
     latency_count: int
     mask_age: int
-    """Frames since the oldest sighting that the last picture's masks rest on."""
+    """Frames since the oldest detection that the last picture's masks rest on."""
     oldest_mask: int
     """The largest such age of the last minute."""
     people: int
@@ -148,7 +148,7 @@ class LiveStats:
         Args:
             redacted: the picture.
             latency: seconds since its capture; None where no frame is behind it.
-            mask_age: frames since the oldest sighting that its masks rest on.
+            mask_age: frames since the oldest detection that its masks rest on.
             people: how many are hidden; None takes the regions for people.
         """
         now = self._clock()

@@ -89,7 +89,7 @@ class Controls:
             cells = redaction.cells + (1 if key == "-" else -1)
             self._change(cells=min(MOST_CELLS, max(1, cells)))
         elif key in ("d", "r"):
-            self._look("outlines" if key == "d" else "raw")
+            self._toggle("outlines" if key == "d" else "raw")
 
     def _change(self, **values: object) -> None:
         redaction = self.choice.redaction.model_copy(update=values)
@@ -100,7 +100,7 @@ class Controls:
         except StreamAnonError as error:
             log.warning("%s", error)
 
-    def _look(self, what: str) -> None:
+    def _toggle(self, what: str) -> None:
         if not self._debug:
             log.warning("the key for %s does nothing: this is no debug run", what)
             return

@@ -10,7 +10,7 @@ from stream_anon.errors import StalledError
 from stream_anon.pipeline.live.worker import Worker
 
 if TYPE_CHECKING:
-    from stream_anon.pipeline.live.lane import Lane
+    from stream_anon.pipeline.live.context import InferenceContext
 
 log = logging.getLogger(__name__)
 
@@ -21,15 +21,15 @@ LEFT_BEHIND, REMEMBERED = 3, 86400.0
 class Inference:
     """Owns the worker and, through it, the engines."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, context: InferenceContext) -> None:
         """Load the engines; nothing runs yet.
 
         Raises:
             ModelError: weights are missing or damaged.
         """
-        self._lane = lane
+        self._context = context
         self._left_behind: list[float] = []
-        self._worker = Worker(lane, lane.load(), self._note_left)
+        self._worker = Worker(context, context.load(), self._note_left)
 
     def start(self) -> None:
         """Begin to take frames."""
@@ -53,11 +53,11 @@ class Inference:
         self._left_behind = [then for then in self._left_behind if now - then < REMEMBERED]
         if len(self._left_behind) > LEFT_BEHIND:
             raise StalledError(
-                f"the parser hung {LEFT_BEHIND + 1} times for {self._lane.settings.stall:g} "
+                f"the parser hung {LEFT_BEHIND + 1} times for {self._context.settings.stall:g} "
                 "seconds: the run was ended; raise live.stall for slow machines"
             )
         if hangs:
-            self._worker = Worker(self._lane, None, self._note_left)
+            self._worker = Worker(self._context, None, self._note_left)
             self._worker.thread.start()
 
     def _note_left(self) -> None:
@@ -66,8 +66,8 @@ class Inference:
 
     def close(self, patience: float) -> None:
         """End the worker. One that hangs is left to the operating system."""
-        self._lane.frames.cancel()
-        self._lane.masked.cancel()
+        self._context.frames.cancel()
+        self._context.masked.cancel()
         thread = self._worker.thread
         if thread.ident is not None:
             thread.join(patience)

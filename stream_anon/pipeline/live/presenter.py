@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stream_anon.core.channel import Channel, Closed
 from stream_anon.core.frame import Stamp
-from stream_anon.core.rate_limited_log import Complaints
+from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.core.redacted import Unknown
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.process.transport import pack, pack_debug
@@ -77,7 +77,7 @@ class Presenter:
         self._last_out = monotonic()
         self._slate_since: float | None = None
         self._told = ""
-        self._failing = Complaints(log, logging.ERROR)
+        self._failing = RateLimitedLog(log, logging.ERROR)
 
     @property
     def idle(self) -> float:

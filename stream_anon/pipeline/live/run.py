@@ -18,10 +18,10 @@ from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
 from stream_anon.pipeline.figures.notify import Notifier
 from stream_anon.pipeline.figures.stats import LiveStats
+from stream_anon.pipeline.live.context import InferenceContext
 from stream_anon.pipeline.live.controls import Controls
+from stream_anon.pipeline.live.engines import LiveEngines
 from stream_anon.pipeline.live.inference import Inference
-from stream_anon.pipeline.live.lane import Lane
-from stream_anon.pipeline.live.lookers import EngineLooker
 from stream_anon.pipeline.live.outputs import Outputs, openings, parse_outputs
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.pipeline.live.session import TICK, LiveSession, Requests, count_source
@@ -169,7 +169,7 @@ class LiveRun:
 
     def _play(self, stack: ExitStack, info: StreamInfo) -> None:
         settings = self._settings
-        lane = self._lane(info)
+        context = self._context(info)
         sinks = self._sinks = [
             SupervisedSink(opening, settings.live, self._tell)
             for opening in openings(self._outputs, self._addresses, settings, info)
@@ -187,12 +187,12 @@ class LiveRun:
             preview,
         )
         session = self._session = LiveSession(
-            self._source, lane, presenter, sinks, self._notifier, self._requests
+            self._source, context, presenter, sinks, self._notifier, self._requests
         )
         try:
             for sink in sinks:
                 sink.start()
-            inference = self._patiently(lambda: Inference(lane))
+            inference = self._patiently(lambda: Inference(context))
             for sink in sinks:
                 self._patiently(sink.wait_open)
         except BaseException:
@@ -208,17 +208,17 @@ class LiveRun:
         if self._session is not None:
             self._session.tell(kind, text)
 
-    def _lane(self, info: StreamInfo) -> Lane:
+    def _context(self, info: StreamInfo) -> InferenceContext:
         settings = self._settings
         rate = float(info.nominal_rate)
         room = max(2, round(settings.live.latency * rate) + 1)
         frames: Channel[Frame] = Channel(room, Overflow.DROP_OLDEST)
         masked: Channel[MaskedFrame] = Channel(2 * room, Overflow.DROP_OLDEST)
 
-        def load() -> EngineLooker:
-            return EngineLooker(load_engines(self._detectors, settings, info, None), settings, info)
+        def load() -> LiveEngines:
+            return LiveEngines(load_engines(self._detectors, settings, info, None), settings, info)
 
-        return Lane(load, frames, masked, settings.live, self._controls, self.stats)
+        return InferenceContext(load, frames, masked, settings.live, self._controls, self.stats)
 
 
 def _fulfil(future: Future[T], work: Callable[[], T]) -> None:

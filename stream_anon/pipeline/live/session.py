@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from stream_anon.config import Redaction
     from stream_anon.pipeline.figures.notify import Notifier
     from stream_anon.pipeline.figures.stats import LiveStats, Snapshot
+    from stream_anon.pipeline.live.context import InferenceContext
     from stream_anon.pipeline.live.inference import Inference
-    from stream_anon.pipeline.live.lane import Lane
     from stream_anon.pipeline.live.presenter import Presenter
     from stream_anon.sinks.process.supervised import SupervisedSink
     from stream_anon.sources.live.source import LiveSource
@@ -61,14 +61,14 @@ class LiveSession:
     def __init__(
         self,
         source: LiveSource,
-        lane: Lane,
+        context: InferenceContext,
         presenter: Presenter,
         sinks: list[SupervisedSink],
         notifier: Notifier,
         requests: Requests,
     ) -> None:
         """Nothing runs yet. The caller closes what it opened."""
-        self._source, self._lane = source, lane
+        self._source, self._context = source, context
         self._presenter, self._sinks, self._notifier = presenter, sinks, notifier
         self._events: SimpleQueue[tuple[str, str]] = SimpleQueue()
         self._requests = requests
@@ -115,7 +115,7 @@ class LiveSession:
             if now - beaten >= beat and self._presenter.idle < DEAD:
                 self._notifier.alive()
                 beaten = now
-            if now - logged >= self._lane.settings.log_interval:
+            if now - logged >= self._context.settings.log_interval:
                 figures_log.info("%s", log_line(figures))
                 self._notifier.status(log_line(figures))
                 logged = now
@@ -130,7 +130,7 @@ class LiveSession:
                 log.info("the preview was closed: the run ends")
                 self._requests.stop = True
             else:
-                self._lane.controls.press(text)
+                self._context.controls.press(text)
 
     def _reload(self) -> None:
         load, self._requests.reload = self._requests.reload, None
@@ -138,13 +138,13 @@ class LiveSession:
             return
         self._notifier.reloading()
         try:
-            self._lane.controls.reload(load())
+            self._context.controls.reload(load())
         except Exception as error:  # noqa: BLE001 - the run goes on with what it has
             log.error("settings were not reloaded: %s", error)
         self._notifier.ready()
 
     def _take_stock(self) -> Snapshot:
-        stats = self._lane.stats
+        stats = self._context.stats
         count_source(stats, self._source)
         for sink in self._sinks:
             status = sink.status
@@ -162,20 +162,20 @@ class LiveSession:
     # -- the threads --------------------------------------------------------------------------
 
     def _capture(self) -> None:
-        lane = self._lane
+        context = self._context
         try:
             for frame in self._source.frames():
-                lane.stats.count_in(frame)
-                lane.put(frame)
+                context.stats.count_in(frame)
+                context.put(frame)
         except Cancelled:
             return
         except BaseException as error:  # noqa: BLE001 - raised again at the end of the run
             self._error = error
-        lane.frames.close()
+        context.frames.close()
 
     def _present(self) -> None:
         try:
-            self._presenter.run(self._lane.masked)
+            self._presenter.run(self._context.masked)
         except Cancelled:
             return
         except BaseException as error:  # noqa: BLE001 - raised again at the end of the run
@@ -189,7 +189,7 @@ class LiveSession:
         patience = ENDING if self._requests.stop else ENDING_BY_ITSELF
         deadline = monotonic() + patience
         self._source.cancel()
-        for channel in (self._lane.frames, self._lane.masked):
+        for channel in (self._context.frames, self._context.masked):
             channel.cancel()
         for thread in (self._presenting, self._capturing):
             if thread.ident is not None:

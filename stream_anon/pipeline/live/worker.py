@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from stream_anon.core.channel import Cancelled, Closed
-from stream_anon.core.rate_limited_log import Complaints
+from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.errors import StreamAnonError
 from stream_anon.pipeline.live.governor import Governor
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Frame
     from stream_anon.masking.masker import Masker
-    from stream_anon.pipeline.live.lane import Lane, Looker
+    from stream_anon.pipeline.live.context import InferenceContext, LoadedEngines
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +43,17 @@ CLOSING = 1.0
 class Worker:
     """Owns its engines and its masker."""
 
-    def __init__(self, lane: Lane, looker: Looker | None, on_left: Callable[[], None]) -> None:
+    def __init__(
+        self, context: InferenceContext, engines: LoadedEngines | None, on_left: Callable[[], None]
+    ) -> None:
         """Nothing runs yet.
 
         Args:
-            lane: the stream.
-            looker: engines that are loaded already; None loads them in the thread.
+            context: the stream.
+            engines: engines that are loaded already; None loads them in the thread.
             on_left: called when a parse beside the stream is left behind.
         """
-        self._lane, self._looker, self._on_left = lane, looker, on_left
+        self._context, self._engines, self._on_left = context, engines, on_left
         self._masker: Masker | None = None
         self._hidden: frozenset[str] = frozenset()
         self._due: float | None = None
@@ -59,13 +61,13 @@ class Worker:
         self._paused = 0.0
         """Seconds that do not count. Written by the thread that watches alone."""
         self._is_left = False
-        self._backoff = Backoff(lane.settings.backoff, lane.settings.longest_backoff)
+        self._backoff = Backoff(context.settings.backoff, context.settings.longest_backoff)
         self._retry_at = 0.0
         self._failures = 0
         self._failed_at = 0.0
         self._governor: Governor | None = None
-        self._failing = Complaints(log, logging.ERROR)
-        latency, lookahead = lane.settings.latency, lane.settings.lookahead
+        self._failing = RateLimitedLog(log, logging.ERROR)
+        latency, lookahead = context.settings.latency, context.settings.lookahead
         self._longest_wait = max(latency / 2, min(lookahead + 0.05, 0.9 * latency))
         self.thread = threading.Thread(target=self._run, name="stream_anon inference", daemon=True)
 
@@ -87,7 +89,7 @@ class Worker:
         self._is_left = True
 
     def _run(self) -> None:
-        masked = self._lane.masked
+        masked = self._context.masked
         try:
             self._work()
         except Cancelled:
@@ -99,25 +101,25 @@ class Worker:
             if not self._is_left:
                 masked.close()
         finally:
-            if self._retire() and self._looker is not None:
-                self._looker.close()
+            if self._retire() and self._engines is not None:
+                self._engines.close()
 
     def _work(self) -> None:
-        lane = self._lane
+        context = self._context
         while not self._is_left:
             try:
-                frame = lane.frames.get(timeout=TICK)
+                frame = context.frames.get(timeout=TICK)
             except TimeoutError:
                 self._guarded(self._release)
                 continue
             except Closed:
                 self._guarded(partial(self._release, all_of_them=True))
                 return
-            late = monotonic() - frame.captured_at > lane.settings.latency
-            if late and len(lane.frames):
-                lane.stats.drop("before inference", 1)
+            late = monotonic() - frame.captured_at > context.settings.latency
+            if late and len(context.frames):
+                context.stats.drop("before inference", 1)
                 continue
-            frame = lane.own(frame)
+            frame = context.own(frame)
             self._guarded(partial(self._take, frame), frame)
 
     # -- what may fail ------------------------------------------------------------------------
@@ -128,7 +130,7 @@ class Worker:
         if monotonic() < self._retry_at:
             self._hide(waiting)
             return
-        self._mark_busy(self._lane.settings.stall)
+        self._mark_busy(self._context.settings.stall)
         try:
             step()
         except Cancelled:
@@ -146,7 +148,7 @@ class Worker:
         self._due = self._clock() + limit
 
     def _take(self, frame: Frame) -> None:
-        hidden = self._lane.controls.choice.hidden
+        hidden = self._context.controls.choice.hidden
         masker = self._masker or self._begin(hidden)
         if hidden != self._hidden:
             masker.hide(hidden)
@@ -155,17 +157,17 @@ class Worker:
         self._release()
 
     def _begin(self, hidden: frozenset[str]) -> Masker:
-        if self._looker is None:
+        if self._engines is None:
             self._mark_busy(LOADING)
-            self._looker, self._governor = self._lane.load(), None
-            self._mark_busy(self._lane.settings.stall)
+            self._engines, self._governor = self._context.load(), None
+            self._mark_busy(self._context.settings.stall)
         if self._governor is None:
             self._governor = Governor(
-                self._looker.efforts, self._lane.settings.latency, level=self._looker.level
+                self._engines.efforts, self._context.settings.latency, level=self._engines.level
             )
-            self._lane.stats.set_effort(self._governor.level)
-        self._masker, self._hidden = self._looker.masker(hidden), hidden
-        self._masker.spare(self._governor.effort)
+            self._context.stats.set_effort(self._governor.level)
+        self._masker, self._hidden = self._engines.masker(hidden), hidden
+        self._masker.set_effort(self._governor.effort)
         return self._masker
 
     def _release(self, *, all_of_them: bool = False) -> None:
@@ -180,16 +182,16 @@ class Worker:
 
     def _note(self, latency: float, masker: Masker) -> None:
         if self._governor is not None and self._governor.note(latency):
-            masker.spare(self._governor.effort)
-            self._lane.stats.set_effort(self._governor.level)
+            masker.set_effort(self._governor.effort)
+            self._context.stats.set_effort(self._governor.level)
 
     def _give(self, masked: MaskedFrame) -> None:
         if self._is_left:
             return
-        before = self._lane.masked.dropped
-        self._lane.masked.put(masked)
-        if dropped := self._lane.masked.dropped - before:
-            self._lane.stats.drop("after inference", dropped)
+        before = self._context.masked.dropped
+        self._context.masked.put(masked)
+        if dropped := self._context.masked.dropped - before:
+            self._context.stats.drop("after inference", dropped)
 
     def _hide(self, frames: list[Frame]) -> None:
         for frame in frames:
@@ -197,7 +199,7 @@ class Worker:
 
     def _fail(self, error: Exception, waiting: list[Frame]) -> None:
         """The texts of errors that are not ours stay out of the log: they may quote pixels."""
-        self._mark_busy(self._lane.settings.stall + CLOSING)
+        self._mark_busy(self._context.settings.stall + CLOSING)
         said = str(error) if isinstance(error, StreamAnonError) else type(error).__name__
         self._failures, self._failed_at = self._failures + 1, monotonic()
         wait = self._backoff.wait() if self._failures > TOLERATED else 0.0
@@ -208,12 +210,12 @@ class Worker:
         known = {frame.index for frame in held}
         self._hide(held + [frame for frame in waiting if frame.index not in known])
         if not self._retire():  # a parse beside the stream hangs: the engine is in use
-            self._looker = None
+            self._engines = None
             self._on_left()
-        elif self._failures > TOLERATED and self._looker is not None:
+        elif self._failures > TOLERATED and self._engines is not None:
             with suppress(Exception):  # it has failed already
-                self._looker.close()
-            self._looker = None
+                self._engines.close()
+            self._engines = None
 
     def _retire(self) -> bool:
         """Let go of the masker; False where it is still at work."""

@@ -70,12 +70,12 @@ class Playlist:
         """
         for picture in written:
             if picture.is_keyframe:
-                self._look()
+                self._check_size()
             self._size += -(-picture.size // _PAYLOAD) * _PACKET
         if finished:
-            self._look()
+            self._check_size()
 
-    def _look(self) -> None:
+    def _check_size(self) -> None:
         newest = self._segments()[-1:]
         if newest == self._newest:
             return

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.channel import Cancelled, Channel, Overflow
-from stream_anon.core.rate_limited_log import Complaints
+from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.errors import ConfigError, SinkError, StreamAnonError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.processes.child import START_LIMIT, Child, ChildGone
@@ -99,8 +99,8 @@ class SupervisedSink:
         """When the child that runs has opened it."""
         self._waited = 0.0
         """Seconds that the last child took to fail without having opened it."""
-        self._failing = Complaints(log, logging.WARNING)
-        self._slow = Complaints(log, logging.WARNING)
+        self._failing = RateLimitedLog(log, logging.WARNING)
+        self._slow = RateLimitedLog(log, logging.WARNING)
         self._thread = threading.Thread(
             target=self._run, name=f"stream_anon sink {opening.label}", daemon=True
         )

@@ -22,7 +22,7 @@ import av.error
 from stream_anon.core.channel import Channel, Overflow
 from stream_anon.core.frame import ColorTags, StreamInfo
 from stream_anon.errors import SourceError
-from stream_anon.processes.host import Line, serve, within
+from stream_anon.processes.host import ParentPipe, serve, within
 from stream_anon.processes.wire import Message
 from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.file import MediaSource
@@ -53,19 +53,19 @@ def main() -> None:
     serve(work)
 
 
-def work(line: Line) -> None:
+def work(parent: ParentPipe) -> None:
     """Do what the parent's first message asks for."""
-    line.send(Message("ready"))
-    order = line.receive()
+    parent.send(Message("ready"))
+    order = parent.receive()
     if order is None:
         return
     begin = threading.Event()
-    threading.Thread(target=_listen, args=(line, begin), daemon=True).start()
+    threading.Thread(target=_listen, args=(parent, begin), daemon=True).start()
     is_file = order.fields["kind"] == "file"
-    sender = PictureSender(line, Overflow.BLOCK if is_file else Overflow.DROP_OLDEST)
+    sender = PictureSender(parent, Overflow.BLOCK if is_file else Overflow.DROP_OLDEST)
     try:
         play = play_file if is_file else play_live
-        sender.end(play(order.fields, line, sender, begin))
+        sender.end(play(order.fields, parent, sender, begin))
     except SourceError as error:
         said = str(error).removeprefix(f"{order.fields['label']} ")
         sender.end(_failed(said, permanent=is_file))
@@ -74,8 +74,8 @@ def work(line: Line) -> None:
         sender.end(_failed(said, permanent=never))
 
 
-def _listen(line: Line, begin: threading.Event) -> None:
-    while (message := line.receive()) is not None:
+def _listen(parent: ParentPipe, begin: threading.Event) -> None:
+    while (message := parent.receive()) is not None:
         if message.kind == "begin":
             begin.set()
     os._exit(0)
@@ -88,10 +88,10 @@ def _failed(said: str, *, permanent: bool) -> Message:
 class PictureSender:
     """Hands pictures to the parent in a thread of its own, so that reading goes on meanwhile."""
 
-    def __init__(self, line: Line, overflow: Overflow) -> None:
-        self._line = line
+    def __init__(self, parent: ParentPipe, overflow: Overflow) -> None:
+        self._parent = parent
         self._waiting: Channel[Message] = Channel(WAITING, overflow)
-        self._seams = 0
+        self._discontinuities = 0
         self._begun: float | None = None
         self._forgiven = 0
         self._thread = threading.Thread(target=self._hand_over, daemon=True)
@@ -104,10 +104,10 @@ class PictureSender:
         losses: Losses,
         *,
         corrupt: bool,
-        seam: bool,
+        discontinuity: bool,
     ) -> None:
-        """Args: seam: nothing known of earlier pictures holds for this one."""
-        self._seams += seam
+        """Args: discontinuity: nothing known of earlier pictures holds for this one."""
+        self._discontinuities += discontinuity
         now = monotonic()
         self._begun = self._begun or now
         if now - self._begun < SETTLING:
@@ -116,7 +116,8 @@ class PictureSender:
             "time": None if time is None else str(time),
             "at": now,
             "corrupt": corrupt,
-            "seams": self._seams,  # a number, because the marked picture may be left out
+            # A number, because the marked picture may be left out.
+            "discontinuities": self._discontinuities,
             "lost": losses.packets,
             "why": losses.reason,
             "dropped": self._waiting.dropped - self._forgiven,
@@ -127,32 +128,36 @@ class PictureSender:
         """Hand over what waits, and the last word."""
         self._waiting.close()
         self._thread.join()
-        self._line.send(last)
+        self._parent.send(last)
 
     def _hand_over(self) -> None:
         for message in self._waiting:
-            self._line.send(message)
+            self._parent.send(message)
 
 
 # -- files ------------------------------------------------------------------------------------
 
 
 def play_file(
-    order: dict[str, Any], line: Line, sender: PictureSender, begin: threading.Event
+    order: dict[str, Any], parent: ParentPipe, sender: PictureSender, begin: threading.Event
 ) -> Message:
     """A recorded video, at its own pace."""
     with within(OPENING * order["open_timeout"]):
         source = MediaSource(Path(order["url"]))
-    line.send(Message("found"))
+    parent.send(Message("found"))
     info = replace(source.info, time_base=TIME_BASE, frames=None, still=False, live=True)
-    line.send(Message("opened", info.to_fields()))
+    parent.send(Message("opened", info.to_fields()))
     begin.wait()
     pacer = Pacer()
     for frame in _limited(source.frames(), SILENCE * order["watchdog"]):
         time = frame.pts * frame.time_base
         pacer.wait(time)
         sender.put(
-            frame.planes, time, source.losses, corrupt=frame.corrupt, seam=frame.discontinuity
+            frame.planes,
+            time,
+            source.losses,
+            corrupt=frame.corrupt,
+            discontinuity=frame.discontinuity,
         )
     losses = source.losses
     fields = {"packets": losses.packets, "frames": losses.frames, "reason": losses.reason}
@@ -163,13 +168,13 @@ def play_file(
 
 
 def play_live(
-    order: dict[str, Any], line: Line, sender: PictureSender, begin: threading.Event
+    order: dict[str, Any], parent: ParentPipe, sender: PictureSender, begin: threading.Event
 ) -> Message:
     """A camera or stream, as it comes."""
     with within(OPENING * order["open_timeout"]):
         source = _open(order)
-        line.send(Message("found"))
-        pictures = source.pictures(lambda: line.send(Message("reading")))
+        parent.send(Message("found"))
+        pictures = source.pictures(lambda: parent.send(Message("reading")))
         first = next(pictures, None)
         if first is None:
             return _failed("it ended before its first whole picture", permanent=False)
@@ -178,7 +183,7 @@ def play_live(
         if rate is None and order["size"] is None:
             rate = _measured(pictures)
     info = _describe(source, upright, rate, order["label"])
-    line.send(Message("opened", info.to_fields()))
+    parent.send(Message("opened", info.to_fields()))
     pacer = Pacer() if source.comes_at_once else None
     for decoded, suspect in chain([first], _limited(pictures, SILENCE * order["watchdog"])):
         planes, resized = upright.read(decoded)
@@ -186,7 +191,7 @@ def play_live(
         if pacer:
             pacer.wait(time)
         if begin.is_set():
-            sender.put(planes, time, source.losses, corrupt=suspect, seam=resized)
+            sender.put(planes, time, source.losses, corrupt=suspect, discontinuity=resized)
     return Message("ended", {"reason": source.losses.reason})
 
 

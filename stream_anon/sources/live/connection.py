@@ -25,7 +25,7 @@ BROKEN = (KeyError, TypeError, ValueError, ArithmeticError)
 NONSENSE = "the capture process answered with nonsense"
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The source cannot be opened, or has gone. Not for users; it is opened anew."""
 
     def __init__(self, reason: str, *, permanent: bool = False) -> None:
@@ -67,7 +67,7 @@ class Connection:
             What it announces. Pictures that are larger are not even received.
 
         Raises:
-            Lost: it cannot be opened, or not in time.
+            ConnectionLost: it cannot be opened, or not in time.
         """
         address, settings = self._address, self._settings
         limit = settings.open_timeout
@@ -93,11 +93,11 @@ class Connection:
         try:
             info = replace(StreamInfo.from_fields(fields), label=address.label)
         except BROKEN as error:
-            raise Lost(NONSENSE) from error
+            raise ConnectionLost(NONSENSE) from error
         if not 0 < info.width * info.height <= MOST_PIXELS or min(info.width, info.height) < 1:
-            raise Lost(NONSENSE)
+            raise ConnectionLost(NONSENSE)
         if wanted and (info.width, info.height) != (wanted.width, wanted.height):
-            raise Lost(NONSENSE)
+            raise ConnectionLost(NONSENSE)
         self._shapes = plane_shapes(info.width, info.height)
         self._child.most_received = sum(rows * columns for rows, columns in self._shapes)
         return info
@@ -114,14 +114,14 @@ class Connection:
             if message.kind == "opened":
                 return message.fields
             if message.kind != "reading":
-                raise Lost(NONSENSE)
-        raise Lost(f"no whole picture came within {limit:g} s")
+                raise ConnectionLost(NONSENSE)
+        raise ConnectionLost(f"no whole picture came within {limit:g} s")
 
     def begin(self) -> None:
         """Ask for the pictures.
 
         Raises:
-            Lost: the process has gone.
+            ConnectionLost: the process has gone.
         """
         self._silent = 0.0
         self._send(Message("begin"))
@@ -130,22 +130,22 @@ class Connection:
         """One message for each picture; ends with a file's last word.
 
         Raises:
-            Lost: the source has gone, or no intact picture came for too long.
+            ConnectionLost: the source has gone, or no intact picture came for too long.
         """
         limit = self._settings.watchdog
         silence = f"no intact picture for {limit:g} s"
         while True:
             if self._silent >= limit:
-                raise Lost(silence)
+                raise ConnectionLost(silence)
             message = self._receive(limit - self._silent, silence)
             if message.kind == "frame":
                 self._check(message)
                 if not message.fields["corrupt"]:
                     self._silent = 0.0
             elif message.kind != "ended":
-                raise Lost(NONSENSE)
+                raise ConnectionLost(NONSENSE)
             if message.kind == "ended" and self._address.kind != "file":
-                raise Lost("the stream ended")
+                raise ConnectionLost("the stream ended")
             yield message
             if message.kind == "ended":
                 return
@@ -153,7 +153,7 @@ class Connection:
     def _check(self, message: Message) -> None:
         shapes = tuple(plane.shape for plane in message.planes)
         if shapes != self._shapes or message.fields.get("corrupt") not in (False, True):
-            raise Lost(NONSENSE)
+            raise ConnectionLost(NONSENSE)
 
     def kill(self) -> None:
         """End the process at once: whoever waits for it is freed."""
@@ -167,12 +167,12 @@ class Connection:
         try:
             self._child.send(message, START_LIMIT)
         except ChildGone as gone:
-            raise Lost(f"the capture process failed: {gone}") from gone
+            raise ConnectionLost(f"the capture process failed: {gone}") from gone
 
     def _expect(self, kind: str, limit: float, otherwise: str) -> Message:
         message = self._receive(limit, otherwise)
         if message.kind != kind:
-            raise Lost(NONSENSE)
+            raise ConnectionLost(NONSENSE)
         return message
 
     def _receive(self, limit: float, otherwise: str) -> Message:
@@ -182,10 +182,12 @@ class Connection:
             message = self._child.receive(limit)
         except ChildGone as gone:
             late = monotonic() - begun >= limit
-            raise Lost(otherwise if late else f"the capture process failed: {gone}") from gone
+            raise ConnectionLost(
+                otherwise if late else f"the capture process failed: {gone}"
+            ) from gone
         self._silent += monotonic() - begun
         if message.kind == "failed":
             fields = message.fields
             reason = str(fields.get("reason", NONSENSE))
-            raise Lost(reason, permanent=fields.get("permanent") is True)
+            raise ConnectionLost(reason, permanent=fields.get("permanent") is True)
         return message

@@ -16,7 +16,7 @@ from stream_anon.errors import SourceError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.sources.base import Losses
 from stream_anon.sources.live.clock import TIME_BASE, LiveClock
-from stream_anon.sources.live.connection import BROKEN, NONSENSE, Connection, Lost
+from stream_anon.sources.live.connection import BROKEN, NONSENSE, Connection, ConnectionLost
 from stream_anon.sources.live.patience import Patience
 from stream_anon.sources.live.state import SourceState
 
@@ -59,7 +59,7 @@ class LiveSource:
         self._connection: Connection | None = None
         self._state = SourceState(since=monotonic())
         self._index = 0
-        self._seams = self._lost_before = self._dropped_before = 0
+        self._discontinuities = self._lost_before = self._dropped_before = 0
 
     @property
     def info(self) -> StreamInfo:
@@ -100,7 +100,7 @@ class LiveSource:
                 for frame in self._read():
                     intact += not frame.corrupt
                     yield frame
-            except Lost as lost:
+            except ConnectionLost as lost:
                 if monotonic() - begun > LASTED or intact > DELIVERED:
                     self._failures = 0
                     self._backoff.reset()
@@ -135,7 +135,7 @@ class LiveSource:
             begun = monotonic()
             try:
                 return self._open()
-            except Lost as lost:
+            except ConnectionLost as lost:
                 if lost.permanent and self._info is None:
                     raise self._given_up(lost) from lost
                 self._wait("cannot open", lost, monotonic() - begun)
@@ -146,7 +146,7 @@ class LiveSource:
         info = connection.open(self._info, patience)
         self._patience.answered(connection.answered_in)
         self._clock.restart()
-        self._seams = self._lost_before = self._dropped_before = 0
+        self._discontinuities = self._lost_before = self._dropped_before = 0
         self._note(connected=True, reason="")
         log.info(
             "connected to %s, %dx%d at %s",
@@ -157,7 +157,7 @@ class LiveSource:
         )
         return info
 
-    def _recover(self, lost: Lost) -> None:
+    def _recover(self, lost: ConnectionLost) -> None:
         if self._address.kind == "file" and not self._cancelled.is_set():
             self._note(connected=False, reason=lost.reason)
             raise SourceError(f"{self._address.label} cannot be played on: {lost.reason}") from lost
@@ -166,7 +166,7 @@ class LiveSource:
         with self._lock:
             self._state = replace(self._state, reconnects=self._state.reconnects + 1)
 
-    def _wait(self, what: str, lost: Lost, waited: float = 0.0) -> None:
+    def _wait(self, what: str, lost: ConnectionLost, waited: float = 0.0) -> None:
         """Give up, or wait for the next try, which gets a fresh process meanwhile."""
         self._hang_up()
         self._check_cancelled()
@@ -178,12 +178,12 @@ class LiveSource:
         log.warning(
             "%s %s: %s; trying again in %.1f s", what, self._address.label, lost.reason, delay
         )
-        with suppress(Lost):  # the next try says so
+        with suppress(ConnectionLost):  # the next try says so
             self._start()
         self._cancelled.wait(delay)
         self._check_cancelled()
 
-    def _given_up(self, lost: Lost) -> SourceError:
+    def _given_up(self, lost: ConnectionLost) -> SourceError:
         self._hang_up()
         return SourceError(f"{self._address.label} cannot be opened: {lost.reason}")
 
@@ -193,7 +193,7 @@ class LiveSource:
             try:
                 self._connection = Connection(self._address, self._settings)
             except (OSError, RuntimeError, MemoryError) as error:
-                raise Lost("the system starts no more processes") from error
+                raise ConnectionLost("the system starts no more processes") from error
             return self._connection
 
     def _hang_up(self) -> None:
@@ -218,7 +218,7 @@ class LiveSource:
         """Frames of one connection."""
         connection = self._connection
         if connection is None:
-            raise Lost("it was closed")
+            raise ConnectionLost("it was closed")
         connection.begin()
         fresh = True
         for message in connection.frames():
@@ -228,7 +228,7 @@ class LiveSource:
                     return
                 frame = self._frame(message, fresh)
             except BROKEN as error:
-                raise Lost(NONSENSE) from error
+                raise ConnectionLost(NONSENSE) from error
             yield frame
             fresh = False
 
@@ -237,8 +237,8 @@ class LiveSource:
         captured = min(float(fields["at"]), monotonic())
         time = None if fields["time"] is None else Fraction(fields["time"])
         pts, jumped = self._clock.stamp(captured, time)
-        seam = fields["seams"] != self._seams
-        self._seams = fields["seams"]
+        discontinuity = fields["discontinuities"] != self._discontinuities
+        self._discontinuities = fields["discontinuities"]
         self._count(fields, captured)
         y, u, v = message.planes
         frame = Frame(
@@ -248,7 +248,7 @@ class LiveSource:
             time_base=TIME_BASE,
             captured_at=captured,
             corrupt=bool(fields["corrupt"]),
-            discontinuity=fresh or jumped or seam,
+            discontinuity=fresh or jumped or discontinuity,
         )
         self._index += 1
         return frame

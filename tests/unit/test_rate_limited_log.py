@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from stream_anon.core.rate_limited_log import LONGEST, Complaints
+from stream_anon.core.rate_limited_log import LONGEST, RateLimitedLog
 
 
 class Clock:
@@ -22,12 +22,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def complaints(clock: Clock) -> Complaints:
-    return Complaints(logging.getLogger("test.complaints"), logging.ERROR, clock=clock)
+def complaints(clock: Clock) -> RateLimitedLog:
+    return RateLimitedLog(logging.getLogger("test.complaints"), logging.ERROR, clock=clock)
 
 
 def test_a_month_of_failures_is_a_few_thousand_lines(
-    complaints: Complaints, clock: Clock, caplog: pytest.LogCaptureFixture
+    complaints: RateLimitedLog, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(30 * 24 * 3600):
         clock.now += 1
@@ -39,7 +39,7 @@ def test_a_month_of_failures_is_a_few_thousand_lines(
 
 
 def test_after_a_quiet_time_it_is_said_at_once_and_often_again(
-    complaints: Complaints, clock: Clock, caplog: pytest.LogCaptureFixture
+    complaints: RateLimitedLog, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(5000):
         clock.now += 1

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stream_anon.pipeline.live.controls import Controls
 
 
-class Looker(Protocol):
+class LoadedEngines(Protocol):
     """Engines that are loaded, and what this machine can do with them."""
 
     @property
@@ -38,10 +38,10 @@ class Looker(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Lane:
+class InferenceContext:
     """One stream on its way through the inference stage."""
 
-    load: Callable[[], Looker]
+    load: Callable[[], LoadedEngines]
     """Loads the engines; called again where they fail."""
     frames: Channel[Frame]
     """In; the oldest are dropped where there are too many."""

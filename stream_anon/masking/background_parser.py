@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stream_anon.core.parts import Part
 
 
-class Beside:
+class BackgroundParser:
     """Parses a frame while the stream goes on. Used by one thread; `close` is called once."""
 
     def __init__(self, parse: Callable[[Frame], list[Part]]) -> None:
