@@ -41,7 +41,7 @@ def live_settings(**more: Any) -> Settings:
 
 
 class StubEngines:
-    """A looker with one parser."""
+    """Loaded engines with one parser."""
 
     def __init__(
         self, parser: Detector, settings: Settings, bodies: Detector | None = None
@@ -74,7 +74,7 @@ def context_with(
 
 
 def context_with_bodies(bodies: Callable[[], Detector], settings: Settings) -> InferenceContext:
-    """A lane whose engines are a parser of faces that sees nobody, and one of bodies."""
+    """A context whose engines are a parser of faces that sees nobody, and one of bodies."""
     context = context_with(lambda: StubParser(nobody), settings)
     context.load = lambda: StubEngines(StubParser(nobody), settings, bodies())
     return context

@@ -117,7 +117,7 @@ class StubParser:
     def __init__(self, answers: Callable[[Frame, DetectionPass], list[Part]]) -> None:
         self._answers = answers
         self.asked: list[tuple[int, DetectionPass]] = []
-        """Frame index and look of every call, in order."""
+        """Frame index and pass of every call, in order."""
         self.closed = 0
 
     def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
@@ -129,7 +129,7 @@ class StubParser:
 
     @property
     def frames_asked(self) -> list[int]:
-        """Indices of the frames that were looked at, each once."""
+        """Indices of the frames that had a pass, each once."""
         return sorted({index for index, _ in self.asked})
 
 

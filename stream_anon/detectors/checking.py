@@ -1,4 +1,4 @@
-"""A parser's answer, believed only if it can be one."""
+"""Validation of a detector's answer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _what_is_wrong(part: object, parser: Detector) -> str | None:
     if not isinstance(part, Part):
         return f"{type(part).__name__} in place of a part"
     if part.label not in parser.labels:
-        return f"the label {part.label!r}, which is none of its own"
+        return f"the label {part.label!r}, which it does not declare"
     if not 0 <= part.score <= 1:
         return f"a score of {part.score:g}"
     if max(map(abs, part.box)) > MAX_REACH:

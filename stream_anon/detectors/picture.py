@@ -1,4 +1,4 @@
-"""From native planes to the small RGB picture that a network looks at."""
+"""From native planes to the small RGB picture that a network gets."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def working_picture(
     pixel_aspect: float,
     fill: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> WorkingPicture:
-    """Cut out, scale down and convert what `look` asks for.
+    """Cut out, scale down and convert what `detection_pass` asks for.
 
     Pixels come out square whatever `pixel_aspect` is, dark pictures come out bright, and nothing
     is enlarged to more than the picture has when shown.
@@ -72,7 +72,7 @@ def working_picture(
     )
     small = cv2.transform(yuv.astype(np.float32), _to_rgb(color, _gain(small_luma)))
     np.clip(small, 0, 255, out=small)
-    # Close looks come in every form; one square for all of them means one compiled network.
+    # Close passes come in every shape; one square for all of them means one compiled network.
     canvas = (
         (detection_pass.long_side, detection_pass.long_side)
         if detection_pass.region

@@ -25,7 +25,7 @@ SAME_PLACE = 0.7
 
 
 def without_doubles(detections: Sequence[Detection]) -> list[Detection]:
-    """Answers of several looks at one frame, best first, each person once.
+    """The detections of several passes over one frame, best first, each person once.
 
     Where the weaker of two answers may be somebody behind the other, both are hidden as one.
     """

@@ -4,7 +4,7 @@ Each part of each person is a track of its own: it moves with what moves under i
 anchored again at the next keyframe, and grows with age along its rim. With lookahead a part is
 carried from the keyframes on both sides.
 
-A recorded stream waits for the parser. Beside a live one it works in a thread of its own, and its
+A recorded stream waits for the parser. For a live one it runs in a background thread, and its
 answer is carried forward through the motion since the frame that it is about.
 """
 
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 
 HUMAN = "human"
 WHERE_FACES_ARE = ("face", "hair", "hat", "sunglasses", HUMAN)
-"""Parts that tell whose face it is, the surest first."""
+"""Parts that identify whose face it is, the surest first."""
 LATE = 4.0
-"""Seconds that an answer may take beside a live stream; later, nothing is known any more."""
+"""Seconds that an answer for a live stream may take; later, nothing is known any more."""
 
 
 class Bodies:
@@ -74,7 +74,7 @@ class Bodies:
         """
         self._parser, self._hidden, self._number = parser, hidden, number
         self._settings, self._window = settings.m2fp, window
-        # Beside a live stream the lookahead bridges nothing: masks are carried forward.
+        # In a live stream the lookahead bridges nothing: masks are carried forward.
         lookahead = horizon.lookahead if horizon.waits else 0.0
         self._policy = ParsePolicy(settings.keyframes, lookahead, horizon.longest_gap)
         self._pass = whole_frame_pass(info, settings.m2fp.short_side)
@@ -94,7 +94,7 @@ class Bodies:
         self._parsed_faces: set[int] = set()
         """Followed faces on whose bodies the parser has answered."""
         self._parsed_people: list[KnownPerson] = []
-        """Those whom the detector saw when it looked last."""
+        """Those whom the detector saw in its last pass."""
         self._parsed_at: Thumbnail | None = None
         self._submitted: Thumbnail | None = None
         self._submitted_at = 0.0
@@ -131,7 +131,7 @@ class Bodies:
         self._tracker.advance(held, self._parsed_index if same else None)
 
     def is_keyframe(self, held: HeldFrame, faces: Sequence[Track]) -> bool:
-        """Whether the parser is to look at a frame.
+        """Whether a frame is to be parsed.
 
         Args:
             held: the frame.
@@ -204,7 +204,7 @@ class Bodies:
     def _learn(
         self, index: int, thumbnail: Thumbnail | None, parts: Sequence[Part], faces: Sequence[Track]
     ) -> None:
-        """What the parser saw in frame `index`."""
+        """Update the tracks with the parts that the parser saw in frame `index`."""
         tracker, clock = self._tracker, self._window.motions[index].clock
         detections = [Detection.of_part(part) for part in self._relevant(parts)]
         pairs, new = associate(tracker.alive, detections, index)
@@ -227,7 +227,7 @@ class Bodies:
             self._known_from = index
 
     def _relevant(self, parts: Sequence[Part]) -> list[Part]:
-        """What is hidden; a whole person covers their parts."""
+        """The parts to hide; a whole person covers their parts."""
         whole = {part.person for part in parts if part.label == HUMAN} if self._hides_all else set()
         return [
             part
@@ -264,7 +264,7 @@ class Bodies:
             self._faces.update({face.number: names[person] for face in theirs})
         return names
 
-    # -- telling ------------------------------------------------------------------------------
+    # -- hiding -------------------------------------------------------------------------------
 
     def knows(self, index: int) -> bool:
         """Whether the parser has answered for the shot of frame `index`, before or at it."""
@@ -285,7 +285,7 @@ class Bodies:
                 yield part, place.age
 
     def unparsed(self, held: HeldFrame, faces: Iterable[tuple[Track, Place]]) -> list[Part] | None:
-        """What may be somebody in a live frame for whom the detector has not answered yet.
+        """Regions of a live frame that may show somebody not parsed yet.
 
         Args:
             held: the frame.

@@ -1,4 +1,4 @@
-"""Follows what was detected from frame to frame, both ways in time."""
+"""Tracking of detections from frame to frame, both ways in time."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Tracker:
 
         Args:
             held: the frame.
-            same_as: index of a frame that was looked at and has the same picture, if there is one:
+            same_as: index of a frame that had a pass and has the same picture, if there is one:
                 who was seen there is here too. All others follow the motion.
         """
         motion = held.motion

@@ -20,7 +20,7 @@ MAX_PART_GROWTH = 0.2
 SPEED_GROWTH = 0.3
 """Share of the last step that a carried mask grows by, in that step's direction."""
 MAX_VELOCITY_GAP = 6
-"""Frames between two detections beyond which they tell no velocity."""
+"""Frames between two detections beyond which no velocity is computed."""
 STRETCH = 1.3
 """A shape is not stretched by more than this between two detections: both are hidden."""
 MAX_DOUBT = 0.4
@@ -31,7 +31,7 @@ AGREE = 0.3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """What a parser saw of one person in one frame."""
+    """The parts of one person that a detector saw in one frame."""
 
     anchor: Box
     """The face, or everything that was seen where there is no face."""
@@ -40,7 +40,7 @@ class Detection:
     kind: str = ""
     """Tracks take detections of their own kind only: a part's label, or empty for a person."""
     shape: NDArray[np.uint8] | None = None
-    """What of the anchor's box belongs to it, stretched over it; None where only the box counts."""
+    """Mask of the anchor's box, stretched over it; None where only the box counts."""
 
     @classmethod
     def of(cls, parts: Sequence[Part]) -> Detection:
@@ -69,7 +69,7 @@ class Place(NamedTuple):
     """Where a person is in one frame, as far as is known."""
 
     detection: Detection
-    """What was seen, in this frame or in the nearest one where they were seen."""
+    """The detection in this frame, or the nearest one."""
     anchor: Box
     """Where its anchor is now."""
     age: int
@@ -104,7 +104,7 @@ class Track:
     velocity: tuple[float, float] = (0.0, 0.0)
     """Pixels per frame between the last two detections."""
     missed: int = 0
-    """Looks since the last detection that should have found them."""
+    """Passes since the last detection that should have found them."""
 
     @property
     def kind(self) -> str:
@@ -112,7 +112,7 @@ class Track:
 
     @property
     def shape(self) -> NDArray[np.uint8] | None:
-        """What of the anchor's box belongs to them; None where only the box is known."""
+        """Mask of the anchor's box; None where only the box is known."""
         return self.detections[self.last_seen].shape
 
     def see(self, index: int, time: float, detection: Detection) -> None:
@@ -124,11 +124,13 @@ class Track:
         self.forward_doubt[index] = self.backward_doubt[index] = 0.0
         self.times[index] = time
         self.evidence += detection.score
-        self.last_seen = max(index, self.last_seen)  # a slow parser may tell of an earlier frame
+        self.last_seen = max(
+            index, self.last_seen
+        )  # a slow parser may answer about an earlier frame
         self.missed = 0
 
     def miss(self) -> bool:
-        """Count a look that found nobody; True for the 1st, 2nd, 4th, 8th: look closer."""
+        """Count a pass that missed them; True for the 1st, 2nd, 4th, 8th: try a close pass."""
         self.missed += 1
         return self.missed & (self.missed - 1) == 0
 
@@ -141,7 +143,7 @@ class Track:
         self.velocity = (0.0, 0.0)
 
     def carry(self, index: int, time: float, anchor: Box, unrest: float = 0.0) -> None:
-        """Taken along from frame `index` - 1; `unrest` is how much the shape changed, in pixels."""
+        """Carried from frame `index` - 1; `unrest` is how much the shape changed, in pixels."""
         self.forward[index] = anchor
         self.forward_doubt[index] = self.forward_doubt.get(index - 1, 0.0) + unrest
         self.times[index] = time
@@ -287,7 +289,7 @@ def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Pa
     """
     then, now = place.detection.anchor, place.anchor
     scale_x, scale_y = now.width / then.width, now.height / then.height
-    age = max(1, place.age)  # as between detections, so that masks do not pulse with the looks
+    age = max(1, place.age)  # as between detections, so that masks do not pulse with the passes
     most = MAX_GROWTH if place.detection.shape is None else MAX_PART_GROWTH
     pad = now.size * (margin + min(most, growth * age))
     parts: list[Part] = []

@@ -1,4 +1,4 @@
-"""One detector over one stream: when it looks, whom it follows, and where they are."""
+"""One detector over one stream: when it runs, whom it follows, and where they are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stream_anon.masking.window import FrameWindow, HeldFrame
 
 CLOSE_PASSES = 2
-"""Close looks in one frame at lost tracks, and as many again at doubtful detections."""
+"""Close passes in one frame for lost tracks, and as many again for doubtful detections."""
 
 
 class Watch:
@@ -90,7 +90,7 @@ class Watch:
         return list(self._tracker.confirmed())
 
     def set_effort(self, effort: Effort) -> None:
-        """Look more or less closely from now on."""
+        """Use more or less effort from now on."""
         self._policy.set_effort(effort)
 
     def end_shot(self) -> None:
@@ -98,7 +98,7 @@ class Watch:
         self._tracker.end_shot()
 
     def take(self, held: HeldFrame) -> None:
-        """Look at the newest frame, or carry along what is known.
+        """Run the passes that are due on the newest frame, and carry along what is known.
 
         Raises:
             ParserError: the detector failed or answered with nonsense.
@@ -113,7 +113,7 @@ class Watch:
         self._tracker.drop_lost(held)
 
     def catch_up(self, before: int | None = None) -> None:
-        """Look at the newest of the frames that moved since the last look, if there is one.
+        """Run a pass on the newest of the frames that moved since the last one, if there is any.
 
         Args:
             before: only at frames before this one.
@@ -126,7 +126,7 @@ class Watch:
             self._run_passes(held, self._policy.now(held.index, self._followed(held.index)))
 
     def has_watched(self, held: HeldFrame) -> bool:
-        """Whether it has looked at a frame, at a later one, or at its double."""
+        """Whether it has had a pass at a frame, at a later one, or at its double."""
         return self._policy.last_pass >= held.index or not held.moves_for(self._slot)
 
     def places(self, index: int) -> Iterator[tuple[Track, Place]]:
@@ -137,7 +137,7 @@ class Watch:
         """Frames up to `index` have been released."""
         self._tracker.forget(index)
 
-    # -- looking ------------------------------------------------------------------------------
+    # -- detecting ----------------------------------------------------------------------------
 
     def _still(self, held: HeldFrame) -> list[DetectionPass]:
         index = held.index
@@ -180,7 +180,7 @@ class Watch:
     def _lost(
         self, pairs: Sequence[tuple[Track, Detection]], passes: Sequence[DetectionPass], index: int
     ) -> list[Track]:
-        """Tracks that the looks should have found and did not, and that are worth another one."""
+        """Tracks that the passes should have found and did not, and that are worth another one."""
         found = {track.number for track, _ in pairs}
         return [
             track
@@ -199,7 +199,7 @@ class Watch:
         return bool(likely)
 
     def _search_back(self, held: HeldFrame) -> None:
-        """Look for those who were seen first in a frame in the frames since the last look.
+        """Search for newcomers of a frame in the frames since the last pass.
 
         Optical flow loses whoever runs into the picture; the network finds them. A recording has
         its lookahead for that: momentum, from what comes next, tells where they came from.
@@ -223,10 +223,10 @@ class Watch:
     def _reach(self, anchor: Box, clock: float) -> float:
         """Seconds that somebody may have been there before they were first seen.
 
-        Small faces are found by deep looks only, so they may have been there for longer.
+        Small faces are found by deep passes only, so they may have been there for longer.
         """
         found_lightly = self._policy.visible(anchor, [self._policy.light])
-        unwatched = clock - self._last_pass_clock - 1e-3  # nobody was seen in that look itself
+        unwatched = clock - self._last_pass_clock - 1e-3  # nobody was seen in that pass itself
         deep = 0.0 if found_lightly else self._horizon.deep_interval
         return max(self._horizon.linger, deep, unwatched)
 

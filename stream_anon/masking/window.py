@@ -40,9 +40,9 @@ class HeldFrame:
     thumbnail: Thumbnail
     motion: Motion
     still: tuple[bool, ...] = ()
-    """For each watch: the picture is the one that it looked at last."""
+    """For each watch: the picture is that of its last pass."""
     had_pass: bool = False
-    """A watch looked at it."""
+    """It had a detection pass of a watch."""
     parsed: bool = False
     """It is a keyframe of the slow detector."""
 
@@ -56,15 +56,15 @@ class HeldFrame:
 
     @property
     def is_still(self) -> bool:
-        """Every watch has looked at this picture."""
+        """Every watch has had a pass at this picture."""
         return all(self.still) and bool(self.still)
 
     def is_still_for(self, watch: int) -> bool:
-        """Whether one watch has looked at this picture."""
+        """Whether one watch has had a pass at this picture."""
         return watch < len(self.still) and self.still[watch]
 
     def moves_for(self, watch: int) -> bool:
-        """It shows something that the last look of a watch has not seen."""
+        """It shows something that the last pass of a watch has not seen."""
         return not (self.is_still_for(watch) or self.frame.corrupt)
 
 
@@ -79,8 +79,8 @@ class FrameWindow:
         self._last: HeldFrame | None = None
         self.motions: dict[int, Motion] = {}
         """Of the frames held, and of older ones until `forget`, by frame index."""
-        self._passed_over: list[Thumbnail | None] = []
-        """What the last look of each watch saw."""
+        self._pass_thumbnails: list[Thumbnail | None] = []
+        """Thumbnail of each watch's last pass."""
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -92,12 +92,12 @@ class FrameWindow:
 
     def add_watch(self) -> int:
         """The number of a new watch, before the first frame is taken."""
-        self._passed_over.append(None)
-        return len(self._passed_over) - 1
+        self._pass_thumbnails.append(None)
+        return len(self._pass_thumbnails) - 1
 
     def note_pass(self, watch: int, held: HeldFrame) -> None:
-        """A watch looks at a frame."""
-        self._passed_over[watch] = held.thumbnail
+        """A watch has a pass at a frame."""
+        self._pass_thumbnails[watch] = held.thumbnail
 
     @property
     def oldest(self) -> HeldFrame:
@@ -148,7 +148,7 @@ class FrameWindow:
         if last is None or frame.corrupt or last.frame.corrupt or frame.discontinuity:
             return HeldFrame(frame, small, start)
         flow = Flow(last.thumbnail, small, fine=self._fine)
-        still = tuple(not self.has_changed(seen, small) for seen in self._passed_over)
+        still = tuple(not self.has_changed(seen, small) for seen in self._pass_thumbnails)
         held = HeldFrame(frame, small, Motion(0.0, flow, resting=False), still)
         if not held.is_still and is_cut(flow, self._keyframes.cut):
             return HeldFrame(frame, small, start)

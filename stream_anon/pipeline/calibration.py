@@ -58,5 +58,5 @@ def calibration_pictures(
             if len(kept) == 2 * CALIBRATED_ON:  # how long a file is shows at its end only
                 kept, step = kept[::2], step * 2
     if not kept:
-        raise ModelError(f"every frame of {path.name} is damaged: take another file")
+        raise ModelError(f"every frame of {path.name} is damaged: use another file")
     return kept[:: -(-len(kept) // CALIBRATED_ON)]

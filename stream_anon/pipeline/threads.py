@@ -4,13 +4,13 @@
         source              masker              redactor               sink
 
 The redactor has a thread of its own because the encoder keeps the caller's busy. Between two
-threads lies a bounded channel.
+threads lies a bounded channel, which applies backpressure.
 
 A stage that fails closes its output with its error; the run then ends with that error, whatever
 goes wrong after it. Threads have been joined when `run` returns or raises, except those that hang:
 `on_stuck` has then been called, and what they use must not be closed.
 
-`work_out_masks` is the same without the redactor and the sink.
+`compute_masks` is the same without the redactor and the sink.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 JOIN = 10.0
-"""Seconds that a cancelled stage has to come to its end: one deep look, one packet."""
+"""Seconds that a cancelled stage has to come to its end: one deep pass, one packet."""
 JOIN_INTERRUPTED = 1.0
 """The same where a person waits for the end, or where the stage hangs anyway."""
 PATIENCE = 0.5
-"""Seconds between two looks at the watchdog."""
+"""Seconds between two checks of the watchdog."""
 
 
 class MaskSource(Protocol):
@@ -53,7 +53,7 @@ class MaskSource(Protocol):
 
 
 class _Heartbeat:
-    """When the inference stage last gave a sign of life."""
+    """When the inference stage last showed that it is alive."""
 
     def __init__(self) -> None:
         self.last_beat = monotonic()
@@ -131,7 +131,7 @@ def run(
     sink.finish()
 
 
-def work_out_masks(
+def compute_masks(
     source: Source,
     masker: MaskSource,
     settings: Pipeline,
@@ -139,7 +139,7 @@ def work_out_masks(
     *,
     on_stuck: Callable[[], object] | None = None,
 ) -> None:
-    """Work out the masks of everything that `source` has; nothing is redacted and nothing shown.
+    """Compute the masks of everything that `source` has; nothing is redacted and nothing shown.
 
     Args:
         source: read by a thread of its own; still open afterwards.
@@ -195,7 +195,7 @@ class _Threads:
             _join(self._stages, patience, on_stuck)
 
     def results(self, last: Channel[T]) -> Iterator[T]:
-        """What comes out of the last channel, under the watchdog."""
+        """The items of the last channel, under the watchdog."""
         return _watched(last, self._heartbeat, self._limit)
 
 
@@ -208,8 +208,8 @@ def _watched(items: Channel[T], heartbeat: _Heartbeat, limit: float) -> Iterator
         except TimeoutError:
             if monotonic() - heartbeat.last_beat > limit:
                 raise StalledError(
-                    f"no sign of life from the parser or the input for {limit:g} seconds: "
-                    "the run was ended; raise pipeline.stall for slow machines"
+                    f"no heartbeat from the parser or the input for {limit:g} seconds: "
+                    "the run was ended; raise pipeline.stall on slow machines"
                 ) from None
             continue
         heartbeat.last_beat = monotonic()
@@ -227,6 +227,6 @@ def _join(
                 stage.join(max(0.0, deadline - monotonic()))
     finally:  # an impatient second Ctrl-C comes through here too
         if stuck := [stage.name for stage in stages if stage.is_alive()]:
-            log.warning("%s did not end when asked to and is left behind", " and ".join(stuck))
+            log.warning("%s did not stop when asked to and is abandoned", " and ".join(stuck))
             if on_stuck is not None:
                 on_stuck()

@@ -1,7 +1,7 @@
 """The child's side: messages come in on standard input and go out on standard output.
 
-A child does not outlive its parent: it ends when its standard input does, and what may hang, with
-or without Python's lock held, has a limit set by `within`, after which the system ends it.
+A child does not outlive its parent: it ends when its standard input does, and calls that may hang,
+whether or not they hold the GIL, get a limit by `within` (SIGALRM), after which the system ends it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ParentPipe:
-    """The connection to the parent."""
+    """The pipes to and from the parent."""
 
     def __init__(self) -> None:
         """Take over standard input and output; what libraries print goes nowhere."""
@@ -40,7 +40,7 @@ class ParentPipe:
             return None
 
     def send(self, message: Message) -> None:
-        """Tell the parent; any thread may. The process ends where there is no parent any more."""
+        """Send to the parent, from any thread. The process ends if the parent is gone."""
         try:
             with self._lock:
                 write_message(self._out, message)

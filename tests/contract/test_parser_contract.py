@@ -40,7 +40,7 @@ PASSES = [DetectionPass(64), DetectionPass(161), DetectionPass(384)]
 
 
 def stub_parser() -> Detector:
-    """Finds the face of the portrait, where the look reaches it."""
+    """Finds the face of the portrait, where the pass covers it."""
 
     def answer(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         box = face_of_astronaut(frame.width, frame.height)

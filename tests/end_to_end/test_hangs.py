@@ -93,7 +93,7 @@ def test_a_hanging_source_is_noticed(
 
     monkeypatch.setattr(pipeline, "JOIN_INTERRUPTED", 0.2)
     monkeypatch.setattr(MediaSource, "frames", frames)
-    with pytest.raises(StalledError, match="no sign of life"):
+    with pytest.raises(StalledError, match="no heartbeat"):
         redact_file(clip, tmp_path / "out.mp4", settings_with(**{"pipeline.stall": 0.4}))
     assert leftovers(tmp_path) == []
 

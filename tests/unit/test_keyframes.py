@@ -1,4 +1,4 @@
-"""When the parser looks, and how closely."""
+"""When a frame gets a detection pass, and at which working size."""
 
 from __future__ import annotations
 

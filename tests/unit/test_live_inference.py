@@ -280,7 +280,7 @@ class TestBesideTheStream:
             context.frames.close()
             masks = drain(context, 100)
         assert len(masks) == 100
-        assert 2 <= len(loads) < 8, "engines are loaded anew, after longer and longer waits"
+        assert 2 <= len(loads) < 8, "engines are reloaded, with exponential backoff"
         assert len([r for r in caplog.records if "the parser failed" in r.message]) == 1
 
     def test_a_parser_that_hangs_is_left_behind(self) -> None:
@@ -323,7 +323,7 @@ class TestDropping:
         frames = moving(6)
         for frame in frames:
             context.put(replace(frame, discontinuity=frame.index == 2))
-        taken = [context.own(context.frames.get()) for _ in range(2)]
+        taken = [context.renumber(context.frames.get()) for _ in range(2)]
         assert [f.pts for f in taken] == [4, 5]
         assert [f.index for f in taken] == [0, 1]
         assert [f.discontinuity for f in taken] == [True, False]

@@ -1,4 +1,4 @@
-"""From looks to masks for every frame: gaps, entrances, cuts, damage, and quiet footage."""
+"""Masks for every frame from detection passes: gaps, entrances, cuts, damage, quiet footage."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ class TestCloseLooks:
     OTHER = START.moved(48, 6)
 
     def test_somebody_else_whom_a_close_look_finds_is_hidden(self) -> None:
-        """The ordinary look misses both from frame 6 on; the close one at the first sees both."""
+        """The light pass misses both from frame 6 on; the close one at the first sees both."""
 
         def answer(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
             if detection_pass.region is not None:

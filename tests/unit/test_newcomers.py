@@ -1,4 +1,4 @@
-"""Somebody comes in: no frame is released before a look that could have seen them."""
+"""Somebody comes in: no frame is released before a pass that could have seen them."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def cover(places: list[Place], margin: float = 0.0, growth: float = 0.03) -> lis
     return [part.box for place in places for part in parts_at(place, 0, margin, growth)]
 
 
-class TestSightings:
+class TestDetections:
     def test_the_anchor_is_the_face(self) -> None:
         parts = [face(Box(80, 40, 90, 110), label="head"), face(FACE), face(FACE, label="nose")]
         assert Detection.of(parts).anchor == FACE

@@ -1,4 +1,4 @@
-"""The parser: every body part of every person, to the pixel."""
+"""The parser: pixel-accurate body parts of every person."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class M2FPParser:
             pixel_aspect: width of a pixel over its height.
             min_score: answers below this are left out, 0..1.
             min_area: smaller parts are left out, in square pixels of the frame.
-            threads: processor threads; 0 takes all cores: such a look is rare and long.
+            threads: processor threads; 0 takes all cores: such a pass is rare and long.
 
         Raises:
             ModelError: the network cannot be read, or parses something else than people.

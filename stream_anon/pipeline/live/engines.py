@@ -1,4 +1,4 @@
-"""Engines that are ready for a live stream: loaded, warm, and timed."""
+"""Engines of a live stream: loaded, compiled, warmed up and timed."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SIDES = (1600, 1280, 960, 640)
-"""Working sizes of a deep look in live use, the closest first; each is compiled at the start."""
+"""Working sizes of a deep pass in live use, the largest first; each is compiled at the start."""
 AFFORDABLE = 0.3
-"""Share of the latency budget that a deep look may cost: everything behind it waits."""
+"""Share of the latency budget that a deep pass may cost: everything behind it waits."""
 RUNS = 3
-"""Timed runs, of which the fastest counts: at the start of a run the machine has more to do."""
+"""Timed runs, of which the fastest counts: at the start of a run the machine is busier."""
 
 
 class LiveEngines:
-    """Detectors for one stream, and the levels of effort that this machine can pay."""
+    """Detectors for one stream, and the levels of effort that this machine can afford."""
 
     def __init__(self, engines: Engines, settings: Settings, info: StreamInfo) -> None:
         """Compile for every size that a stream may ask for: later, it would have to wait.
@@ -43,10 +43,10 @@ class LiveEngines:
         self._engines = engines
         self._settings, self._info = settings, info
         self._frame = _gray_frame(info)
-        if engines.slow is not None:  # it works beside the stream, but compiles like others
+        if engines.slow is not None:  # it runs in the background, but compiles like others
             engines.slow.parse(self._frame, whole_frame_pass(info, settings.m2fp.short_side))
         self.efforts, self.level = self._time_passes()
-        log.info("deep looks at %d pixels", self.efforts[self.level].deep_side)
+        log.info("deep passes at %d pixels", self.efforts[self.level].deep_side)
 
     def masker(self, hidden: frozenset[str]) -> Masker:
         horizon = Horizon.of_live(self._settings, self._info)
@@ -67,7 +67,7 @@ class LiveEngines:
         sides = sides or [light]
         costs = [self._cost(DetectionPass(side)) for side in sides]
         for side, cost in zip(sides, costs, strict=True):
-            log.info("a look at %d pixels takes %.0f ms", side, 1000 * cost)
+            log.info("a pass at %d pixels takes %.0f ms", side, 1000 * cost)
         budget = AFFORDABLE * self._settings.live.latency
         level = next((n for n, cost in enumerate(costs) if cost <= budget), len(sides) - 1)
         efforts = [Effort(side, tuple(s for s in sorted(sides) if s <= side)) for side in sides]

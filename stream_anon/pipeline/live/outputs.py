@@ -58,7 +58,7 @@ def _check(outputs: Outputs, addresses: list[SinkAddress]) -> None:
         if outputs.keep and address.kind == "file" and not Names(Path(address.target)).dated:
             raise ConfigError(
                 "--keep deletes old files that it knows by the date in their names, and "
-                f"{address.label} has no whole date: name it like cam-%Y%m%d-%H%M%S.mkv"
+                f"{address.label} has no full date: name it like cam-%Y%m%d-%H%M%S.mkv"
             )
     if outputs.keep and not outputs.segment:
         raise ConfigError(

@@ -89,7 +89,7 @@ class LiveRun:
 
     @property
     def label(self) -> str:
-        """The source's name for people, without credentials."""
+        """Display name of the source, without credentials."""
         return self._source_label
 
     @property
@@ -140,8 +140,8 @@ class LiveRun:
         """Do what may take long in a thread, and stay answerable meanwhile.
 
         Args:
-            work: what to do; left behind when the run is stopped.
-            limit: seconds after which the service manager is told nothing any more.
+            work: what to do; abandoned when the run is stopped.
+            limit: seconds after which no more heartbeats are sent to the service manager.
 
         Raises:
             Cancelled: the run was stopped.
@@ -229,7 +229,7 @@ def _fulfil(future: Future[T], work: Callable[[], T]) -> None:
 
 
 def _for_live(settings: Settings) -> Settings:
-    """What the parts shared with recordings are to know of a live run."""
+    """The settings of a live run for the code shared with recordings."""
     live = settings.live
     if live.lookahead > live.latency:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Threads and ownership of a live run, and the one loop that looks after them.
+"""Threads and ownership of a live run, and the one loop that supervises them.
 
     capture thread ──▶ inference thread ──▶ presenting thread ──▶ one thread for each output
         source             worker               redactor               child process
@@ -35,20 +35,20 @@ log = logging.getLogger(__name__)
 figures_log = logging.getLogger("stream_anon.live.figures")
 
 TICK = 0.1
-"""Seconds between two looks at everything."""
+"""Seconds between two rounds of supervision."""
 ENDING, ENDING_BY_ITSELF = 1.7, 30.0
 """Seconds for everything to end, outputs first of all: when it was asked for, and when not."""
 PAUSED = 1.0
-"""Seconds between two looks after which the whole program must have been stopped."""
+"""Seconds between two rounds after which the whole program must have been suspended."""
 DEAD = 5.0
-"""Seconds without picture or slate after which the service manager is told nothing any more."""
+"""Seconds without picture or slate after which the service manager gets no more heartbeats."""
 JOIN = 0.2
 """Seconds that a thread has to come to its end."""
 
 
 @dataclass(slots=True)
 class Requests:
-    """What is asked of a run from outside. Plain values: signal handlers must not take locks."""
+    """Requests from outside. Plain values, because signal handlers must not take locks."""
 
     stop: bool = False
     reload: Callable[[], Redaction] | None = None
@@ -77,7 +77,7 @@ class LiveSession:
         self._presenting = _thread("presenting", self._present)
 
     def tell(self, kind: str, text: str) -> None:
-        """What a window tells: a key was pressed, or it was closed. From any thread."""
+        """An event of a window: a key was pressed, or it was closed. From any thread."""
         self._events.put((kind, text))
 
     # -- the loop -----------------------------------------------------------------------------
@@ -92,13 +92,13 @@ class LiveSession:
             inference.start()
             self._capturing.start()
             self._presenting.start()
-            self._look_after(inference)
+            self._supervise(inference)
         finally:
             self._end(inference)
         if self._error is not None:
             raise self._error
 
-    def _look_after(self, inference: Inference) -> None:
+    def _supervise(self, inference: Inference) -> None:
         beat = self._notifier.watchdog_interval or float("inf")
         beaten = logged = monotonic()
         now = beaten

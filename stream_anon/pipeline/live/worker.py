@@ -1,4 +1,4 @@
-"""One thread that works out the masks of a live stream, and goes on whatever the parser does.
+"""The inference worker of a live stream, which survives whatever the parser does.
 
 A parser that fails costs the frames that it was asked about: they are hidden whole.
 """
@@ -29,64 +29,67 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK = 0.02
-"""Seconds between two looks at the clock while no frames come."""
+"""Seconds between two checks of the clock while no frames come."""
 TOLERATED = 1
-"""Failures in a row after which the engine is loaded anew."""
+"""Failures in a row after which the engines are reloaded."""
 LOADING = 120.0
 """Seconds that loading an engine may take."""
 HEALED = 10.0
 """Seconds without a failure after which earlier ones are forgotten."""
 CLOSING = 1.0
-"""Seconds that a parse beside the stream is waited for; longer, it ends by itself."""
+"""Seconds that a background parse is waited for; longer, it ends by itself."""
 
 
 class Worker:
     """Owns its engines and its masker."""
 
     def __init__(
-        self, context: InferenceContext, engines: LoadedEngines | None, on_left: Callable[[], None]
+        self,
+        context: InferenceContext,
+        engines: LoadedEngines | None,
+        on_abandoned: Callable[[], None],
     ) -> None:
         """Nothing runs yet.
 
         Args:
             context: the stream.
             engines: engines that are loaded already; None loads them in the thread.
-            on_left: called when a parse beside the stream is left behind.
+            on_abandoned: called when a background parse is abandoned.
         """
-        self._context, self._engines, self._on_left = context, engines, on_left
+        self._context, self._engines, self._on_abandoned = context, engines, on_abandoned
         self._masker: Masker | None = None
         self._hidden: frozenset[str] = frozenset()
         self._due: float | None = None
         """When the step at hand is due, by `_clock`. Written by the worker's thread alone."""
         self._paused = 0.0
         """Seconds that do not count. Written by the thread that watches alone."""
-        self._is_left = False
+        self._is_abandoned = False
         self._backoff = Backoff(context.settings.backoff, context.settings.longest_backoff)
         self._retry_at = 0.0
         self._failures = 0
         self._failed_at = 0.0
         self._governor: Governor | None = None
-        self._failing = RateLimitedLog(log, logging.ERROR)
+        self._failure_log = RateLimitedLog(log, logging.ERROR)
         latency, lookahead = context.settings.latency, context.settings.lookahead
         self._longest_wait = max(latency / 2, min(lookahead + 0.05, 0.9 * latency))
         self.thread = threading.Thread(target=self._run, name="stream_anon inference", daemon=True)
 
     def hangs(self) -> bool:
-        """Whether it has been at one thing for too long."""
+        """Whether the step at hand is past its deadline."""
         due = self._due
         return due is not None and self._clock() > due
 
     def forgive(self, seconds: float) -> None:
-        """The whole program was stopped for so long: that is no fault of the parser."""
+        """The whole program was stopped for so long: that is not the parser's fault."""
         self._paused += seconds
 
     def _clock(self) -> float:
         """Seconds of work: a clock that stands still while the whole program does."""
         return monotonic() - self._paused
 
-    def leave_behind(self) -> None:
-        """Whatever it answers after this is not used."""
-        self._is_left = True
+    def abandon(self) -> None:
+        """Abandon the worker: its later answers are not used."""
+        self._is_abandoned = True
 
     def _run(self) -> None:
         masked = self._context.masked
@@ -95,10 +98,10 @@ class Worker:
         except Cancelled:
             masked.close()
         except BaseException as error:  # noqa: BLE001 - raised again where masks are taken
-            if not self._is_left:
+            if not self._is_abandoned:
                 masked.close(error)
         else:
-            if not self._is_left:
+            if not self._is_abandoned:
                 masked.close()
         finally:
             if self._retire() and self._engines is not None:
@@ -106,7 +109,7 @@ class Worker:
 
     def _work(self) -> None:
         context = self._context
-        while not self._is_left:
+        while not self._is_abandoned:
             try:
                 frame = context.frames.get(timeout=TICK)
             except TimeoutError:
@@ -119,7 +122,7 @@ class Worker:
             if late and len(context.frames):
                 context.stats.drop("before inference", 1)
                 continue
-            frame = context.own(frame)
+            frame = context.renumber(frame)
             self._guarded(partial(self._take, frame), frame)
 
     # -- what may fail ------------------------------------------------------------------------
@@ -186,7 +189,7 @@ class Worker:
             self._context.stats.set_effort(self._governor.level)
 
     def _give(self, masked: MaskedFrame) -> None:
-        if self._is_left:
+        if self._is_abandoned:
             return
         before = self._context.masked.dropped
         self._context.masked.put(masked)
@@ -204,14 +207,14 @@ class Worker:
         self._failures, self._failed_at = self._failures + 1, monotonic()
         wait = self._backoff.wait() if self._failures > TOLERATED else 0.0
         self._retry_at = monotonic() + wait
-        if not self._is_left:
-            self._failing.say(f"the parser failed, and frames are hidden whole: {said}")
+        if not self._is_abandoned:
+            self._failure_log.write(f"the parser failed, and frames are hidden whole: {said}")
         held = self._masker.held if self._masker is not None else []
         known = {frame.index for frame in held}
         self._hide(held + [frame for frame in waiting if frame.index not in known])
-        if not self._retire():  # a parse beside the stream hangs: the engine is in use
+        if not self._retire():  # a background parse hangs: the engine is in use
             self._engines = None
-            self._on_left()
+            self._on_abandoned()
         elif self._failures > TOLERATED and self._engines is not None:
             with suppress(Exception):  # it has failed already
                 self._engines.close()

@@ -1,4 +1,4 @@
-"""Where the output of a live run goes: what `--to` says."""
+"""Output addresses of live runs: the values of `--to`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SinkAddress:
 
     kind: Literal["file", "stream", "camera"]
     label: str
-    """Name for people and for metrics."""
+    """Display name, also for metrics."""
     target: str = field(repr=False)
     """A file name or pattern, a playlist, a URL with its credentials, or a device; may be empty
     for the camera, which is then the first one."""
@@ -57,7 +57,7 @@ class SinkAddress:
 
 
 def parse_sink(text: str) -> SinkAddress:
-    """What a `--to` means.
+    """Parse the value of `--to`.
 
     `NAME.mkv` (or .mp4, .mov, .ts, .webm; the name may hold a date such as `%Y%m%d-%H%M%S`) is a
     file, `NAME.m3u8` or `hls:FOLDER` an HLS folder, `rtsp://`, `rtmp://` and `udp://` are
@@ -74,7 +74,7 @@ def parse_sink(text: str) -> SinkAddress:
     if text.startswith("hls:"):
         folder = text.removeprefix("hls:")
         if not folder:
-            raise ConfigError("hls: wants a folder, such as hls:web/live")
+            raise ConfigError("hls: needs a folder, such as hls:web/live")
         return SinkAddress("stream", text, str(Path(folder) / _PLAYLIST), "hls")
     ending = Path(text).suffix.lower()
     if ending == ".m3u8":
@@ -83,8 +83,8 @@ def parse_sink(text: str) -> SinkAddress:
         Names(Path(text))  # a field that no date has is said before anything is opened
         return SinkAddress("file", text, text, CONTAINERS[ending])
     raise ConfigError(
-        f"{name_shown(text)!r} is no output: name a file ending in {' '.join(RECORDINGS)}, "
-        f"a playlist ending in .m3u8, hls:FOLDER, {_SCHEMES} or camera"
+        f"{name_shown(text)!r} is not a valid output: name a file ending in "
+        f"{' '.join(RECORDINGS)}, a playlist ending in .m3u8, hls:FOLDER, {_SCHEMES} or camera"
     )
 
 
@@ -93,12 +93,12 @@ def _stream(text: str) -> SinkAddress:
     scheme = parts.scheme.lower()
     protocol = _PROTOCOLS.get(scheme)
     if protocol is None:
-        raise ConfigError(f"nothing can be sent to {scheme}://: use one of {_SCHEMES}")
+        raise ConfigError(f"{scheme}:// is not a supported output: use one of {_SCHEMES}")
     place = parts.netloc.rpartition("@")[2]
     label = address_shown(scheme, f"{place}{parts.path}")
     if not parts.hostname or (protocol.port and parts.port is None):
         wanted = "a host and a port" if protocol.port else "a host"
-        raise ConfigError(f"{label} has to name {wanted}")
+        raise ConfigError(f"{label} must include {wanted}")
     login = _login(scheme, parts.netloc, label) if protocol.user else ""
     query = parts.query
     if scheme == "udp" and "pkt_size=" not in query:
@@ -119,7 +119,7 @@ def _split(text: str) -> SplitResult:
         ) from None
     if "@" in parts.path + parts.query + parts.fragment:
         raise ConfigError(
-            "the address of an output has an @ behind its host: in a password, write / as %2F, "
+            "the address of an output has an @ after its host: in a password, write / as %2F, "
             "? as %3F and # as %23; elsewhere, @ as %40"
         )
     return parts
@@ -144,5 +144,5 @@ def _login(scheme: str, netloc: str, label: str) -> str:
 def _plain(word: str, label: str) -> str:
     """FFmpeg does not decode what stands in an RTMP address."""
     if set(word) & set("/?#:"):
-        raise ConfigError(f"user and password for {label} cannot hold any of / ? # :")
+        raise ConfigError(f"user and password for {label} cannot contain any of / ? # :")
     return word

@@ -1,4 +1,4 @@
-"""An HLS playlist and its segments: what FFmpeg is told, and what it does not look at."""
+"""An HLS playlist and its segments: options for FFmpeg, and checks that it does not make."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Playlist:
         """Make the folder, and delete the segments that the playlist does not name any more.
 
         Args:
-            path: of the playlist; the segments are beside it.
+            path: of the playlist; the segments are next to it.
 
         Raises:
             OSError: the folder cannot be made or changed.
@@ -59,7 +59,7 @@ class Playlist:
                 path.unlink()
 
     def check(self, written: list[Written], *, finished: bool = False) -> None:
-        """Look at a segment that has just been completed: FFmpeg does not say if the disk is full.
+        """Check a segment that has just been completed: FFmpeg does not report a full disk.
 
         Args:
             written: what the frame before this call has become.

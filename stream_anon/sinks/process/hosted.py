@@ -1,7 +1,7 @@
-"""The child process of one sink: opens it, feeds it, and says what becomes of it.
+"""The child process of one sink: opens it, feeds it and reports the outcome.
 
 The first message is what `open_sink` takes. Then come frames, until the parent closes the
-connection: the sink is finished then. Whatever takes longer than it may ends the process.
+connection: the sink is finished then. A call that exceeds its timeout ends the process.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PARTING = 5.0
 """Seconds that a window has to close."""
 IDLE = 0.02
-"""Seconds between two looks at a window's events."""
+"""Seconds between two polls of a window's events."""
 
 
 def work(parent: ParentPipe) -> None:
@@ -48,12 +48,12 @@ def work(parent: ParentPipe) -> None:
         parent.send(Message("done"))
     except StreamAnonError as error:
         parent.send(Message("failed", {"said": str(error), "code": error.exit_code}))
-    except Exception as error:  # noqa: BLE001 - the parent opens it anew
+    except Exception as error:  # noqa: BLE001 - the parent reopens it
         parent.send(Message("failed", {"said": f"unexpected {type(error).__name__}", "code": 1}))
 
 
 class _ToParent(logging.Handler):
-    """What sinks log, to where the run logs: this process shows nothing to anybody."""
+    """Forwards log records to the parent, which logs them."""
 
     def __init__(self, parent: ParentPipe) -> None:
         super().__init__(logging.INFO)

@@ -1,4 +1,4 @@
-"""What the preview writes over its picture: one small bar, and the keys for those who are new."""
+"""The preview's overlay: one small status bar, and a help line with the keys."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DEBUG_HELP = {"d": "outlines", "r": "raw"}
 
 
 class TextRun(NamedTuple):
-    """A few words of one kind."""
+    """A run of text in one style."""
 
     text: str
     color: Color = TEXT_COLOR
@@ -54,7 +54,7 @@ class TextRun(NamedTuple):
 
 @dataclass(slots=True)
 class Overlay:
-    """What is known of the run; `None` where it is not."""
+    """State of the run to display; None where unknown."""
 
     state: str = "live"
     fps: float | None = None

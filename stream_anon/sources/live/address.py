@@ -1,4 +1,4 @@
-"""What the user names as a source: a webcam, an address in a network, a file to rehearse with."""
+"""Source addresses of live runs: a webcam, a network address, a file to rehearse with."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class SourceAddress:
 
     kind: Literal["device", "network", "file"]
     label: str
-    """Name for people, short."""
+    """Display name, short."""
     url: str = field(repr=False)
-    """What FFmpeg opens; for a file, its path."""
+    """URL for FFmpeg; for a file, its path."""
     format: str | None = None
     """FFmpeg's name of the input, where it cannot tell by itself."""
     options: dict[str, str] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class SourceAddress:
 
 
 def parse_source(text: str, *, pace: bool = False, settings: Live) -> SourceAddress:
-    """Understand what the user wrote.
+    """Parse a source.
 
     Args:
         text: a webcam's number or path, an address, or a file.
@@ -54,16 +54,16 @@ def parse_source(text: str, *, pace: bool = False, settings: Live) -> SourceAddr
         settings: how devices and networks are to be opened.
 
     Raises:
-        ConfigError: it is no source of any kind.
+        ConfigError: it is not a valid source.
         SourceError: it is a file, and `pace` was not asked for.
     """
     text = text.strip()
     if not text:
-        raise ConfigError("no source is named: give a webcam's number, an address or a file")
+        raise ConfigError("no source given: name a webcam's number, an address or a file")
     address = split_address(text)
     if pace:
         if address:
-            raise ConfigError("--pace is for files: an address comes at a pace of its own")
+            raise ConfigError("--pace is for files: a stream already comes in real time")
         return SourceAddress("file", Path(text).name or "file", text)
     if address:
         return _network(*address, settings)
@@ -74,8 +74,8 @@ def parse_source(text: str, *, pace: bool = False, settings: Live) -> SourceAddr
             f"{text} is a file: rehearse with --pace, or redact it with `stream-anon redact`"
         )
     raise ConfigError(
-        f"{name_shown(text)} is no source: give a webcam's number or path, an address such as "
-        "rtsp://camera/stream, or a file with --pace"
+        f"{name_shown(text)} is not a valid source: give a webcam's number or path, an address "
+        "such as rtsp://camera/stream, or a file with --pace"
     )
 
 
@@ -111,13 +111,11 @@ def _numbered(number: int) -> str:
 
 def _network(scheme: str, rest: str, settings: Live) -> SourceAddress:
     if scheme not in SCHEMES:
-        raise ConfigError(
-            f"{scheme}:// is no kind of source that is known: use {', '.join(SCHEMES)}"
-        )
+        raise ConfigError(f"{scheme}:// is not a supported source: use {', '.join(SCHEMES)}")
     login, rest = _split_login(rest)
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if not host and scheme != "udp":
-        raise ConfigError(f"the address {scheme}://… names no host")
+        raise ConfigError(f"the address {scheme}://… has no host")
     keep = "@" if login is not None and scheme == "udp" else ""
     if scheme in WITH_LOGIN:
         keep = _login(login).before_host

@@ -1,4 +1,4 @@
-"""The process that opens, reads and decodes a source: FFmpeg may hang there and hold up nobody.
+"""The capture process, which opens, reads and decodes a source: if FFmpeg hangs, only it hangs.
 
 It is told what to open by its parent's first message, never by its arguments, which others see.
 It answers "ready", "found" once the source is open, "reading" for what comes before the first
@@ -45,7 +45,7 @@ OPENING, SILENCE = 2, 3
 """Times `open_timeout` until there is a picture to show, and times `watchdog` until the next one,
 before the system ends this process: the parent's own limits are shorter."""
 SETTLING = 0.5
-"""Seconds in which pictures from before come all at once; those left out are no loss."""
+"""Seconds in which a burst of old pictures may come; those left out do not count as dropped."""
 
 
 def main() -> None:
@@ -116,7 +116,7 @@ class PictureSender:
             "time": None if time is None else str(time),
             "at": now,
             "corrupt": corrupt,
-            # A number, because the marked picture may be left out.
+            # A count, because the marked picture may be dropped.
             "discontinuities": self._discontinuities,
             "lost": losses.packets,
             "why": losses.reason,
@@ -177,7 +177,7 @@ def play_live(
         pictures = source.pictures(lambda: parent.send(Message("reading")))
         first = next(pictures, None)
         if first is None:
-            return _failed("it ended before its first whole picture", permanent=False)
+            return _failed("it ended before its first complete picture", permanent=False)
         upright = _upright(first[0], order)
         rate = source.rate
         if rate is None and order["size"] is None:
