@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from footage import make_footage  # noqa: E402
 
-from stream_anon.detectors.base import whole_look  # noqa: E402
+from stream_anon.detectors.base import whole_frame_pass  # noqa: E402
 from stream_anon.detectors.m2fp import convert, load_network, parser  # noqa: E402
 from stream_anon.detectors.m2fp.configuration import MEAN, read_configuration  # noqa: E402
 from stream_anon.detectors.picture import working_picture  # noqa: E402
@@ -96,14 +96,14 @@ def _run(contender: str, model: Path, clip: Path, side: int) -> dict[str, float]
     source = MediaSource(clip)
     frame, info = next(iter(source.frames())), source.info
     source.close()
-    look = whole_look(info, side)
+    detection_pass = whole_frame_pass(info, side)
     spent: list[float] = []
     parse: Callable[[], object]
     if contender == "eager":
-        parse = _eager(model, frame, look, info)
+        parse = _eager(model, frame, detection_pass, info)
     else:
         ours = _ours(contender, model, side, info, spent)
-        parse = lambda: ours.parse(frame, look)  # noqa: E731
+        parse = lambda: ours.parse(frame, detection_pass)  # noqa: E731
     parse()
     spent.clear()
     times = []
@@ -124,7 +124,7 @@ def _ours(
     )
     whole, network = ours.parse, ours._network.run  # noqa: SLF001
 
-    def timed(frame: Any, look: Any) -> Any:
+    def timed(frame: Any, detection_pass: Any) -> Any:
         ran: list[float] = []
 
         def run(picture: Any) -> Any:
@@ -133,7 +133,7 @@ def _ours(
             return answer
 
         ours._network.run = run  # type: ignore[method-assign]  # noqa: SLF001
-        parts = whole(frame, look)
+        parts = whole(frame, detection_pass)
         spent.append(perf_counter() - ran[0])
         return parts
 
@@ -141,7 +141,7 @@ def _ours(
     return ours
 
 
-def _eager(model: Path, frame: Any, look: Any, info: Any) -> Callable[[], object]:
+def _eager(model: Path, frame: Any, detection_pass: Any, info: Any) -> Callable[[], object]:
     import torch  # noqa: PLC0415
 
     from stream_anon.detectors.m2fp.reference import parts_and_humans  # noqa: PLC0415
@@ -150,7 +150,7 @@ def _eager(model: Path, frame: Any, look: Any, info: Any) -> Callable[[], object
     torch.set_num_threads(os.cpu_count() or 1)
 
     def parse() -> object:
-        picture = working_picture(frame, look, info.color, 1.0, MEAN)
+        picture = working_picture(frame, detection_pass, info.color, 1.0, MEAN)
         seen = np.ascontiguousarray(picture.rgb[:, :, : picture.rows, : picture.columns])
         with torch.inference_mode():
             answer = network(torch.from_numpy(seen))

@@ -53,7 +53,7 @@ def redact(
     Args:
         source: the input, any video or picture that FFmpeg reads and that is one file.
         output: the output; its ending chooses the container. None with `export_masks`: the masks
-            are worked out, and nothing is rendered.
+            are computed, and nothing is rendered.
         scope: what to hide: `face`, `head`, `person`, a label or a list of labels.
         method: how to hide it: `blur`, `pixelate` or `fill`.
         audio: what to do with the sound; dropped by default.
@@ -72,7 +72,7 @@ def redact(
         Counts of the run. `complete` is False where part of the input could not be decoded.
 
     Raises:
-        StreamAnonError: one of its kinds; there is then no output under its name.
+        StreamAnonError: one of its subclasses; there is then no output under its name.
     """
     return _job(
         source,
@@ -213,7 +213,7 @@ def redact_picture(
         transparency.
 
     Raises:
-        StreamAnonError: one of its kinds; nothing is returned then.
+        StreamAnonError: one of its subclasses; nothing is returned then.
     """
     if not isinstance(picture, (bytes, np.ndarray)):
         raise ConfigError("a picture is an RGB array of uint8, or the bytes of a picture file")
@@ -232,7 +232,7 @@ def redact_picture(
 
 
 def close_pictures() -> None:
-    """Free the detectors that `redact_picture` keeps loaded; its next call loads them anew."""
+    """Free the detectors that `redact_picture` keeps loaded; its next call reloads them."""
     with _pictures_lock:
         while _pictures:
             _pictures.popitem()[1].close()

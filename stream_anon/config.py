@@ -30,7 +30,7 @@ class _Section(BaseModel):
 
 
 class Parsing(_Section):
-    """Which engine looks at the frames, and how closely."""
+    """Which detectors run, and at which working sizes."""
 
     engine: Annotated[str, Field(min_length=1)] = "auto"
     light_side: Annotated[int, Field(ge=64, le=4096)] = 384
@@ -41,7 +41,7 @@ class Parsing(_Section):
 
 
 class Keyframes(_Section):
-    """When the parser looks."""
+    """When detectors run."""
 
     interval: Annotated[int, Field(ge=1, le=120)] = 3
     deep_interval: Annotated[float, Field(gt=0, le=60)] = 1.0
@@ -63,7 +63,7 @@ class M2FP(_Section):
 
 
 class Masking(_Section):
-    """How sightings become masks for every frame."""
+    """How detections become masks for every frame."""
 
     confirm_score: Share = 0.35
     track_score: Annotated[float, Field(ge=0.05, le=1)] = 0.12
@@ -76,7 +76,7 @@ class Masking(_Section):
 
 
 class Rule(_Section):
-    """How a label is hidden. What is not given is as for everything else."""
+    """How a label is hidden. What is not set is as for everything else."""
 
     method: str | None = None
     cells: Cells | None = None

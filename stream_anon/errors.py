@@ -10,7 +10,7 @@
     ├── ModelError             a parser's weights are missing, damaged or not what they should be
     │   └── CheckpointError    weights that belong to another network
     ├── ParserError            a parser failed, or answered with nonsense
-    ├── StalledError           a stage gave no sign of life for too long
+    ├── StalledError           a stage sent no heartbeat for too long
     └── CancelledError         a job was cancelled
 
 Each message says what happened, to what, and what to do about it, in one line and without
@@ -85,7 +85,7 @@ class CheckpointError(ModelError):
             for kind, keys in kinds.items()
             if keys
         )
-        super().__init__(f"{path} is of another network than its configuration: {said}")
+        super().__init__(f"{path} does not match its configuration: {said}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickle would call the class with the message alone.
@@ -100,7 +100,7 @@ class ParserError(StreamAnonError):
 
 
 class StalledError(StreamAnonError):
-    """A stage of the pipeline gave no sign of life for longer than its watchdog allows."""
+    """A stage of the pipeline sent no heartbeat for longer than its watchdog allows."""
 
 
 class CancelledError(StreamAnonError):
@@ -110,6 +110,6 @@ class CancelledError(StreamAnonError):
 EXIT_OK = 0
 EXIT_UNEXPECTED = 1
 EXIT_INCOMPLETE = 6
-"""What was written is redacted, but part of the input could not be decoded, or an output of a live
+"""The output is redacted, but part of the input could not be decoded, or an output of a live
 run was not completed or was down when it ended."""
 EXIT_INTERRUPTED = 130

@@ -11,7 +11,7 @@ from stream_anon.config import load_settings
 from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.redaction.redactor import Redactor
 from tests.people import HEIGHT, WIDTH, PeopleParser, Shape
 from tests.stubs import StubParser, make_info, masker_of, nobody
@@ -86,7 +86,7 @@ def visible_at(shape: Shape, masked: MaskedFrame) -> float:
 class WholePerson(PeopleParser):
     """Answers with one part in the form of all shapes together."""
 
-    def parse(self, frame: Frame, look: Look) -> list[Part]:
+    def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         self.asked.append(frame.index)
         inside = np.any([shape.inside(0) for shape in self._shapes(frame.index)], 0)
         rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))

@@ -11,7 +11,7 @@ import pytest
 from stream_anon.config import load_settings
 from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.errors import StreamAnonError
 from stream_anon.pipeline import recording as build
 from stream_anon.pipeline.engines import Engines
@@ -37,7 +37,9 @@ class Boom(StreamAnonError):
     """What the tests let fail."""
 
 
-def use_parser(monkeypatch: pytest.MonkeyPatch, answers: Callable[[Frame, Look], Any]) -> None:
+def use_parser(
+    monkeypatch: pytest.MonkeyPatch, answers: Callable[[Frame, DetectionPass], Any]
+) -> None:
     """Every run gets a parser that answers with this."""
     monkeypatch.setattr(build, "load_engines", lambda *_: Engines([StubParser(answers)]))
 

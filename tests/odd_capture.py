@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stream_anon.processes.host import Line, serve
+from stream_anon.processes.host import ParentPipe, serve
 from stream_anon.processes.wire import _MARK, _START, Message
 from stream_anon.sources.live import capture
 from stream_anon.sources.live.input import LiveInput
@@ -56,12 +56,12 @@ HANGS = "the decoder hangs at the first picture"
 class Odd:
     """A line that breaks."""
 
-    def __init__(self, line: Line, fault: str) -> None:
-        self._line, self._fault = line, fault
+    def __init__(self, parent: ParentPipe, fault: str) -> None:
+        self._parent, self._fault = parent, fault
         self._count = count()
 
     def receive(self) -> Message | None:
-        return self._line.receive()
+        return self._parent.receive()
 
     def send(self, message: Message) -> None:
         fault = self._fault
@@ -69,25 +69,25 @@ class Odd:
             message = replace(message, fields=message.fields | OPENED[fault])
         elif message.kind == "frame" and next(self._count) >= BEGIN:
             if fault in NONSENSE:
-                os.write(self._line._out.fileno(), NONSENSE[fault])
+                os.write(self._parent._out.fileno(), NONSENSE[fault])
                 time.sleep(3600)
             message = replace(message, fields=message.fields | FIELDS.get(fault, {}))
             if fault == "another size than announced":
                 message = replace(message, planes=tuple(plane[:-2] for plane in message.planes))
             elif fault == "planes are missing":
                 message = replace(message, planes=message.planes[:1])
-        self._line.send(message)
+        self._parent.send(message)
 
 
-def work(line: Line) -> None:
+def work(parent: ParentPipe) -> None:
     mark, fault = Path(os.environ[MARK]), os.environ[FAULT]
     if mark.exists():
-        capture.work(line)
+        capture.work(parent)
         return
     mark.touch()
     if fault == HANGS:
         LiveInput.pictures = _hang  # type: ignore[method-assign, assignment]
-    capture.work(Odd(line, fault))  # type: ignore[arg-type]
+    capture.work(Odd(parent, fault))  # type: ignore[arg-type]
 
 
 def _hang(*_: Any) -> Any:

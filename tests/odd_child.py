@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from stream_anon.processes.host import Line, serve, within
+from stream_anon.processes.host import ParentPipe, serve, within
 from stream_anon.processes.wire import Message, write_message
 
 
@@ -17,8 +17,8 @@ def hang_with_lock() -> None:
     ctypes.PyDLL(None).sleep(3600)
 
 
-def work(line: Line) -> None:
-    while message := line.receive():
+def work(parent: ParentPipe) -> None:
+    while message := parent.receive():
         if message.kind == "hang":
             hang_with_lock()
         elif message.kind == "hang within":
@@ -31,21 +31,21 @@ def work(line: Line) -> None:
         elif message.kind == "path":
             message = Message("path", {"path": sys.path})
         elif message.kind == "garbage":
-            os.write(line._out.fileno(), b"x" * 4096)
+            os.write(parent._out.fileno(), b"x" * 4096)
         elif message.kind == "cut":
             whole = io.BytesIO()
             write_message(whole, message)
-            os.write(line._out.fileno(), whole.getvalue()[: message.fields["kept"]])
+            os.write(parent._out.fileno(), whole.getvalue()[: message.fields["kept"]])
             os._exit(0)
         elif message.kind == "open":  # as a window that does not last
-            line.send(Message("ready"))
+            parent.send(Message("ready"))
             if message.fields["kind"] == "window closes":
-                line.send(Message("closed"))
+                parent.send(Message("closed"))
             os._exit(1)
         elif message.kind == "exit":
             os._exit(message.fields["code"])
-        line.send(message)
-    line.send(Message("end"))
+        parent.send(message)
+    parent.send(Message("end"))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 
 from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box, Part
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.labels import CIHP_LABELS
 from tests.stubs import make_frame, make_plane
 
@@ -108,7 +108,7 @@ class PeopleParser:
         self.asked: list[int] = []
         self.closed = 0
 
-    def parse(self, frame: Frame, look: Look) -> list[Part]:
+    def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         self._before(frame.index)
         self.asked.append(frame.index)
         shapes = self._shapes(frame.index) if self._sees(frame.index) else []

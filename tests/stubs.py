@@ -11,7 +11,7 @@ from stream_anon.config import load_settings
 from stream_anon.core.frame import Frame, StreamInfo, plane_shapes
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
-from stream_anon.detectors.base import Detector, Look
+from stream_anon.detectors.base import DetectionPass, Detector
 from stream_anon.detectors.labels import BODY_GROUPS, CENTERFACE_LABELS, FACE_GROUPS
 from stream_anon.detectors.registry import Row
 from stream_anon.detectors.shapes import ellipse
@@ -114,22 +114,22 @@ class StubParser:
     labels = CENTERFACE_LABELS
     model_hash = "0" * 64
 
-    def __init__(self, answers: Callable[[Frame, Look], list[Part]]) -> None:
+    def __init__(self, answers: Callable[[Frame, DetectionPass], list[Part]]) -> None:
         self._answers = answers
-        self.asked: list[tuple[int, Look]] = []
-        """Frame index and look of every call, in order."""
+        self.asked: list[tuple[int, DetectionPass]] = []
+        """Frame index and pass of every call, in order."""
         self.closed = 0
 
-    def parse(self, frame: Frame, look: Look) -> list[Part]:
-        self.asked.append((frame.index, look))
-        return self._answers(frame, look)
+    def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+        self.asked.append((frame.index, detection_pass))
+        return self._answers(frame, detection_pass)
 
     def close(self) -> None:
         self.closed += 1
 
     @property
     def frames_asked(self) -> list[int]:
-        """Indices of the frames that were looked at, each once."""
+        """Indices of the frames that had a pass, each once."""
         return sorted({index for index, _ in self.asked})
 
 
@@ -214,7 +214,7 @@ STEP = (3, 0)
 START = Box(60, 50, 60, 72)
 
 
-def nobody(_frame: Frame, _look: Look) -> list[Part]:
+def nobody(_frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
     return []
 
 
@@ -229,7 +229,9 @@ def sees(
     score: float = 0.9,
 ) -> StubParser:
     """A parser that finds the one face in some frames."""
-    return StubParser(lambda f, _look: [face(where(f), score=score)] if when(f.index) else [])
+    return StubParser(
+        lambda f, _detection_pass: [face(where(f), score=score)] if when(f.index) else []
+    )
 
 
 def masks_of(

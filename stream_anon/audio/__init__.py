@@ -1,1 +1,1 @@
-"""What happens to the sound of a stream."""
+"""Sound and subtitles: stream copy, transcoding, voice disguise."""

@@ -1,4 +1,4 @@
-"""Tracks that are passed on as they are."""
+"""Stream copy: tracks that are passed on unchanged."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class TrackWriter(Protocol):
         """Pass one packet of the input on."""
 
     def finish(self) -> None:
-        """Pass on what is still held back."""
+        """Pass on what is still buffered."""
 
 
 RESTART = 1.0
-"""Seconds that time has to jump back to count as a new start and not as a slip."""
+"""Seconds of a backward jump in time from which on it is a restart, not jitter."""
 FROM_ZERO = {"mpegts"}
 """Containers without times before zero; they would shift the picture instead."""
 
 
 class Copied:
-    """Packets as they are, at their own times."""
+    """Stream copy: packets unchanged, with their own timestamps."""
 
     def __init__(self, output: OutputContainer, stream: AudioStream | SubtitleStream) -> None:
         self._output = output
@@ -55,11 +55,11 @@ class Copied:
         mux_from_zero(self._output, [packet])
 
     def finish(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""
 
 
 def mux_from_zero(output: OutputContainer, packets: list[Any]) -> None:
-    """Write packets, without those that lie before what the container can tell.
+    """Write packets, without those before the earliest time of the container.
 
     These are the first thousandths of a second, with which a sound decoder starts up.
     """

@@ -1,4 +1,4 @@
-"""Sound that is decoded, disguised if asked for, and encoded again at the same times."""
+"""Transcoded sound: decoded, optionally disguised, and encoded at the same timestamps."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 _ENCODERS = {"mp4": "aac", "mov": "aac", "matroska": "aac", "webm": "libopus", "avi": "aac",
              "mpegts": "aac"}  # fmt: skip
 SOUND_SLIP = 0.04
-"""Seconds by which sound may be off before silence is put in or samples are left out."""
+"""Seconds of drift before silence is inserted or samples are dropped."""
 LONGEST_SILENCE = 600.0
-"""Seconds; times that jump further are taken for mistaken."""
+"""Seconds; larger jumps are taken for wrong timestamps."""
 
 
 def encoder_for(container: str) -> str | None:
@@ -56,7 +56,7 @@ class Encoded:
         layout = stream.codec_context.layout.name
         self._layout = layout if _works(encoder, self._rate, layout) else "stereo"
         self.note = None if self._layout == layout else f"sound was mixed from {layout} to stereo"
-        """What differs from what was asked for, for people."""
+        """Notes for the user: where the output differs from the request."""
         self._stream = cast(
             "AudioStream", output.add_stream(encoder, rate=self._rate, layout=self._layout)
         )

@@ -1,4 +1,4 @@
-"""Text subtitles, from the form of one container to that of another."""
+"""Text subtitles, converted from the format of one container to that of another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ENCODERS = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm":
 
 
 def text_encoder_for(container: str, codec: str) -> str | None:
-    """The encoder for text in a container; None where it holds none, or `codec` is no text."""
+    """The encoder for text in a container; None where it holds none, or `codec` is not text."""
     return _ENCODERS.get(container) if codec in TEXT_CODECS else None
 
 
@@ -46,4 +46,4 @@ class Rewritten:
         self._output.mux(written)
 
     def finish(self) -> None:
-        """Nothing is held back."""
+        """Nothing is buffered."""

@@ -1,4 +1,4 @@
-"""Sound and subtitles that go along with the redacted picture."""
+"""Sound and subtitles that accompany the redacted picture."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ AHEAD = 0.5
 _ALSO_CARRIED = {
     "mpegts": {"aac", "aac_latm", "ac3", "eac3", "mp2", "mp2float", "mp3", "mp3float", "opus"},
 }  # fmt: skip
-"""What FFmpeg can put into containers that do not list it."""
+"""Codecs that FFmpeg can mux into containers that do not list them."""
 _NOT_CARRIED = {"mov": {"opus", "flac", "truehd", "mlp"}, "mp4": {"truehd", "mlp"}}
-"""What containers list and then refuse."""
+"""Codecs that containers list and then refuse."""
 
 
 class SideTracks:
@@ -60,7 +60,7 @@ class SideTracks:
             av.error.FFmpegError: the input cannot be opened again.
         """
         self.notes: list[str] = []
-        """What differs from what was asked for, for people."""
+        """Notes for the user: where the output differs from the request."""
         self._output = output
         self._name = output.format.name
         carried = output.supported_codecs | _ALSO_CARRIED.get(self._name, set())
@@ -87,7 +87,7 @@ class SideTracks:
             return
         encoder = encoder_for(self._name)
         if encoder is None:
-            self.notes.append(f"sound was dropped: {self._name} holds none")
+            self.notes.append(f"sound was dropped: {self._name} cannot hold any")
             return
         try:
             track = Encoded(self._output, stream, encoder, disguise=audio == "disguise", seed=seed)

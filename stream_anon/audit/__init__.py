@@ -1,1 +1,1 @@
-"""What a redacted video still shows."""
+"""Measuring what a redacted video still shows."""

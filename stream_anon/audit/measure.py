@@ -45,7 +45,7 @@ FLAT = 0.8
 LEAK = 0.25
 """Share of readable cells above which a face leaks."""
 ROOM = 0.6
-"""Share of a face's box on each side, for hair and ears, whose change is no collateral damage."""
+"""Share of a face's box on each side, for hair and ears, whose change is not collateral damage."""
 CHANGED = 14
 """Mean difference in grey levels, over 9x9 pixels, above which a place counts as changed."""
 
@@ -223,11 +223,11 @@ def _lumas(path: Path) -> Iterator[Luma]:
     try:
         with open_file(path) as container:
             if not container.streams.video:
-                raise SourceError(f"{path.name} holds no video")
+                raise SourceError(f"{path.name} contains no video")
             for frame in container.decode(video=0):
                 yield _luma(frame)
     except (av.error.FFmpegError, OSError) as error:
-        raise SourceError(f"{path} cannot be read: check that it is a whole video") from error
+        raise SourceError(f"{path} cannot be read: check that it is a complete video") from error
 
 
 def _luma(frame: av.VideoFrame) -> Luma:
@@ -235,7 +235,7 @@ def _luma(frame: av.VideoFrame) -> Luma:
     if frame.format.name not in _LUMA_FIRST:
         frame = frame.reformat(format="yuv420p")
     plane = frame.planes[0]
-    buffer = cast("bytes", plane)  # which PyAV's type stubs do not tell
+    buffer = cast("bytes", plane)  # which PyAV's type stubs do not say
     rows = np.frombuffer(buffer, np.uint8).reshape(-1, plane.line_size)
     return np.rot90(rows[: plane.height, : plane.width], frame.rotation // 90)
 

@@ -1,4 +1,4 @@
-"""What people see while the command line works. Never more than text: no pixels, no addresses."""
+"""Console output of the command line. Text only: no pixels, no addresses."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 REDRAW = 0.1
 """Seconds between two updates of the progress line."""
 WAITING_LINES = 1000
-"""Log lines that wait for a terminal."""
-LAST_WORDS = 0.5
+"""Log lines buffered for a slow terminal."""
+FLUSH_TIMEOUT = 0.5
 """Seconds that they have at the end."""
 LONGEST_NAME = 24
 """Characters of a file name in the progress line."""
@@ -33,7 +33,7 @@ LONGEST_NAME = 24
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Nobody reads any more: go on without a word, for the video is what counts."""
+        """The reader is gone: continue silently, because the video is what counts."""
         self.quiet = True
         _silence(sys.stderr if self.stderr else sys.stdout)
 
@@ -43,7 +43,7 @@ err = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(console: Console, text: str) -> None:
-    """Print one line: names of files may hold line breaks and bytes that are no text."""
+    """Print one line: file names may contain line breaks and bytes that are not text."""
     line = " ".join(text.splitlines())
     with suppress(OSError):  # a full disk behind a redirection takes nothing from the video
         console.print(
@@ -65,7 +65,7 @@ def flush() -> None:
 
 
 def _silence(stream: object) -> None:
-    """Send what is still buffered nowhere."""
+    """Discard what is still buffered."""
     with suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())  # type: ignore[attr-defined]
@@ -88,8 +88,8 @@ def log_to_console(level: str) -> None:
     logger.setLevel(level.upper())
 
 
-class _FromAThread(logging.Handler):
-    """Hands records to a thread that prints them; drops the oldest where nobody reads them."""
+class _BackgroundHandler(logging.Handler):
+    """Prints records in a background thread; drops the oldest under backpressure."""
 
     def __init__(self, printer: logging.Handler) -> None:
         super().__init__(printer.level)
@@ -104,7 +104,7 @@ class _FromAThread(logging.Handler):
 
     def close(self) -> None:
         self._records.close()
-        self._thread.join(LAST_WORDS)
+        self._thread.join(FLUSH_TIMEOUT)
         super().close()
 
     def _print(self) -> None:
@@ -113,11 +113,11 @@ class _FromAThread(logging.Handler):
 
 
 @contextmanager
-def log_from_a_thread() -> Iterator[None]:
-    """Whoever logs inside does not wait for a terminal that is stopped, or a pipe that is full."""
+def log_in_background() -> Iterator[None]:
+    """Logging inside never blocks on a stopped terminal or a full pipe."""
     logger = logging.getLogger("stream_anon")
     printers = [handler for handler in logger.handlers if isinstance(handler, _LogLines)]
-    threaded = [_FromAThread(printer) for printer in printers]
+    threaded = [_BackgroundHandler(printer) for printer in printers]
     for before, after in zip(printers, threaded, strict=True):
         logger.removeHandler(before)
         logger.addHandler(after)
@@ -131,7 +131,7 @@ def log_from_a_thread() -> Iterator[None]:
 
 
 class ProgressLine:
-    """One line that says how far a run is; silent where nobody watches."""
+    """The progress of a run in one line; silent unless on a terminal."""
 
     def __init__(self, name: str, *, shown: bool) -> None:
         """Args: shown: False keeps it silent on a terminal too."""

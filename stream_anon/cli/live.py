@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream_anon.cli.console import err, log_from_a_thread, log_to_console, out, say
+from stream_anon.cli.console import err, log_in_background, log_to_console, out, say
 from stream_anon.cli.options import (
     Cells,
     Color,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OUTPUT, RUN = "Where it goes", "The run"
+OUTPUT, RUN = "Output", "Run"
 
 
 REDRAW = 0.5
@@ -50,7 +50,7 @@ REDRAW = 0.5
 
 
 class Mode(StrEnum):
-    """What a run may do."""
+    """Whether a run is for production or for debugging."""
 
     production = "production"
     debug = "debug"
@@ -69,9 +69,9 @@ def live(
             metavar="WHERE",
         ),
     ] = None,
-    preview: Annotated[bool, option("Show it in a window.", OUTPUT, "--preview")] = False,
+    preview: Annotated[bool, option("Show a preview window.", OUTPUT, "--preview")] = False,
     segment: Annotated[
-        str | None, option("Begin a new file this often, such as 10m.", OUTPUT, metavar="TIME")
+        str | None, option("Start a new file this often, such as 10m.", OUTPUT, metavar="TIME")
     ] = None,
     keep: Annotated[
         str | None,
@@ -91,27 +91,28 @@ def live(
     cells: Cells = None,
     color: Color = None,
     engine: Engine = None,
-    pace: Annotated[bool, option("Play a file at its own pace.", RUN, "--pace")] = False,
+    pace: Annotated[bool, option("Play a file in real time.", RUN, "--pace")] = False,
     mode: Annotated[
-        Mode | None, option("debug puts a banner into every picture (production).", RUN)
+        Mode | None, option("debug adds a banner to every picture (production).", RUN)
     ] = None,
     latency: Annotated[
-        float | None, option("From capture to hand-off (0.2).", RUN, metavar="SECONDS")
+        float | None, option("Budget from capture to hand-off (0.2).", RUN, metavar="SECONDS")
     ] = None,
     transport: Annotated[
         str | None, option("tcp or udp, for RTSP (tcp).", RUN, metavar="NAME")
     ] = None,
     size: Annotated[
-        str | None, option("Asked of a webcam, such as 1280x720.", RUN, metavar="SIZE")
+        str | None, option("Requested from a webcam, such as 1280x720.", RUN, metavar="SIZE")
     ] = None,
     rate: Annotated[
-        float | None, option("Frames per second asked of a webcam.", RUN, metavar="FPS")
+        float | None, option("Frames per second requested from a webcam.", RUN, metavar="FPS")
     ] = None,
     metrics_port: Annotated[
         int | None, option("Serve Prometheus metrics and /healthz.", RUN, metavar="PORT")
     ] = None,
     config: Annotated[
-        Path | None, option("Settings; options given here win over it.", RUN, metavar="FILE.toml")
+        Path | None,
+        option("Settings; options given here take precedence.", RUN, metavar="FILE.toml"),
     ] = None,
     quiet: Annotated[bool, option("Print errors only.", RUN, "--quiet", "-q")] = False,
     log_level: Annotated[
@@ -127,8 +128,8 @@ def live(
     """Hide the faces in a live stream, for as long as it runs.
 
     Ctrl-C, SIGTERM or closing the preview ends it; files are completed. SIGHUP
-    reads the settings for what to hide again. Sound is never taken along.
-    Passwords belong into STREAM_ANON_USER and STREAM_ANON_PASSWORD.
+    reloads the settings for what to hide. Sound is never included.
+    Put passwords in STREAM_ANON_USER and STREAM_ANON_PASSWORD.
     """
     from stream_anon.core.address import parse_duration  # noqa: PLC0415
     from stream_anon.pipeline.live.outputs import Outputs  # noqa: PLC0415 - loads late
@@ -167,7 +168,7 @@ def _live(
     run = LiveRun(source, outputs, load(), pace=pace)
     try:
         with (
-            log_from_a_thread(),
+            log_in_background(),
             _status(run, shown=not quiet),
             _signals(run, lambda: load().redaction),
         ):
@@ -182,14 +183,14 @@ def _live(
 
 
 def _warn_of_secrets(source: str, targets: Sequence[str]) -> None:
-    """Say which secrets every user of the machine can read in the list of processes."""
+    """Warn about secrets that every user of the machine can read in the process list."""
     addresses = [(source, ""), *((target, "PUBLISH_") for target in targets)]
     found = {(shown, kind) for text, kind in addresses if (shown := shown_in(text)) is not None}
     for shown, kind in sorted(found):
         if shown.is_login:
-            advice = f"put it into STREAM_ANON_{kind}USER and STREAM_ANON_{kind}PASSWORD"
+            advice = f"put it in STREAM_ANON_{kind}USER and STREAM_ANON_{kind}PASSWORD"
         elif shown.is_stream_key and kind:
-            advice = f"end the address with the application and put it into STREAM_ANON_{kind}KEY"
+            advice = f"end the address with the application and put it in STREAM_ANON_{kind}KEY"
         else:
             advice = "start the run from Python, with stream_anon.prepare_live"
         log.warning(
@@ -199,7 +200,7 @@ def _warn_of_secrets(source: str, targets: Sequence[str]) -> None:
 
 @contextmanager
 def _status(run: LiveRun, *, shown: bool) -> Iterator[None]:
-    """Keep a line up to date, in a thread: a terminal that is stopped stops whoever writes."""
+    """Keep a status line up to date, in a thread: a stopped terminal blocks its writer."""
     from stream_anon.pipeline.figures.lines import StatusLine  # noqa: PLC0415 - half a second
 
     done = threading.Event()
@@ -220,7 +221,7 @@ def _status(run: LiveRun, *, shown: bool) -> Iterator[None]:
 
 @contextmanager
 def _signals(run: LiveRun, load: Callable[[], Redaction]) -> Iterator[None]:
-    """Stop and reload on signals while the run goes on; a second Ctrl-C does not wait."""
+    """Handle signals to stop and reload; a second Ctrl-C does not wait."""
 
     def stop(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -246,7 +247,7 @@ def _signals(run: LiveRun, load: Callable[[], Redaction]) -> Iterator[None]:
 
 
 def _terminal_is_gone() -> bool:
-    """Whether SIGHUP means what its name says: no run goes on that nobody knows of."""
+    """Whether SIGHUP is a real hang-up: no run continues unnoticed after that."""
     try:
         os.tcgetpgrp(0)
     except OSError:
@@ -275,5 +276,5 @@ def devices() -> int:
     for device in found:
         say(out, str(device))
     if not found:
-        say(err, "no webcam was found")
+        say(err, "no webcam found")
     return EXIT_OK

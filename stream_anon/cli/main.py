@@ -99,7 +99,7 @@ def _main(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Hide the faces in video, on an ordinary CPU. What cannot be known is hidden."""
+    """Hide the faces in video, on an ordinary CPU. When in doubt, it hides."""
     if context.invoked_subcommand is None:
         out.print(context.get_help(), markup=False)
         raise typer.Exit(EXIT_USAGE)
@@ -114,7 +114,7 @@ def redact(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="Video or picture to redact.")],
     output: Annotated[
         Path | None,
-        typer.Argument(metavar="OUTPUT", help="Redacted video; its ending tells the format."),
+        typer.Argument(metavar="OUTPUT", help="Redacted video; its extension selects the format."),
     ] = None,
     scope: Scope = None,
     method: HowToHide = None,
@@ -124,7 +124,7 @@ def redact(
     engine: Engine = None,
     tracks: Annotated[
         Path | None,
-        option("Hide what this file says; detect nothing.", WHAT, metavar="FILE.json"),
+        option("Hide what this tracks file says; detect nothing.", WHAT, metavar="FILE.json"),
     ] = None,
     masks: Annotated[
         Path | None,
@@ -145,15 +145,15 @@ def redact(
     ] = None,
     overwrite: Annotated[bool, option("Replace existing outputs.", OUTPUT, "--overwrite")] = False,
     config: Annotated[
-        Path | None, _file("Settings; options given here win over it.", "toml")
+        Path | None, _file("Settings; options given here take precedence.", "toml")
     ] = None,
-    report: Annotated[Path | None, _file("Write the record of the run; no pictures.")] = None,
-    export_tracks: Annotated[Path | None, _file("Write what was hidden, to edit.")] = None,
+    report: Annotated[Path | None, _file("Write a report of the run; no pictures.")] = None,
+    export_tracks: Annotated[Path | None, _file("Write what was hidden, for editing.")] = None,
     export_masks: Annotated[
         Path | None, _file("Write the record of masks; .gz compresses it.", "jsonl")
     ] = None,
     masks_only: Annotated[
-        Path | None, _file("The same, and render nothing: without OUTPUT.", "jsonl")
+        Path | None, _file("The same, without rendering: no OUTPUT.", "jsonl")
     ] = None,
     quiet: Annotated[bool, option("Print errors only.", RECORD, "--quiet", "-q")] = False,
     log_level: Annotated[
@@ -168,7 +168,7 @@ def redact(
 ) -> Callable[[], int]:
     """Hide the faces in a recorded video: INPUT goes in, OUTPUT comes out.
 
-    The sound is dropped unless asked for, and tags never come along. OUTPUT
+    Sound is dropped unless requested, and metadata is never copied. OUTPUT
     appears under its name only when it is complete. Defaults are in brackets.
     """
     log_to_console("error" if quiet else log_level.value)
@@ -190,9 +190,7 @@ def redact(
         },
     )
     if (output is None) == (masks_only is None) or (masks_only and export_masks):
-        raise ConfigError(
-            "name an OUTPUT, or a file for the masks alone with --masks-only, not both"
-        )
+        raise ConfigError("name either OUTPUT or, for the masks alone, --masks-only FILE, not both")
     files = {
         "report": report,
         "tracks": tracks,
@@ -260,7 +258,7 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code. Raises nothing unless in debug mode."""
     debug = os.environ.get(DEBUG_VARIABLE) == "1"
     try:
-        # Typer parses and no more: it has ideas of its own about Ctrl-C and ends of files.
+        # Typer only parses: it handles Ctrl-C and end of file in its own way.
         job: Any = app(args=arguments, prog_name="stream-anon", standalone_mode=False)
         code = _do(job) if callable(job) else job
     except StreamAnonError as error:
@@ -281,14 +279,14 @@ def run(arguments: list[str] | None = None) -> int:
             raise
         what = type(error).__name__
         return _fail(
-            f"unexpected {what}: this is a fault of stream-anon; {DEBUG_VARIABLE}=1 shows where",
+            f"unexpected {what}: this is a bug in stream-anon; {DEBUG_VARIABLE}=1 shows where",
             EXIT_UNEXPECTED,
         )
     return code if isinstance(code, int) else EXIT_OK
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    """End the run; the end is near, so further signals only disturb the cleaning up."""
+    """End the run; further signals would only disturb the cleanup."""
     for number in STOPPED_BY:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

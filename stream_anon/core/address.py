@@ -1,4 +1,4 @@
-"""What users write to name a place and a time: addresses, who logs in there, durations."""
+"""Parsing of user input: addresses, logins, durations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def split_address(text: str) -> tuple[str, str] | None:
-    """The scheme in lower case, and what comes after `://`; None for what is no address."""
+    """The scheme in lower case, and what comes after `://`; None for what is not an address."""
     found = _ADDRESS.fullmatch(text)
     return (found["scheme"].lower(), found["rest"]) if found else None
 
@@ -30,7 +30,7 @@ class Login:
 
     @classmethod
     def parse(cls, text: str) -> Login:
-        """What stands before the `@` of an address."""
+        """Parse the part of an address before the `@`."""
         user, colon, password = text.partition(":")
         return cls(unquote(user), unquote(password) if colon else None)
 
@@ -57,5 +57,5 @@ def parse_duration(text: str) -> float:
     found = _DURATION.fullmatch(text.strip())
     seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
     if not seconds:
-        raise ConfigError(f"{text!r} is no duration: write 90s, 10m, 2h or 7d")
+        raise ConfigError(f"{text!r} is not a valid duration: write 90s, 10m, 2h or 7d")
     return seconds

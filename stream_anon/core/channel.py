@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class Overflow(Enum):
-    """What `Channel.put` does when the channel is full."""
+    """Policy of `Channel.put` when the channel is full."""
 
     BLOCK = "block"
-    """Wait for room: nothing is lost. For recorded video."""
+    """Backpressure: wait for room, nothing is lost. For recorded video."""
     DROP_OLDEST = "drop oldest"
     """Discard the oldest item and count it: the newest is never late. For live video."""
 
@@ -82,7 +82,7 @@ class Channel(Generic[T]):
         """Take the oldest item; waits for one.
 
         Args:
-            timeout: seconds to wait; None waits for ever.
+            timeout: seconds to wait; None waits indefinitely.
 
         Raises:
             Closed: the writer is done, and everything has been taken.

@@ -1,4 +1,4 @@
-"""What people may see of an address: in labels, logs, metrics, errors and titles.
+"""Addresses without secrets, for labels, logs, metrics, errors and titles.
 
     rtsp://user:password@cam:554/live/KEY?token=…    rtsp://cam:554/live/…
     rtmp://host/app/KEY, rtmp://host/KEY             rtmp://host/app/…, rtmp://host/…
@@ -21,7 +21,7 @@ _SECRET = re.compile(
     r"|(?:\w{4}-){3,}\w{4}"  # as video sites write them
     r"|.{20,}"
 )
-"""What looks like a key in a path."""
+"""Segments of a path that look like a key."""
 _PLAIN = re.compile(r"[\w.~…-]+")
 _TELLING = re.compile(r"pass|pwd|key|token|secret|auth|sig|streamid|user|login", re.IGNORECASE)
 """Names in a query whose values are not for others."""
@@ -51,7 +51,7 @@ def looks_secret(step: str) -> bool:
 
 
 def address_shown(scheme: str, rest: str) -> str:
-    """An address for people.
+    """An address for display.
 
     Args:
         scheme: such as `rtsp`.
@@ -75,7 +75,7 @@ def _shown(found: re.Match[str]) -> str:
 
 
 def name_shown(text: str) -> str:
-    """What is neither an address nor anything else that is known, for the error that says so.
+    """An unrecognised address or name, for an error message.
 
     It may be an address without its scheme, or with one slash too few.
     """
@@ -85,10 +85,10 @@ def name_shown(text: str) -> str:
 
 
 class Shown(NamedTuple):
-    """What other users of the machine can read in a command."""
+    """A secret that other users of the machine can read in a command."""
 
     what: str
-    """For people."""
+    """For display."""
     is_login: bool = False
     """It is before the host."""
     is_stream_key: bool = False
@@ -102,7 +102,7 @@ def scheme_of(name: object) -> str | None:
 
 
 def shown_in(address: str) -> Shown | None:
-    """What an address on the command line shows to everybody; None where it is nothing secret."""
+    """The secret that an address on the command line exposes; None if there is none."""
     scheme, colons, rest = address.partition("://")
     if not colons:
         return None

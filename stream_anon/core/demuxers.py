@@ -1,8 +1,8 @@
-"""What FFmpeg may read: files that hold all their data themselves, and nothing that they name.
+"""Whitelist of what FFmpeg may read: self-contained files, and nothing that they refer to.
 
 A demuxer that is not listed here is refused. Left out on purpose: `concat`, `hls`, `dash`, `imf`,
 `sdp`, `rtp`, `sap`, `mlv`, `vobsub`, `avisynth`, `vapoursynth` (they open what their input names,
-or files beside it), devices, and text.
+or files next to it), devices, and text.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ SELF_CONTAINED = frozenset(
 )
 """FFmpeg's names of the demuxers that read one file and no other."""
 STREAMED = SELF_CONTAINED | {"rtsp", "hls", "dash", "webvtt"}
-"""What a camera or a server may send: playlists too, of more that is on a network."""
+"""Formats that a camera or a server may send, network playlists included."""
 NETWORK = (
     "crypto,data,ffrtmpcrypt,ffrtmphttp,http,httpproxy,https,rtmp,rtmpe,rtmps,rtmpt,rtmpte,rtmpts,"
     "rtp,srt,srtp,tcp,tls,udp"
@@ -62,7 +62,7 @@ _LISTS = re.compile(
     rb"\s*(ffconcat|#EXTM3U|\[playlist\]|v=0\s|<\?xml|<MPD|<smil|<asx)", re.IGNORECASE
 )
 _HEAD = 256
-"""Bytes of a file that tell whether it is a list."""
+"""Bytes of a file in which a list is recognised."""
 
 
 def open_file(path: Path, *, demuxer: str | None = None) -> InputContainer:
@@ -70,7 +70,7 @@ def open_file(path: Path, *, demuxer: str | None = None) -> InputContainer:
 
     Args:
         path: taken literally, whatever signs it holds.
-        demuxer: FFmpeg's name; None where it is to tell.
+        demuxer: FFmpeg's name; None lets FFmpeg detect it.
 
     Raises:
         FFmpegError: it cannot be read, or its format is not one of those allowed.

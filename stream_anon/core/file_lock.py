@@ -1,4 +1,4 @@
-"""Which unfinished files have an owner: a lock that the system releases when its owner dies."""
+"""File locks on unfinished files, which the system releases when their owner dies."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def remove_abandoned(path: Path) -> None:
     """Remove a file that nobody has locked; one that is gone is fine.
 
     Raises:
-        OutputExistsError: it has an owner, or whether it has one cannot be told.
+        OutputExistsError: it has an owner, or that cannot be determined.
     """
     if fcntl is None or not locks_tell(path):
         raise _unknown(path)
@@ -80,9 +80,9 @@ def remove_abandoned(path: Path) -> None:
 
 
 def locks_tell(path: Path, mounts: Path = _MOUNTS) -> bool:
-    """Whether a lock on `path` is seen by everybody who can write there.
+    """Whether a lock on `path` is visible to everybody who can write there.
 
-    Where the system does not tell what is mounted, locks are trusted: those that cannot be had on
+    Where the system does not list what is mounted, locks are trusted: those that cannot be had on
     a network's file system then fail.
     """
     try:
@@ -116,6 +116,6 @@ def _is_still(path: Path, opened: int) -> bool:
 
 def _unknown(path: Path) -> OutputExistsError:
     return OutputExistsError(
-        f"{path} is there already, and whether another run is writing it cannot be told here: "
-        "remove it if no other run is going on"
+        f"{path} already exists, and it cannot be determined whether another run is writing it: "
+        "remove it if no other run is active"
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = stream_logger(__name__)
 
 _ATTEMPTS = 5
-"""Times that another run may be faster."""
+"""Attempts to win a race against other runs."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EROFS, errno.EPERM}
 
@@ -41,13 +41,13 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     if path.is_dir():
         raise SinkError(f"{path} is a folder: name a file")
     if path.exists() and not path.is_file():
-        raise SinkError(f"{path} is not a plain file: name one that is, or a new one")
+        raise SinkError(f"{path} is not a regular file: name a regular file, or a new one")
     if path.exists() and not overwrite:
         raise _exists(path)
 
 
 def write_error(path: Path, error: Exception) -> SinkError:
-    """What FFmpeg's or the system's error means for who wanted to write `path`."""
+    """The `SinkError` for FFmpeg's or the system's error while writing `path`."""
     number = getattr(error, "errno", None)
     if number in _FULL:
         return DiskFullError(f"no space left while writing {path}: free some, or write elsewhere")
@@ -58,7 +58,7 @@ def write_error(path: Path, error: Exception) -> SinkError:
 
 
 class PartFile:
-    """A file on its way: written as `NAME.part`, ours alone, until `publish` gives it its name.
+    """A file being written: `NAME.part`, ours alone, until `publish` gives it its name.
 
     It is locked for as long as it is ours. One that a killed run left behind is not, and is
     replaced.
@@ -76,7 +76,7 @@ class PartFile:
         self._claimed = self._placed = False
         self._lock: int | None = None
         self._old: Path | None = None
-        """Where the file is that was replaced, until all is well."""
+        """Backup of the replaced file, until everything is published."""
 
     def check(self) -> None:
         """Refuse a target that must not or cannot be replaced, as `check_target` does."""
@@ -129,7 +129,7 @@ class PartFile:
             raise write_error(self.path, error) from error
 
     def withdraw(self) -> None:
-        """Undo `place`, however far it got."""
+        """Roll back `place`, however far it got."""
         try:
             if self._old is not None:
                 self._old.replace(self.path)
@@ -137,12 +137,12 @@ class PartFile:
             elif self._placed:
                 self.path.unlink()
         except OSError as error:
-            kept = f"; what it replaced is {self._old}" if self._old else ""
-            log.warning("%s is of a run that failed: %s%s", self.path, error.strerror, kept)
+            kept = f"; the file it replaced is {self._old}" if self._old else ""
+            log.warning("%s was left by a failed run: %s%s", self.path, error.strerror, kept)
         self._placed, self._old = False, None
 
     def settle(self) -> None:
-        """There is no way back: remove what was kept for `withdraw`."""
+        """Commit: remove what was kept for `withdraw`."""
         for path in (self.part, self._old):
             if path is not None:
                 with suppress(OSError):
@@ -157,8 +157,8 @@ class PartFile:
 
 
 def publish(*files: PartFile) -> None:
-    """Give all files their names; where one cannot have its name, none has, and what they were to
-    replace is there as before.
+    """Rename all files or none: if one fails, all are rolled back, and what they were to replace is
+    there as before.
 
     Raises:
         OutputExistsError: a name is taken by now, and may not be replaced.
@@ -217,7 +217,7 @@ class HashedFile:
     """A file that is read by a run: hashed once, when that is first asked for."""
 
     def __init__(self, path: Path) -> None:
-        """Args: path: of what is about to be opened; whoever opens it tells what is wrong."""
+        """Args: path: of what is about to be opened; whoever opens it reports what is wrong."""
         self.path = path
         self._before = _state(path)
 
@@ -233,7 +233,7 @@ class HashedFile:
 
     @property
     def changed(self) -> bool:
-        """It was written to or replaced since the beginning, as its size and times tell."""
+        """It was written to or replaced since the beginning, judging by its size and times."""
         return _state(self.path) != self._before
 
     def final_hash(self) -> str | None:
@@ -254,7 +254,7 @@ def _state(path: Path) -> tuple[int, ...] | None:
 
 
 class JsonFile:
-    """A JSON file that is there whole or not at all: prepared first, published when all is well."""
+    """A JSON file written atomically: prepared first, published at the end."""
 
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         """Args: path: its name; nothing is written yet. overwrite: a file of that name may go."""

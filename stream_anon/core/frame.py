@@ -37,10 +37,10 @@ class ColorTags:
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What a source knows of its video before the first frame. Pictures are 8-bit planar 4:2:0."""
+    """Metadata of a stream, known before its first frame. Pictures are 8-bit planar 4:2:0."""
 
     label: str
-    """Name for people: a file name, or an address without its credentials."""
+    """Display name: a file name, or an address without its credentials."""
     width: int
     """Pixels across, rotation applied."""
     height: int
@@ -48,7 +48,7 @@ class StreamInfo:
     time_base: Fraction
     """Seconds per unit of `pts`."""
     rate: Fraction | None = None
-    """Nominal frames per second; None where the container does not tell."""
+    """Nominal frames per second; None where the container does not say."""
     pixel_aspect: Fraction = Fraction(1)
     """Width of one pixel over its height, as shown."""
     color: ColorTags = ColorTags()
@@ -62,7 +62,7 @@ class StreamInfo:
 
     @property
     def nominal_rate(self) -> Fraction:
-        """Frames per second, `NOMINAL_RATE` where the container does not tell."""
+        """Frames per second, `NOMINAL_RATE` where the container does not say."""
         return self.rate or NOMINAL_RATE
 
     def to_fields(self) -> dict[str, Any]:
@@ -83,10 +83,10 @@ class StreamInfo:
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> StreamInfo:
-        """What `to_fields` was asked of.
+        """The inverse of `to_fields`.
 
         Raises:
-            KeyError, TypeError, ValueError, ArithmeticError: a field is missing or makes no sense.
+            KeyError, TypeError, ValueError, ArithmeticError: a field is missing or invalid.
         """
         full_range, *points = fields["color"]
         frames = fields["frames"]

@@ -1,4 +1,4 @@
-"""What is hidden: boxes, and parts of people with their masks."""
+"""Boxes, and parts of people with their masks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The one owner of what a process has only one of, so that runs beside each other do not collide.
+"""The one owner of process-wide state, so that concurrent runs do not collide.
 
-What several runs want alike is set by the first of them and put back by the last (`Shared`). Each
+What several runs need alike is set by the first of them and restored by the last (`Shared`). Each
 is under a lock; any thread may enter and leave, in any order.
 
     OpenCV's threads          `single_threaded_opencv`, for as long as a run lasts
@@ -96,7 +96,7 @@ def _without_monitor() -> Iterator[None]:
 
 
 single_threaded_opencv = Shared(_one_thread)
-"""Pictures are small here: threads of OpenCV's own cost more than they bring."""
+"""Pictures are small here: OpenCV's own threads cost more than they gain."""
 
 no_warnings = Shared(_ignored_warnings)
 """No warning is shown, in no thread."""
@@ -122,11 +122,11 @@ def without_module(name: str) -> Iterator[None]:
 
 
 class FirstAlone:
-    """Steps that only one thread may be in until each has been done once; later, any number may.
+    """Serializes the first call of each step; later calls may run in parallel.
 
-    A native library sets up its own static data in the first call of each function. Some do so with
-    a lock of the compiler's that they hold while they wait for the GIL, and the next thread waits
-    for that lock with the GIL held.
+    Avoids a deadlock: a native library initializes its static data in the first call of each
+    function. Some do so under a compiler-generated lock while they wait for the GIL, and the next
+    thread waits for that lock with the GIL held.
     """
 
     def __init__(self) -> None:
@@ -154,7 +154,7 @@ def quiet_svt() -> None:
 
 
 class Members:
-    """Those who speak with one voice. They need not leave: one that is gone counts no more."""
+    """Members that report as one. Leaving is optional: one that is garbage-collected is gone."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -163,21 +163,21 @@ class Members:
         """Members that have not reported since all of them had."""
 
     def join(self, member: object) -> None:
-        """Be one of them; joining again changes nothing."""
+        """Become a member; joining again changes nothing."""
         with self._lock:
             if member not in self._members:
                 self._members.add(member)
                 self._silent.add(member)
 
     def leave(self, member: object) -> bool:
-        """Be one of them no more; whether nobody is left."""
+        """Stop being a member; whether nobody is left."""
         with self._lock:
             self._members.discard(member)
             self._silent.discard(member)
             return not self._members
 
     def report(self, member: object) -> bool:
-        """A sign of life; whether every member has now given one, and all begin anew."""
+        """A heartbeat; whether every member has now sent one, which begins a new round."""
         with self._lock:
             self._silent.discard(member)
             if len(self._silent):
@@ -187,4 +187,4 @@ class Members:
 
 
 RUNS = Members()
-"""The live runs of this process that the service manager is told of."""
+"""The live runs of this process, which report to the service manager as one."""

@@ -1,4 +1,4 @@
-"""Saying the same thing seldom: a run of a month must not fill its log."""
+"""Rate-limited logging, so that a month-long run does not fill its log."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FIRST, LONGEST = 10.0, 600.0
-"""Seconds until a thing may be said again: doubled each time, up to the longest."""
+"""Seconds until the same message may be logged again: doubled each time, up to the longest."""
 
 
-class Complaints:
-    """Says something at once, and then seldom, with a count of what was left unsaid."""
+class RateLimitedLog:
+    """Logs at once, then at a limited rate, with a count of the messages suppressed."""
 
     def __init__(
         self, log: logging.Logger, level: int, *, clock: Callable[[], float] = monotonic
@@ -22,17 +22,19 @@ class Complaints:
         self._log, self._level, self._clock = log, level, clock
         self._due = -1.0
         self._wait = FIRST
-        self._unsaid = 0
+        self._suppressed = 0
 
-    def say(self, text: str) -> None:
-        """Log a line, unless it is too soon for one."""
+    def write(self, text: str) -> None:
+        """Log a line, or suppress it where the rate limit says so."""
         now = self._clock()
         if now < self._due:
-            self._unsaid += 1
+            self._suppressed += 1
             return
-        if now > self._due + LONGEST:  # it has been quiet for long
+        if now > self._due + LONGEST:  # it has been quiet for a long time
             self._wait = FIRST
-        more = f" ({self._unsaid} times more since it was said last)" if self._unsaid else ""
+        more = (
+            f" ({self._suppressed} more times since the last message)" if self._suppressed else ""
+        )
         self._log.log(self._level, "%s%s", text, more)
-        self._due, self._unsaid = now + self._wait, 0
+        self._due, self._suppressed = now + self._wait, 0
         self._wait = min(2 * self._wait, LONGEST)

@@ -1,4 +1,4 @@
-"""Pictures that may be shown, and how they come to be: masked, then redacted."""
+"""Pictures that may be shown, and the masked frames that they are made of."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class MaskedFrame:
     frame: Frame
     parts: tuple[Part, ...] | Unknown
     """Parts to hide, in frame pixels, motion and growth applied; `Unknown` hides it whole."""
-    looked: bool = False
-    """The parser looked at this very frame (a keyframe)."""
+    is_keyframe: bool = False
+    """This very frame had a detection pass."""
     age: int = 0
-    """Frames between this one and the oldest sighting that its masks rest on."""
+    """Frames between this one and the oldest detection that its masks rest on."""
 
     def __repr__(self) -> str:
         what = self.parts.name if isinstance(self.parts, Unknown) else f"{len(self.parts)} parts"
@@ -102,7 +102,7 @@ class RedactedFrame:
         set_once("hidden_whole", hidden_whole)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a RedactedFrame does not change: {name} cannot be set")
+        raise AttributeError(f"a RedactedFrame is immutable: {name} cannot be set")
 
     @property
     def width(self) -> int:
@@ -119,7 +119,7 @@ class RedactedFrame:
 
 @final
 class DebugFrame:
-    """What the preview of a debug run may show: outlines, or the raw picture under a banner.
+    """A picture for the preview of a debug run: with outlines, or raw under a banner.
 
     The redactor makes it, in debug mode only. No sink takes it; the preview's window does.
     """
@@ -140,7 +140,7 @@ class DebugFrame:
         super().__setattr__("planes", planes)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a DebugFrame does not change: {name} cannot be set")
+        raise AttributeError(f"a DebugFrame is immutable: {name} cannot be set")
 
     def __repr__(self) -> str:
         return f"<DebugFrame {self.planes[0].shape[1]}x{self.planes[0].shape[0]}>"

@@ -1,1 +1,1 @@
-"""Who and what is in a frame."""
+"""Detectors: networks that find people and their parts in a frame."""

@@ -1,4 +1,4 @@
-"""What a detector is, and what it is asked."""
+"""The interface of detectors."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How closely to look."""
+class DetectionPass:
+    """One run of a detector over a frame or a region of it, at one working size."""
 
     long_side: int
     """Working size of the longer side, in pixels; the picture is never enlarged beyond its own."""
     region: Box | None = None
-    """Look only here, in frame pixels; None looks at the whole picture."""
+    """Search only here, in frame pixels; None searches the whole picture."""
 
 
 class Detector(Protocol):
@@ -41,8 +41,8 @@ class Detector(Protocol):
     def model_hash(self) -> str:
         """SHA-256 of the weights, hexadecimal."""
 
-    def parse(self, frame: Frame, look: Look) -> list[Part]:
-        """All parts that can be seen, the unlikely ones too; the same answer for the same input.
+    def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+        """All parts that are detected, the unlikely ones too; deterministic for the same input.
 
         Raises:
             ParserError: the engine failed or its answer makes no sense.
@@ -54,7 +54,7 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """What a detector may want to know when it is loaded."""
+    """Arguments for loading a detector."""
 
     settings: Settings
     info: StreamInfo
@@ -62,12 +62,12 @@ class Loading:
     """Gives first pictures of the input to calibrate on, their shorter side that many pixels long;
     None for a live stream, which does not wait for that."""
     origin: str = ""
-    """Where those come from, for people."""
+    """Where those come from, for display."""
     notes: list[str] = field(default_factory=list)
-    """What the user should know is added here."""
+    """Notes for the user are added here."""
 
 
-def whole_look(info: StreamInfo, short_side: int) -> Look:
+def whole_frame_pass(info: StreamInfo, short_side: int) -> DetectionPass:
     """The whole picture, its shorter side that many pixels long."""
     width, height = float(info.width * info.pixel_aspect), float(info.height)
-    return Look(max(32, round(short_side * max(width, height) / min(width, height))))
+    return DetectionPass(max(32, round(short_side * max(width, height) / min(width, height))))

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from stream_anon.core.parts import Box, Part
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.labels import CENTERFACE_LABELS
 from stream_anon.detectors.picture import WorkingPicture, working_picture
 from stream_anon.detectors.runtime import Network
@@ -92,8 +92,8 @@ class CenterFace:
         self._min_score = min_score
         self._network = Network(find_weights(), threads=threads, precision=precision)
 
-    def parse(self, frame: Frame, look: Look) -> list[Part]:
-        picture = working_picture(frame, look, self._color, self._pixel_aspect)
+    def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+        picture = working_picture(frame, detection_pass, self._color, self._pixel_aspect)
         outputs = self._network.run(picture.rgb)
         if not all(np.isfinite(output).all() for output in outputs):
             raise ParserError("centerface answered with values that are not numbers")

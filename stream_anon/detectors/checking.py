@@ -1,4 +1,4 @@
-"""A parser's answer, believed only if it can be one."""
+"""Validation of a detector's answer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from stream_anon.errors import ParserError, StreamAnonError
 
 if TYPE_CHECKING:
     from stream_anon.core.frame import Frame
-    from stream_anon.detectors.base import Detector, Look
+    from stream_anon.detectors.base import DetectionPass, Detector
 
 MAX_REACH = 1e6
 """Pixels from the frame's corner beyond which a box is nonsense."""
 
 
-def checked_answer(parser: Detector, frame: Frame, look: Look) -> list[Part]:
+def checked_answer(parser: Detector, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
     """Ask `parser`, and refuse anything that could leave somebody visible unnoticed.
 
     Raises:
@@ -23,7 +23,7 @@ def checked_answer(parser: Detector, frame: Frame, look: Look) -> list[Part]:
             scores of 0..1 and boxes near the frame.
     """
     try:
-        parts = parser.parse(frame, look)
+        parts = parser.parse(frame, detection_pass)
     except StreamAnonError:
         raise
     except Exception as error:
@@ -42,7 +42,7 @@ def _what_is_wrong(part: object, parser: Detector) -> str | None:
     if not isinstance(part, Part):
         return f"{type(part).__name__} in place of a part"
     if part.label not in parser.labels:
-        return f"the label {part.label!r}, which is none of its own"
+        return f"the label {part.label!r}, which it does not declare"
     if not 0 <= part.score <= 1:
         return f"a score of {part.score:g}"
     if max(map(abs, part.box)) > MAX_REACH:

@@ -1,4 +1,4 @@
-"""Compiled networks, which all streams of a process share. Infer requests are not shared."""
+"""Cache of compiled networks, shared by all streams of a process. Infer requests are not shared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Key(NamedTuple):
-    """What makes two compiled networks the same."""
+    """Cache key of a compiled network."""
 
     weights: str
     """Their hash, or file with its size and time."""
@@ -69,4 +69,4 @@ class Compiled:
 
 
 COMPILED = Compiled()
-"""Those of this process."""
+"""The cache of this process."""

@@ -27,7 +27,7 @@ CIHP_LABELS = {
     "Right-shoe": "right-shoe",
     "Human": "human",
 }
-"""What m2fp sees: the classes of the data set CIHP and our names for them.
+"""Labels of m2fp: the classes of the data set CIHP and our names for them.
 
 Left and right are the person's own. `human` is a whole person, from hat to shoes.
 """
@@ -52,6 +52,6 @@ Each has one or more sets of labels that hide it; all sets that a run's detector
 def covers(seen: frozenset[str], hidden: frozenset[str]) -> bool:
     """Whether an engine that answers with `seen` alone can hide all of `hidden`.
 
-    What it calls a head holds all that others tell apart on a head.
+    What it calls a head includes all that others distinguish on a head.
     """
     return hidden - (_HEAD if "head" in hidden & seen else frozenset()) <= seen

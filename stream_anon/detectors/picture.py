@@ -1,4 +1,4 @@
-"""From native planes to the small RGB picture that a network looks at."""
+"""From native planes to the small RGB picture that a network gets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import ColorTags, Frame
     from stream_anon.core.parts import Box
-    from stream_anon.detectors.base import Look
+    from stream_anon.detectors.base import DetectionPass
 
 STRIDE = 32
 """Networks want sides that are multiples of this."""
@@ -49,20 +49,20 @@ def padded(length: int) -> int:
 
 def working_picture(
     frame: Frame,
-    look: Look,
+    detection_pass: DetectionPass,
     color: ColorTags,
     pixel_aspect: float,
     fill: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> WorkingPicture:
-    """Cut out, scale down and convert what `look` asks for.
+    """Cut out, scale down and convert what `detection_pass` asks for.
 
     Pixels come out square whatever `pixel_aspect` is, dark pictures come out bright, and nothing
     is enlarged to more than the picture has when shown.
     """
-    left, top, right, bottom = _region(frame, look.region)
+    left, top, right, bottom = _region(frame, detection_pass.region)
     width, height = right - left, bottom - top
     shown_width = width * pixel_aspect
-    scale = min(1.0, look.long_side / max(shown_width, height))
+    scale = min(1.0, detection_pass.long_side / max(shown_width, height))
     columns, rows = max(1, round(shown_width * scale)), max(1, round(height * scale))
     luma, blue, red = frame.planes
     half = np.s_[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
@@ -72,8 +72,12 @@ def working_picture(
     )
     small = cv2.transform(yuv.astype(np.float32), _to_rgb(color, _gain(small_luma)))
     np.clip(small, 0, 255, out=small)
-    # Close looks come in every form; one square for all of them means one compiled network.
-    canvas = (look.long_side, look.long_side) if look.region else (rows, columns)
+    # Close passes come in every shape; one square for all of them means one compiled network.
+    canvas = (
+        (detection_pass.long_side, detection_pass.long_side)
+        if detection_pass.region
+        else (rows, columns)
+    )
     rgb = np.empty((1, 3, padded(canvas[0]), padded(canvas[1])), np.float32)
     rgb[0] = np.reshape(fill, (3, 1, 1))
     rgb[0, :, :rows, :columns] = small.transpose(2, 0, 1)

@@ -1,4 +1,4 @@
-"""Every detector there is, a row each, and those that other packages bring.
+"""Registry of detectors, one row each, and of those that other packages provide.
 
 A detector of another package is an entry point of the group `stream_anon.detectors` whose object is
 a `Row`. It is loaded only when a scope or a setting asks for what no row here can do.
@@ -37,9 +37,9 @@ class Row:
     groups: Groups = field(default_factory=dict)
     """Scopes that stand for several labels: each set of labels is one way to hide the group."""
     is_fast: bool = True
-    """Looks at many frames. A slow one looks at keyframes only, and sees to the pixel."""
+    """Runs on many frames. A slow one runs on keyframes only, and is pixel-accurate."""
     needs: tuple[str, ...] = ()
-    """Detectors that run beside it."""
+    """Detectors that run alongside it."""
     is_installed: Callable[[], bool] = lambda: True
     how_to_get: str = ""
     """Where its weights come from, for the error."""
@@ -68,7 +68,7 @@ def plugins() -> dict[str, Row]:
     """Rows of other packages.
 
     Raises:
-        ConfigError: one of them cannot be loaded, or is no row.
+        ConfigError: one of them cannot be loaded, or is not a row.
     """
     found: dict[str, Row] = {}
     for point in entry_points(group=ENTRY_POINTS):
@@ -77,12 +77,13 @@ def plugins() -> dict[str, Row]:
         except Exception as error:
             what = type(error).__name__
             raise ConfigError(
-                f"the detector {point.name} cannot be loaded ({what}): repair or remove its package"
+                f"the detector {point.name} cannot be loaded ({what}): "
+                "reinstall or remove its package"
             ) from error
         if not isinstance(row, Row) or row.name in BUILT_IN:
             raise ConfigError(
-                f"the entry point {point.name} of {ENTRY_POINTS} is not a Row with a name of its "
-                "own: remove its package"
+                f"the entry point {point.name} of {ENTRY_POINTS} is not a Row with a unique "
+                "name: remove its package"
             )
         found[row.name] = row
     return found

@@ -127,7 +127,7 @@ def _can_hide(row: Row, name: str) -> bool:
 
 
 def _ways(name: str, chosen: Iterable[Row]) -> list[frozenset[str]]:
-    """Sets of labels that hide what `name` stands for, as these detectors tell it."""
+    """Sets of labels that hide what `name` stands for, according to these detectors."""
     ways = [labels for row in chosen for labels in row.groups.get(name, ())]
     return list(dict.fromkeys(ways)) or [frozenset({name})]
 
@@ -149,8 +149,10 @@ def _named(name: str) -> Row:
     if row is None:
         known = [AUTO, *rows()]
         near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        raise ConfigError(f"setting parsing.engine is {name!r}, which is no detector: {hint}")
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        raise ConfigError(
+            f"setting parsing.engine is {name!r}, which is not a known detector: {hint}"
+        )
     return row
 
 
@@ -162,10 +164,10 @@ def _unseen(name: str, chosen: Sequence[Row]) -> str:
     able = next(row for row in everybody if _can_hide(row, name))
     missing = min(_ways(name, [able]), key=len) - seen_by(chosen)
     named = sorted(missing)
-    told = ", ".join(named[:NAMED]) + f" and {len(named) - NAMED} others" * (len(named) > NAMED)
+    listed = ", ".join(named[:NAMED]) + f" and {len(named) - NAMED} others" * (len(named) > NAMED)
     hint = f"{able.name} does" + (f"; get it {able.how_to_get}" if able.how_to_get else "")
     names = "+".join(row.name for row in chosen)
-    return f"the engine {names} cannot see {told} (scope {name}); {hint}"
+    return f"the engine {names} cannot see {listed} (scope {name}); {hint}"
 
 
 def _unknown(name: str, where: str) -> str:

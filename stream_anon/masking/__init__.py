@@ -1,1 +1,1 @@
-"""Which parts of which frame to hide."""
+"""Masking: which parts of each frame to hide."""

@@ -1,4 +1,4 @@
-"""Which sighting belongs to which track."""
+"""Which detection belongs to which track."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stream_anon.core.parts import Box
-    from stream_anon.masking.tracks import Sighting, Track
+    from stream_anon.masking.tracks import Detection, Track
 
 REACH = 0.6
-"""A sighting belongs to a track if it is this close, as a share of the face's size."""
+"""A detection belongs to a track if it is this close, as a share of the face's size."""
 REACH_GROWTH = 0.1
-"""The reach grows by this for each frame without a sighting, up to `MAX_REACH`."""
+"""The reach grows by this for each frame without a detection, up to `MAX_REACH`."""
 MAX_REACH = 1.5
 SIZE_RATIO = 2.0
 SAME = 0.45
-"""Two sightings in one frame that overlap by this much (IoU) are one."""
+"""Two detections in one frame that overlap by this much (IoU) are one."""
 SAME_PLACE = 0.7
 """Two that overlap by this much say the same; by less, one may be somebody behind the other."""
 
 
-def without_doubles(sightings: Sequence[Sighting]) -> list[Sighting]:
-    """Answers of several looks at one frame, best first, each person once.
+def without_doubles(detections: Sequence[Detection]) -> list[Detection]:
+    """The detections of several passes over one frame, best first, each person once.
 
     Where the weaker of two answers may be somebody behind the other, both are hidden as one.
     """
-    kept: list[Sighting] = []
-    for sighting in sorted(sightings, key=lambda s: -s.score):
+    kept: list[Detection] = []
+    for detection in sorted(detections, key=lambda s: -s.score):
         for n, other in enumerate(kept):
-            shared = sighting.anchor.iou(other.anchor)
+            shared = detection.anchor.iou(other.anchor)
             if shared >= SAME:
                 if shared < SAME_PLACE:
-                    kept[n] = replace(other, parts=(*other.parts, *sighting.parts))
+                    kept[n] = replace(other, parts=(*other.parts, *detection.parts))
                 break
         else:
-            kept.append(sighting)
+            kept.append(detection)
     return kept
 
 
 def associate(
-    tracks: Sequence[Track], sightings: Sequence[Sighting], index: int
-) -> tuple[list[tuple[Track, Sighting]], list[Sighting]]:
-    """Pair each track with the nearest sighting, nearest pairs first.
+    tracks: Sequence[Track], detections: Sequence[Detection], index: int
+) -> tuple[list[tuple[Track, Detection]], list[Detection]]:
+    """Pair each track with the nearest detection, nearest pairs first.
 
     Args:
         tracks: with their anchors carried to frame `index`.
-        sightings: of that frame.
+        detections: of that frame.
         index: the frame.
 
     Returns:
-        The pairs, and the sightings that belong to nobody.
+        The pairs, and the detections that belong to nobody.
     """
     candidates: list[tuple[float, int, int]] = []
     for row, track in enumerate(tracks):
@@ -61,41 +61,43 @@ def associate(
         if not track.kind:  # a part that is not found is carried from both sides anyway
             since = max(0, index - track.last_seen - 1)
             reach = min(MAX_REACH, REACH + REACH_GROWTH * since)
-        for column, sighting in enumerate(sightings):
-            if sighting.kind != track.kind:
+        for column, detection in enumerate(detections):
+            if detection.kind != track.kind:
                 continue
-            apart = min(distance(guess, sighting.anchor) for guess in track.guesses(index))
+            apart = min(distance(guess, detection.anchor) for guess in track.guesses(index))
             if apart <= reach:
                 candidates.append((apart, row, column))
-    pairs: list[tuple[Track, Sighting]] = []
+    pairs: list[tuple[Track, Detection]] = []
     used_tracks: set[int] = set()
-    used_sightings: set[int] = set()
+    used_detections: set[int] = set()
     for _, row, column in sorted(candidates):
-        if row not in used_tracks and column not in used_sightings:
+        if row not in used_tracks and column not in used_detections:
             used_tracks.add(row)
-            used_sightings.add(column)
-            pairs.append((tracks[row], sightings[column]))
-    rest = [s for column, s in enumerate(sightings) if column not in used_sightings]
+            used_detections.add(column)
+            pairs.append((tracks[row], detections[column]))
+    rest = [s for column, s in enumerate(detections) if column not in used_detections]
     return pairs, rest
 
 
-def nearest(tracks: Sequence[Track], sightings: Sequence[Sighting]) -> list[tuple[Track, Sighting]]:
+def nearest(
+    tracks: Sequence[Track], detections: Sequence[Detection]
+) -> list[tuple[Track, Detection]]:
     """Pair those who were just seen first with what was seen of anybody a moment before.
 
     They may have come from anywhere: sizes must fit, and the nearest pairs win.
     """
     apart = [
-        (distance(track.sightings[min(track.sightings)].anchor, sighting.anchor), row, column)
+        (distance(track.detections[min(track.detections)].anchor, detection.anchor), row, column)
         for row, track in enumerate(tracks)
-        for column, sighting in enumerate(sightings)
+        for column, detection in enumerate(detections)
     ]
-    pairs: list[tuple[Track, Sighting]] = []
+    pairs: list[tuple[Track, Detection]] = []
     rows, columns = set[int](), set[int]()
     for far, row, column in sorted(apart):
         if far < math.inf and row not in rows and column not in columns:
             rows.add(row)
             columns.add(column)
-            pairs.append((tracks[row], sightings[column]))
+            pairs.append((tracks[row], detections[column]))
     return pairs
 
 

@@ -4,7 +4,7 @@ Each part of each person is a track of its own: it moves with what moves under i
 anchored again at the next keyframe, and grows with age along its rim. With lookahead a part is
 carried from the keyframes on both sides.
 
-A recorded stream waits for the parser. Beside a live one it works in a thread of its own, and its
+A recorded stream waits for the parser. For a live one it runs in a background thread, and its
 answer is carried forward through the motion since the frame that it is about.
 """
 
@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from stream_anon.detectors.base import whole_look
+from stream_anon.detectors.base import whole_frame_pass
 from stream_anon.detectors.checking import checked_answer
 from stream_anon.errors import ParserError
 from stream_anon.masking.association import associate
-from stream_anon.masking.beside import Beside
+from stream_anon.masking.background_parser import BackgroundParser
 from stream_anon.masking.keyframes import ParsePolicy
 from stream_anon.masking.tracker import Tracker
-from stream_anon.masking.tracks import Sighting, parts_at
+from stream_anon.masking.tracks import Detection, parts_at
 from stream_anon.masking.unparsed import (
     KnownPerson,
     as_part,
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from stream_anon.masking.horizon import Horizon
     from stream_anon.masking.motion import Thumbnail
     from stream_anon.masking.tracks import Place, Track
-    from stream_anon.masking.window import FrameWindow, Held
+    from stream_anon.masking.window import FrameWindow, HeldFrame
 
 HUMAN = "human"
 WHERE_FACES_ARE = ("face", "hair", "hat", "sunglasses", HUMAN)
-"""Parts that tell whose face it is, the surest first."""
+"""Parts that identify whose face it is, the surest first."""
 LATE = 4.0
-"""Seconds that an answer may take beside a live stream; later, nothing is known any more."""
+"""Seconds that an answer for a live stream may take; later, nothing is known any more."""
 
 
 class Bodies:
@@ -77,10 +77,10 @@ class Bodies:
         self._parser, self._hidden, self._number = parser, hidden, number
         self._apart = apart
         self._settings, self._window = settings.m2fp, window
-        # Beside a live stream the lookahead bridges nothing: masks are carried forward.
+        # In a live stream the lookahead bridges nothing: masks are carried forward.
         lookahead = horizon.lookahead if horizon.waits else 0.0
         self._policy = ParsePolicy(settings.keyframes, lookahead, horizon.longest_gap)
-        self._look = whole_look(info, settings.m2fp.short_side)
+        self._pass = whole_frame_pass(info, settings.m2fp.short_side)
         late = 0.0 if horizon.waits else LATE
         patience = self._policy.interval + horizon.linger + late
         self._tracker = Tracker(
@@ -97,7 +97,7 @@ class Bodies:
         self._parsed_faces: set[int] = set()
         """Followed faces on whose bodies the parser has answered."""
         self._parsed_people: list[KnownPerson] = []
-        """Those whom the detector saw when it looked last."""
+        """Those whom the detector saw in its last pass."""
         self._parsed_at: Thumbnail | None = None
         self._submitted: Thumbnail | None = None
         self._submitted_at = 0.0
@@ -107,14 +107,14 @@ class Bodies:
         self._parsed_clock = 0.0
         self._parsed_index = -1
         self._asks_for_newcomers = lookahead < self._policy.interval
-        self._beside = None if horizon.waits else Beside(self._parse)
+        self._background = None if horizon.waits else BackgroundParser(self._parse)
         self._known_from: int | None = None
         """First frame of this shot that the parser has answered for; None before there is one."""
 
     def close(self) -> None:
         """End the thread, where there is one."""
-        if self._beside is not None:
-            self._beside.close()
+        if self._background is not None:
+            self._background.close()
 
     def end_shot(self) -> None:
         """Nothing known holds for the next frame."""
@@ -129,19 +129,19 @@ class Bodies:
             self._is_late = True  # an answer under way was asked for other parts
             self.end_shot()
 
-    def advance(self, held: Held) -> None:
+    def advance(self, held: HeldFrame) -> None:
         """Take all parts along into a new frame."""
         same = self._known_from is not None and not self._has_changed(held)
         self._tracker.advance(held, self._parsed_index if same else None)
 
-    def is_keyframe(self, held: Held, faces: Sequence[Track]) -> bool:
-        """Whether the parser is to look at a frame.
+    def is_keyframe(self, held: HeldFrame, faces: Sequence[Track]) -> bool:
+        """Whether a frame is to be parsed.
 
         Args:
             held: the frame.
             faces: those who are followed there.
         """
-        if self._beside is not None and self._beside.parsing is not None:
+        if self._background is not None and self._background.parsing is not None:
             return False
         new = (face for face in faces if face.number not in self._faces)
         return self._policy.is_due(
@@ -152,19 +152,19 @@ class Bodies:
             asked=self._asks_for_newcomers and any(new),
         )
 
-    def look(self, held: Held, faces: Sequence[Track]) -> None:
+    def parse(self, held: HeldFrame, faces: Sequence[Track]) -> None:
         """Parse a frame, or begin to."""
         self._policy.parsed(held.index, held.frame.time)
         for face in faces:
             self._faces.setdefault(face.number, face.number)
-        if self._beside is not None:
-            self._beside.submit(held.frame)
+        if self._background is not None:
+            self._background.submit(held.frame)
             self._submitted, self._submitted_at = held.thumbnail, held.clock
             self._is_late = False
         else:
             self._learn(held.index, held.thumbnail, self._parse(held.frame), faces)
 
-    def catch_up(self, held: Held, faces: Sequence[Track]) -> None:
+    def catch_up(self, held: HeldFrame, faces: Sequence[Track]) -> None:
         """Take the answer to an earlier frame, if it has come.
 
         Args:
@@ -174,9 +174,9 @@ class Bodies:
         Raises:
             ParserError: the parser failed, or hangs.
         """
-        if self._beside is None or self._beside.parsing is None:
+        if self._background is None or self._background.parsing is None:
             return
-        answer = self._beside.answer()
+        answer = self._background.answer()
         if answer is None:
             waited = held.clock - self._submitted_at
             if waited > self._stall:
@@ -194,34 +194,34 @@ class Bodies:
     @property
     def oldest_needed(self) -> int | None:
         """Frame whose answer is awaited: motion since then must stay known."""
-        waiting = self._beside.parsing if self._beside is not None else None
+        waiting = self._background.parsing if self._background is not None else None
         return waiting.index if waiting is not None and not self._is_late else None
 
-    def _has_changed(self, held: Held) -> bool:
+    def _has_changed(self, held: HeldFrame) -> bool:
         return self._window.has_changed(self._parsed_at, held.thumbnail)
 
     def _parse(self, frame: Frame) -> list[Part]:
-        return checked_answer(self._parser, frame, self._look)
+        return checked_answer(self._parser, frame, self._pass)
 
     # -- learning -----------------------------------------------------------------------------
 
     def _learn(
         self, index: int, thumbnail: Thumbnail | None, parts: Sequence[Part], faces: Sequence[Track]
     ) -> None:
-        """What the parser saw in frame `index`."""
+        """Update the tracks with the parts that the parser saw in frame `index`."""
         tracker, clock = self._tracker, self._window.motions[index].clock
-        sightings = [Sighting.of_part(part) for part in self._relevant(parts)]
-        pairs, new = associate(tracker.alive, sightings, index)
+        detections = [Detection.of_part(part) for part in self._relevant(parts)]
+        pairs, new = associate(tracker.alive, detections, index)
         people = self._name_people(parts, pairs, faces, index)
         tracker.follow(pairs, index, clock)
         reach = clock - self._parsed_clock - 1e-3 if self._known_from is not None else 0.0
-        known = {id(sighting): track for track, sighting in pairs}
-        for sighting in new:
-            known[id(sighting)] = tracker.begin(sighting, index, clock, reach=max(0.0, reach))
-        for sighting in sightings:
-            self._people[known[id(sighting)].number] = people[sighting.parts[0].person]
+        known = {id(detection): track for track, detection in pairs}
+        for detection in new:
+            known[id(detection)] = tracker.begin(detection, index, clock, reach=max(0.0, reach))
+        for detection in detections:
+            self._people[known[id(detection)].number] = people[detection.parts[0].person]
         self._parsed_people = [
-            KnownPerson(place, [known[id(s)] for s in sightings if s.parts[0].person == person])
+            KnownPerson(place, [known[id(s)] for s in detections if s.parts[0].person == person])
             for person, place in whole_people(parts).items()
         ]
         named = {people[person] for person in people}
@@ -247,14 +247,14 @@ class Bodies:
     def _name_people(
         self,
         parts: Sequence[Part],
-        pairs: Sequence[tuple[Track, Sighting]],
+        pairs: Sequence[tuple[Track, Detection]],
         faces: Sequence[Track],
         index: int,
     ) -> dict[int, int]:
         """Our number for each person of an answer: that of most of their parts, or their face's."""
         votes: dict[int, Counter[int]] = {}
-        for track, sighting in pairs:
-            person = sighting.parts[0].person
+        for track, detection in pairs:
+            person = detection.parts[0].person
             votes.setdefault(person, Counter())[self._people[track.number]] += 1
         names: dict[int, int] = {}
         for person in dict.fromkeys(part.person for part in parts):
@@ -269,11 +269,13 @@ class Bodies:
             self._faces.update({face.number: names[person] for face in theirs})
         return names
 
-    # -- telling ------------------------------------------------------------------------------
+    # -- hiding -------------------------------------------------------------------------------
 
     def knows(self, index: int) -> bool:
         """Whether the parser has answered for the shot of frame `index`, before or at it."""
-        return self._beside is None or (self._known_from is not None and self._known_from <= index)
+        return self._background is None or (
+            self._known_from is not None and self._known_from <= index
+        )
 
     def person_of(self, face: Track) -> int:
         """The person whose face it is."""
@@ -287,8 +289,8 @@ class Bodies:
             for part in parts_at(place, person, settings.part_margin, settings.part_growth):
                 yield part, place.age
 
-    def unparsed(self, held: Held, faces: Iterable[tuple[Track, Place]]) -> list[Part] | None:
-        """What may be somebody in a live frame for whom the detector has not answered yet.
+    def unparsed(self, held: HeldFrame, faces: Iterable[tuple[Track, Place]]) -> list[Part] | None:
+        """Regions of a live frame that may show somebody not parsed yet.
 
         Args:
             held: the frame.
@@ -313,7 +315,7 @@ class Bodies:
         changed = changed_outside(self._parsed_at, held.thumbnail, known, threshold)
         return None if changed is None else [*unknown, *changed]
 
-    def settle(self, held: Held) -> None:
+    def settle(self, held: HeldFrame) -> None:
         """End tracks that nothing can bridge any more."""
         self._tracker.drop_lost(held)
 

@@ -21,7 +21,7 @@ DOUBTFUL = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """What a masker may wait for. Times in seconds."""
+    """How far a masker sees and may wait. Times in seconds."""
 
     lookahead: float
     """A frame is held for this long before it is decided."""
@@ -34,7 +34,7 @@ class Horizon:
     max_held: int
     """Frames held at most: the lookahead may not eat all memory."""
     waits: bool
-    """Frames wait for the slow detector. If not, it runs beside the stream, and whoever it has not
+    """Frames wait for the slow detector. If not, it runs in the background, and whoever it has not
     answered for is hidden meanwhile."""
 
     @property

@@ -1,11 +1,11 @@
-"""When the parser looks at a frame, and how closely."""
+"""When a frame gets a detection pass, and at which working size."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 SMALLEST_SEEN = 13.0
 """Pixels at working size below which a face is easily missed."""
 STRIDE = 0.8
-"""Faces are looked at again before they have moved by this share of their size."""
+"""The next pass comes before faces have moved by this share of their size."""
 STEPS = (512, 640, 960, 1280, 1600)
 """Working sizes between light and deep; few, because each is compiled once."""
 REGION_GROWTH = 1.0
-"""A close look covers the place where a face should be, and this many times its size around it."""
+"""A close pass covers the place where a face should be, and this many times its size around it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What the policy needs to know of one followed face."""
+class FollowedFace:
+    """One followed face, as the policy needs it."""
 
     box: Box
     speed: float
@@ -35,27 +35,27 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How closely a live stream is looked at; less where the machine is too slow for more."""
+    """Detection effort of a live stream; less where the machine is too slow for more."""
 
     deep_side: int
-    """Longer side of a deep look at most, in pixels."""
+    """Longer side of a deep pass at most, in pixels."""
     larger_sides: tuple[int, ...] = STEPS
-    """Sizes between a light and a deep look."""
+    """Sizes between a light and a deep pass."""
     interval_factor: float = 1.0
-    """Times as long between two looks."""
+    """Times as long between two passes."""
 
 
 class KeyframePolicy:
-    """Decides from what moves, from what is followed and from the time since the last looks.
+    """Decides from what moves, from what is followed and from the time since the last passes.
 
-    The decision depends on the frames only, never on how long anything took; `spare` is for live
-    streams.
+    The decision depends on the frames only, never on how long anything took; `set_effort` is
+    for live streams.
     """
 
     def __init__(
         self, keyframes: Keyframes, parsing: Parsing, info: StreamInfo, longest_gap: int
     ) -> None:
-        """Args: longest_gap: frames between deep looks that the lookahead can bridge."""
+        """Args: longest_gap: frames between deep passes that the lookahead can bridge."""
         width, height, aspect = info.width, info.height, float(info.pixel_aspect)
         self._settings = keyframes
         self._long_side = max(width * aspect, height)
@@ -64,47 +64,47 @@ class KeyframePolicy:
         self._deep = min(parsing.deep_side, max(32, round(self._long_side)))
         self._region = parsing.region_side
         self._longest_gap = longest_gap
-        self.last_look = 0
-        """Index of the frame that was looked at last."""
+        self.last_pass = 0
+        """Index of the frame that had the last pass."""
         self._last_deep = 0
         self._last_deep_time = 0.0
         self._effort = Effort(self._deep)
 
-    def spare(self, effort: Effort) -> None:
-        """Look with another effort from now on."""
+    def set_effort(self, effort: Effort) -> None:
+        """Use another effort from now on."""
         self._effort = effort
 
     @property
-    def deep(self) -> Look:
-        return Look(min(self._deep, self._effort.deep_side))
+    def deep(self) -> DetectionPass:
+        return DetectionPass(min(self._deep, self._effort.deep_side))
 
     @property
-    def light(self) -> Look:
-        return Look(self._light)
+    def light(self) -> DetectionPass:
+        return DetectionPass(self._light)
 
-    def first(self, index: int, time: float) -> list[Look]:
-        """Nothing is known: look as closely as possible."""
-        self.last_look = self._last_deep = index
+    def first(self, index: int, time: float) -> list[DetectionPass]:
+        """Nothing is known: a deep pass."""
+        self.last_pass = self._last_deep = index
         self._last_deep_time = time
         return [self.deep]
 
-    def still(self, index: int, time: float, *, changed: bool, lost: bool) -> list[Look]:
-        """Nothing has moved since the last look.
+    def still(self, index: int, time: float, *, changed: bool, lost: bool) -> list[DetectionPass]:
+        """Nothing has moved since the last pass.
 
         Args:
             index: of the frame.
             time: of the frame, in seconds.
-            changed: something has moved since the last deep look.
-            lost: somebody who is followed was not found by the last look.
+            changed: something has moved since the last deep pass.
+            lost: somebody who is followed was not found by the last pass.
         """
-        if lost and self._last_deep != self.last_look:
-            return self.first(index, time)  # as it will stay like this, look as well as possible
+        if lost and self._last_deep != self.last_pass:
+            return self.first(index, time)  # nothing will change soon, so make sure
         wait = self._settings.deep_interval if changed else self._settings.quiet_interval
         if time - self._last_deep_time >= wait:
             return self.first(index, time)
         return []
 
-    def moving(self, index: int, time: float, faces: Sequence[Seen]) -> list[Look]:
+    def moving(self, index: int, time: float, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         """Something moves."""
         since = time - self._last_deep_time
         wait = self._settings.deep_interval * self._effort.interval_factor
@@ -113,44 +113,44 @@ class KeyframePolicy:
         interval = self._settings.interval * self._effort.interval_factor
         for face in faces:
             interval = min(interval, STRIDE * face.box.size / max(face.speed, 1e-6))
-        if index - self.last_look < interval:
+        if index - self.last_pass < interval:
             return []
-        self.last_look = index
-        return self._light_looks(faces)
+        self.last_pass = index
+        return self._light_passes(faces)
 
-    def now(self, index: int, faces: Sequence[Seen]) -> list[Look]:
-        """A look that cannot wait: the frame, or one before it, is about to be released."""
-        self.last_look = index
-        return self._light_looks(faces)
+    def now(self, index: int, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
+        """A pass that cannot wait: the frame, or one before it, is about to be released."""
+        self.last_pass = index
+        return self._light_passes(faces)
 
-    def _light_looks(self, faces: Sequence[Seen]) -> list[Look]:
-        """Enough to see everybody who is followed: a larger picture, or close looks."""
+    def _light_passes(self, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
+        """Enough to see everybody who is followed: a larger picture, or close passes."""
         side = self._light
         small = [face for face in faces if face.box.size * side / self._long_side < SMALLEST_SEEN]
         if not small:
-            return [Look(side)]
+            return [DetectionPass(side)]
         needed = SMALLEST_SEEN * self._long_side / min(face.box.size for face in small)
         steps, most = self._effort.larger_sides, self.deep.long_side
         larger = min(next((s for s in steps if s >= needed and s > side), most), most)
         if self._cost(larger) - self._cost(side) < len(small) * self._region**2:
-            return [Look(larger)]
-        return [Look(side), *(self.closely(face.box) for face in small)]
+            return [DetectionPass(larger)]
+        return [DetectionPass(side), *(self.closely(face.box) for face in small)]
 
     def _cost(self, side: int) -> float:
         return side * side * self._short_over_long
 
-    def closely(self, box: Box) -> Look:
-        """A look at the surroundings of one face."""
+    def closely(self, box: Box) -> DetectionPass:
+        """A close pass over the surroundings of one face."""
         reach = max(REGION_GROWTH * box.size, 24.0)
-        return Look(self._region, box.grown(reach, reach))
+        return DetectionPass(self._region, box.grown(reach, reach))
 
-    def visible(self, box: Box, looks: Sequence[Look]) -> bool:
-        """Whether a face in `box` should have been found by one of `looks`."""
-        for look in looks:
-            if look.region is None:
-                if box.size * min(1.0, look.long_side / self._long_side) >= SMALLEST_SEEN:
+    def visible(self, box: Box, passes: Sequence[DetectionPass]) -> bool:
+        """Whether a face in `box` should have been found by one of `passes`."""
+        for detection_pass in passes:
+            if detection_pass.region is None:
+                if box.size * min(1.0, detection_pass.long_side / self._long_side) >= SMALLEST_SEEN:
                     return True
-            elif look.region.overlap(box) > 0.9 * box.area:
+            elif detection_pass.region.overlap(box) > 0.9 * box.area:
                 return True
         return False
 
@@ -160,7 +160,7 @@ SPARSE = 0.15
 
 
 class ParsePolicy:
-    """Decides when the slow parser looks: at keyframes, seconds apart.
+    """Decides when the slow parser runs: on keyframes, seconds apart.
 
     Like `KeyframePolicy`, it depends on the frames only.
     """

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from stream_anon.masking.horizon import Horizon
     from stream_anon.masking.keyframes import Effort
     from stream_anon.masking.tracks import Place, Track
-    from stream_anon.masking.window import Held
+    from stream_anon.masking.window import HeldFrame
 
 
 class Masker:
-    """Works out the masks of one stream. Used by one thread.
+    """Computes the masks of one stream. Used by one thread.
 
     Frames are taken one by one and released in order, each once it `is_decided`; `masks` does that
     for a whole stream, and is called once.
@@ -91,7 +91,7 @@ class Masker:
             self.close()
 
     def close(self) -> None:
-        """End what works beside the stream. What was taken and not released is forgotten."""
+        """End the background parser. What was taken and not released is forgotten."""
         if self._bodies is not None:
             self._bodies.close()
 
@@ -111,29 +111,29 @@ class Masker:
     def hide(self, labels: frozenset[str], apart: frozenset[str] = frozenset()) -> None:
         """From the next release on, hide these labels instead, from `resolve_scope`.
 
-        What the slow detector has not looked for is unknown until it answers again.
+        What the slow detector has not searched for is unknown until it answers again.
         """
         self._hidden = labels
         self._needs_bodies = not covers(self._seen, labels)
         if self._bodies is not None:
             self._bodies.hide(labels, apart)
 
-    def spare(self, effort: Effort) -> None:
-        """Look more or less closely from now on."""
+    def set_effort(self, effort: Effort) -> None:
+        """Use more or less effort from now on."""
         for watch in self._watches:
-            watch.spare(effort)
+            watch.set_effort(effort)
 
-    # -- looking ------------------------------------------------------------------------------
+    # -- detecting ----------------------------------------------------------------------------
 
     def take(self, frame: Frame) -> None:
-        """Look at the newest frame, or carry along what is known.
+        """Run the passes that are due on the newest frame, and carry along what is known.
 
         Raises:
             ParserError: a detector failed or answered with nonsense.
         """
         held = self._window.take(frame)
         if held.motion.flow is None:
-            for watch in self._watches:  # nothing later tells who was in a shot's last frames
+            for watch in self._watches:  # nothing later shows who was in a shot's last frames
                 watch.catch_up(before=frame.index)
                 watch.end_shot()
             if self._bodies is not None:
@@ -145,13 +145,13 @@ class Masker:
         if self._bodies is not None:
             self._parse_bodies(held, self._bodies)
 
-    def _parse_bodies(self, held: Held, bodies: Bodies) -> None:
+    def _parse_bodies(self, held: HeldFrame, bodies: Bodies) -> None:
         if held.motion.flow is not None:
             bodies.advance(held)
         faces = [track for watch in self._of_people for track in watch.confirmed()]
         bodies.catch_up(held, faces)
         if bodies.is_keyframe(held, faces):
-            bodies.look(held, faces)
+            bodies.parse(held, faces)
             held.parsed = True
         bodies.settle(held)
 
@@ -165,8 +165,8 @@ class Masker:
     def release(self) -> MaskedFrame:
         """The oldest frame held, with its mask; there is one.
 
-        No frame is released that a watch has not looked at or after, unless nothing moves: somebody
-        may have come in since the last look.
+        No frame is released before a pass of each watch at it or after it, unless nothing moves:
+        somebody may have come in since the last pass.
 
         Raises:
             ParserError: a detector failed or answered with nonsense; the frame is still held.
@@ -195,7 +195,7 @@ class Masker:
         return MaskedFrame(
             frame,
             Unknown.NOT_PARSED if unknown else tuple(parts),
-            looked=held.looked or held.parsed,
+            is_keyframe=held.had_pass or held.parsed,
             age=age,
         )
 
@@ -205,8 +205,8 @@ class Masker:
         parts = parts_at(place, person, masking.margin, masking.growth)
         return [part for part in parts if self._is_hidden(part)]
 
-    def _unparsed(self, held: Held, bodies: Bodies) -> list[Part] | None:
-        """What the slow detector has not answered for; None where that may be everything."""
+    def _unparsed(self, held: HeldFrame, bodies: Bodies) -> list[Part] | None:
+        """Regions that the slow detector has not answered for; None where it may be everything."""
         if not self._needs_bodies or self._horizon.waits:
             return []
         if not bodies.knows(held.index):

@@ -19,7 +19,7 @@ from stream_anon.core.parts import INSIDE
 from stream_anon.core.redacted import Unknown
 from stream_anon.errors import ConfigError
 from stream_anon.masking.masks_format import (
-    NONSENSE,
+    INVALID_LINE,
     Footer,
     FrameMasks,
     Header,
@@ -157,7 +157,7 @@ class MasksReader:
         """Of the line read last, from 1."""
         try:
             self.header = Header.model_validate(decoded(next(self._lines(), b"")))
-        except NONSENSE as error:
+        except INVALID_LINE as error:
             raise ConfigError(f"{name} is not a record of masks: {_said(error)}") from error
         self.footer = self._footer()
         """None where the record was cut off: its run was killed."""
@@ -189,7 +189,7 @@ class MasksReader:
                 frame = read_frame(content, masks)
                 if frame.index <= last:
                     raise ValueError(f"frame {frame.index} comes after frame {last}")
-            except NONSENSE as error:
+            except INVALID_LINE as error:
                 raise self._damaged(_said(error)) from error
             last, count = frame.index, count + 1
             yield frame
@@ -200,7 +200,7 @@ class MasksReader:
             last = line
         try:
             return Footer.model_validate(decoded(last))
-        except NONSENSE:
+        except INVALID_LINE:
             return None
 
     def _lines(self) -> Iterator[bytes]:
@@ -224,16 +224,16 @@ class MasksReader:
     def _damaged(self, said: str) -> ConfigError:
         return ConfigError(
             f"{self.name}, line {self._number}: {said}: the record of masks is damaged, "
-            "work the masks out again"
+            "compute the masks again"
         )
 
 
 def _check_end(content: dict[str, Any], count: int, rest: Iterator[bytes]) -> None:
     footer = Footer.model_validate(content)
     if footer.end != count:
-        raise ValueError(f"{footer.end} frames were written, and {count} are there")
+        raise ValueError(f"{footer.end} frames were written, but {count} are present")
     if next(rest, None) is not None:
-        raise ValueError("more comes after the end")
+        raise ValueError("there is more after the end")
 
 
 def _said(error: BaseException) -> str:

@@ -35,8 +35,8 @@ MAX_SLOTS = 1 << 16
 MAX_SAMPLES = 1 << 26
 """Samples of the largest mask that is decoded: more than an 8K frame has pixels."""
 
-NONSENSE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
-"""What the functions below raise for a line that makes no sense."""
+INVALID_LINE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+"""Exceptions that the functions below raise for an invalid line."""
 
 Rational = Annotated[str, Field(pattern=r"^[1-9]\d{0,17}/[1-9]\d{0,17}$")]
 
@@ -46,7 +46,7 @@ class _Line(BaseModel):
 
 
 class Header(_Line):
-    """The first line: what the record is of, and what worked it out."""
+    """The first line: what the record is of, and what computed it."""
 
     stream_anon_masks: Literal[1] = 1
     version: str
@@ -57,7 +57,7 @@ class Header(_Line):
     rate: Rational | None = None
     """Nominal frames per second."""
     frames: int | None = None
-    """What the container promised; an estimate."""
+    """Expected number of frames, according to the container."""
     engine: str
     model_sha256: str | None = None
     settings_sha256: str
@@ -77,7 +77,7 @@ class Footer(_Line):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameMasks:
-    """What is hidden in one frame."""
+    """The hidden parts of one frame."""
 
     index: int
     pts: int
@@ -110,7 +110,7 @@ def mask_of(rows: int, columns: int, runs: Sequence[int]) -> NDArray[np.uint8]:
 
 
 def mask_line(slot: int, mask: NDArray[np.uint8]) -> dict[str, object]:
-    """What gives a mask its number."""
+    """The line that gives a mask its number."""
     rows, columns = mask.shape
     return {"mask": slot, "rows": rows, "columns": columns, "runs": run_lengths(mask)}
 
@@ -156,12 +156,12 @@ def _part(entry: Sequence[Any], masks: Mapping[int, NDArray[np.uint8]]) -> Part:
 
 
 def encoded(line: Mapping[str, Any]) -> bytes:
-    """A line as it is written."""
+    """Encode a line."""
     return json.dumps(line, separators=(",", ":")).encode("ascii") + b"\n"
 
 
 def decoded(line: bytes) -> dict[str, Any]:
-    """What was written.
+    """Decode a line.
 
     Raises:
         ValueError: it is not a JSON object.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class MasksMasker:
-    """Masks from a record, exactly as they were worked out; nothing is detected."""
+    """Masks from a record, exactly as they were computed; nothing is detected."""
 
     def __init__(self, reader: MasksReader, info: StreamInfo) -> None:
         """Args: reader: of the record. info: of the video that is rendered.
@@ -31,8 +31,8 @@ class MasksMasker:
             )
         if reader.time_base != info.time_base:
             raise ConfigError(
-                f"the masks are for a video that counts time in {header.time_base} s, "
-                f"but {info.label} counts in {info.time_base} s"
+                f"the masks are for a video with a time base of {header.time_base} s, "
+                f"but {info.label} has one of {info.time_base} s"
             )
         self._reader = reader
 
@@ -53,5 +53,5 @@ class MasksMasker:
                 yield MaskedFrame(frame, Unknown.NOT_IN_TRACKS)
             else:
                 yield MaskedFrame(frame, record.parts)
-        for _ in records:  # what the input has not is read all the same: damage is to be found
+        for _ in records:  # read on beyond the input, to find damage
             pass

@@ -1,4 +1,4 @@
-"""Records of ranges of one input become one record."""
+"""Merging records of ranges of one input into one record."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 SAME_VIDEO = ("width", "height", "time_base")
 SAME_MASKS = ("engine", "model_sha256", "settings_sha256")
-"""What all records must have in common."""
+"""Header fields that all records must have in common."""
 
 
 def merge(records: Sequence[Path], out: Path, *, overwrite: bool = False) -> None:
     """Merge records of ranges of one input; a frame keeps its index.
 
     A frame that several records cover hides the parts of all of them, and is hidden whole if it is
-    in any of them; one that none covers is not covered. Tracks are numbered anew from the second
+    in any of them; one that none covers is not covered. Tracks are renumbered from the second
     record on, in the order of their first frames, so that no number means two people.
 
     Args:
@@ -107,8 +107,8 @@ def _union(sides: Sequence[FrameMasks]) -> FrameMasks:
     first = sides[0]
     if any(side.pts != first.pts for side in sides):
         raise ConfigError(
-            f"the records do not agree on when frame {first.index} is shown: "
-            "they are not of the same input, or not of the same decoder"
+            f"the records disagree on when frame {first.index} is shown: "
+            "they are from different inputs or different decoders"
         )
     parts: list[Part] = []
     for side in sides:
@@ -120,13 +120,13 @@ def _union(sides: Sequence[FrameMasks]) -> FrameMasks:
 
 
 def _region(part: Part) -> object:
-    """What is equal where two parts hide the same."""
+    """Key that is equal where two parts hide the same region."""
     inside = (part.mask >= INSIDE).tobytes()
     return part.label, part.box, part.spread, part.mask.shape, inside
 
 
 def _check(readers: Sequence[MasksReader]) -> str | None:
-    """Refuse what is not of one input and one way to work masks out; returns the input's hash."""
+    """Refuse records of different inputs or settings; returns the input's hash."""
     if not readers:
         raise ConfigError("there are no records of masks to merge: name at least one")
     first = readers[0]
@@ -134,18 +134,18 @@ def _check(readers: Sequence[MasksReader]) -> str | None:
         for names, what in ((SAME_VIDEO, "another video"), (SAME_MASKS, "other settings")):
             if any(getattr(reader.header, n) != getattr(first.header, n) for n in names):
                 raise ConfigError(
-                    f"{reader.name} is of {what} than {first.name}: "
-                    "only records of ranges of one input, worked out the same way, can be merged"
+                    f"{reader.name} is from {what} than {first.name}: "
+                    "only records of ranges of one input, with the same settings, can be merged"
                 )
         if _footer(reader).input_sha256 != _footer(first).input_sha256:
             raise ConfigError(
-                f"{reader.name} was worked out from another input than {first.name}, "
-                "or the input changed meanwhile: work both out again"
+                f"{reader.name} was computed from another input than {first.name}, "
+                "or the input changed meanwhile: compute both again"
             )
     return _footer(first).input_sha256
 
 
 def _footer(reader: MasksReader) -> Footer:
     if reader.footer is None:
-        raise ConfigError(f"{reader.name} is cut off: work its range out again")
+        raise ConfigError(f"{reader.name} is truncated: compute its range again")
     return reader.footer

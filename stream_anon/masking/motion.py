@@ -1,4 +1,4 @@
-"""How the picture moves: small pictures, what changed between them, and where it went."""
+"""Motion: thumbnails, what changed between them, and optical flow."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def largest_change(before: Thumbnail, after: Thumbnail) -> float:
 
 
 class Flow:
-    """Where each spot of one thumbnail went in the next one; worked out when first asked for.
+    """Where each spot of one thumbnail went in the next one; computed on first use.
 
     Dense inverse search (Kroeger et al., ECCV 2016) as OpenCV has it.
     """

@@ -1,4 +1,4 @@
-"""Follows what was sighted from frame to frame, both ways in time."""
+"""Tracking of detections from frame to frame, both ways in time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Frame
     from stream_anon.core.parts import Box
-    from stream_anon.masking.tracks import Place, Sighting
-    from stream_anon.masking.window import Held, Motion
+    from stream_anon.masking.tracks import Detection, Place
+    from stream_anon.masking.window import HeldFrame, Motion
 
 
 class Tracker:
@@ -33,9 +33,9 @@ class Tracker:
         Args:
             motions: of the frames that can be traced back to, by index.
             number: gives each new track its number.
-            confirm_score: a track is believed once the scores of its sightings add up to this.
-            linger: seconds that a track is hidden for after its last sighting.
-            patience: seconds without a sighting after which a track ends.
+            confirm_score: a track is believed once the scores of its detections add up to this.
+            linger: seconds that a track is hidden for after its last detection.
+            patience: seconds without a detection after which a track ends.
         """
         self._motions = motions
         self._number = number
@@ -44,7 +44,7 @@ class Tracker:
         self._patience = patience
         self._tracks: list[Track] = []
         self.alive: list[Track] = []
-        """Tracks that a new sighting may belong to."""
+        """Tracks that a new detection may belong to."""
 
     def __len__(self) -> int:
         return len(self._tracks)
@@ -57,12 +57,12 @@ class Tracker:
         """Nothing followed so far goes on."""
         self.alive = []
 
-    def advance(self, held: Held, same_as: int | None) -> None:
+    def advance(self, held: HeldFrame, same_as: int | None) -> None:
         """Take everybody along into a new frame.
 
         Args:
             held: the frame.
-            same_as: index of a frame that was looked at and has the same picture, if there is one:
+            same_as: index of a frame that had a pass and has the same picture, if there is one:
                 who was seen there is here too. All others follow the motion.
         """
         motion = held.motion
@@ -82,44 +82,44 @@ class Tracker:
     def is_confirmed(self, track: Track) -> bool:
         return track.evidence >= self._confirm_score
 
-    def follow(self, pairs: Iterable[tuple[Track, Sighting]], index: int, clock: float) -> None:
-        """Sightings of tracks that are known, in the newest frame or in an earlier one."""
-        for track, sighting in pairs:
+    def follow(self, pairs: Iterable[tuple[Track, Detection]], index: int, clock: float) -> None:
+        """Detections of tracks that are known, in the newest frame or in an earlier one."""
+        for track, detection in pairs:
             before = track.last_seen
-            track.see(index, clock, sighting)
+            track.see(index, clock, detection)
             self._trace_back(track, index, stop=before)
             self._catch_up(track, index)
 
-    def begin(self, sighting: Sighting, index: int, clock: float, *, reach: float) -> Track:
-        """The first sighting of somebody.
+    def begin(self, detection: Detection, index: int, clock: float, *, reach: float) -> Track:
+        """The first detection of somebody.
 
         Args:
-            sighting: what was seen.
+            detection: what was seen.
             index: the frame.
             clock: its time.
             reach: seconds that they may have been there already.
         """
         track = Track(self._number())
-        track.see(index, clock, sighting)
+        track.see(index, clock, detection)
         self._tracks.append(track)
         self.alive.append(track)
         self._trace_back(track, index, stop=-1, reach=reach)
         self._catch_up(track, index)
         return track
 
-    def see_earlier(self, track: Track, sighting: Sighting, index: int) -> None:
+    def see_earlier(self, track: Track, detection: Detection, index: int) -> None:
         """Somebody who was seen in a newer frame already was seen in frame `index` too."""
-        before = max((k for k in track.sightings if k < index), default=-1)
-        after = min(k for k in track.sightings if k > index)
-        track.see(index, self._motions[index].clock, sighting)
+        before = max((k for k in track.detections if k < index), default=-1)
+        after = min(k for k in track.detections if k > index)
+        track.see(index, self._motions[index].clock, detection)
         if after == track.last_seen:
-            anchor = track.sightings[after].anchor
-            track.velocity = velocity(index, sighting.anchor, after, anchor)
+            anchor = track.detections[after].anchor
+            track.velocity = velocity(index, detection.anchor, after, anchor)
         self._trace_back(track, index, stop=before, reach=self._linger)
         self._catch_up(track, index, stop=after)
 
     def _catch_up(self, track: Track, index: int, stop: float = math.inf) -> None:
-        """Take a track from a sighting in frame `index` on to the newest frame, or to `stop`."""
+        """Take a track from a detection in frame `index` on to the newest frame, or to `stop`."""
         anchor = track.forward[index]
         while motion := self._motions.get(index := index + 1):
             if motion.flow is None or index >= stop:
@@ -130,8 +130,8 @@ class Tracker:
             track.carry(index, motion.clock, anchor, unrest)
 
     def _trace_back(self, track: Track, index: int, *, stop: int, reach: float = math.inf) -> None:
-        """Follow the motion back from the sighting in `index` to frame `stop`, both left out."""
-        anchor = track.sightings[index].anchor
+        """Follow the motion back from the detection in `index` to frame `stop`, both left out."""
+        anchor = track.detections[index].anchor
         start = self._motions[index].clock
         while index - 1 > stop and index - 1 in self._motions:
             later, earlier = self._motions[index], self._motions[index - 1]
@@ -143,7 +143,7 @@ class Tracker:
             index -= 1
             track.trace(index, earlier.clock, anchor, unrest)
 
-    def drop_lost(self, held: Held) -> None:
+    def drop_lost(self, held: HeldFrame) -> None:
         """End tracks that nothing can bridge any more."""
         self.alive = [
             track

@@ -20,9 +20,9 @@ MAX_PART_GROWTH = 0.2
 SPEED_GROWTH = 0.3
 """Share of the last step that a carried mask grows by, in that step's direction."""
 MAX_VELOCITY_GAP = 6
-"""Frames between two sightings beyond which they tell no velocity."""
+"""Frames between two detections beyond which no velocity is computed."""
 STRETCH = 1.3
-"""A shape is not stretched by more than this between two sightings: both are hidden."""
+"""A shape is not stretched by more than this between two detections: both are hidden."""
 MAX_DOUBT = 0.4
 """A shape that turns or bends never grows by more than this share of its size for that alone."""
 AGREE = 0.3
@@ -30,20 +30,20 @@ AGREE = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sighting:
-    """What a parser saw of one person in one frame."""
+class Detection:
+    """The parts of one person that a detector saw in one frame."""
 
     anchor: Box
     """The face, or everything that was seen where there is no face."""
     parts: tuple[Part, ...]
     score: float
     kind: str = ""
-    """Tracks take sightings of their own kind only: a part's label, or empty for a person."""
+    """Tracks take detections of their own kind only: a part's label, or empty for a person."""
     shape: NDArray[np.uint8] | None = None
-    """What of the anchor's box belongs to it, stretched over it; None where only the box counts."""
+    """Mask of the anchor's box, stretched over it; None where only the box counts."""
 
     @classmethod
-    def of(cls, parts: Sequence[Part]) -> Sighting:
+    def of(cls, parts: Sequence[Part]) -> Detection:
         """Group the parts of one person."""
         faces = [part.box for part in parts if part.label == "face"]
         anchor = faces[0] if faces else parts[0].box
@@ -52,24 +52,24 @@ class Sighting:
         return cls(anchor, tuple(parts), max(part.score for part in parts))
 
     @classmethod
-    def of_part(cls, part: Part) -> Sighting:
+    def of_part(cls, part: Part) -> Detection:
         """One part by itself, mask and all."""
         return cls(part.box, (part,), part.score, part.label, part.mask)
 
 
-def group_people(parts: Sequence[Part]) -> list[Sighting]:
-    """One sighting for each person in a parser's answer, best first."""
+def group_people(parts: Sequence[Part]) -> list[Detection]:
+    """One detection for each person in a parser's answer, best first."""
     people: dict[int, list[Part]] = {}
     for part in parts:
         people.setdefault(part.person, []).append(part)
-    return sorted(map(Sighting.of, people.values()), key=lambda s: -s.score)
+    return sorted(map(Detection.of, people.values()), key=lambda s: -s.score)
 
 
 class Place(NamedTuple):
     """Where a person is in one frame, as far as is known."""
 
-    sighting: Sighting
-    """What was seen, in this frame or in the nearest one where they were seen."""
+    detection: Detection
+    """The detection in this frame, or the nearest one."""
     anchor: Box
     """Where its anchor is now."""
     age: int
@@ -83,65 +83,67 @@ class Place(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """All sightings of one person within one shot, and the places carried between them."""
+    """All detections of one person within one shot, and the places carried between them."""
 
     number: int
-    sightings: dict[int, Sighting] = field(default_factory=dict)
+    detections: dict[int, Detection] = field(default_factory=dict)
     """By frame index."""
     evidence: float = 0.0
-    """Sum of the scores of all sightings."""
+    """Sum of the scores of all detections."""
     forward: dict[int, Box] = field(default_factory=dict)
-    """Anchor carried on from the sighting before, by frame index."""
+    """Anchor carried on from the detection before, by frame index."""
     backward: dict[int, Box] = field(default_factory=dict)
-    """Anchor traced back from the sighting after, by frame index."""
+    """Anchor traced back from the detection after, by frame index."""
     forward_doubt: dict[int, float] = field(default_factory=dict)
-    """Pixels by which a shape may have changed since the sighting before, by frame index."""
+    """Pixels by which a shape may have changed since the detection before, by frame index."""
     backward_doubt: dict[int, float] = field(default_factory=dict)
-    """Pixels by which it may change until the sighting after."""
+    """Pixels by which it may change until the detection after."""
     times: dict[int, float] = field(default_factory=dict)
     """Seconds since the first frame, for each frame index above."""
     last_seen: int = -1
     velocity: tuple[float, float] = (0.0, 0.0)
-    """Pixels per frame between the last two sightings."""
+    """Pixels per frame between the last two detections."""
     missed: int = 0
-    """Looks since the last sighting that should have found them."""
+    """Passes since the last detection that should have found them."""
 
     @property
     def kind(self) -> str:
-        return self.sightings[self.last_seen].kind if self.sightings else ""
+        return self.detections[self.last_seen].kind if self.detections else ""
 
     @property
     def shape(self) -> NDArray[np.uint8] | None:
-        """What of the anchor's box belongs to them; None where only the box is known."""
-        return self.sightings[self.last_seen].shape
+        """Mask of the anchor's box; None where only the box is known."""
+        return self.detections[self.last_seen].shape
 
-    def see(self, index: int, time: float, sighting: Sighting) -> None:
-        before = self.sightings.get(self.last_seen)
+    def see(self, index: int, time: float, detection: Detection) -> None:
+        before = self.detections.get(self.last_seen)
         if before is not None and self.last_seen < index:
-            self.velocity = velocity(self.last_seen, before.anchor, index, sighting.anchor)
-        self.sightings[index] = sighting
-        self.forward[index] = sighting.anchor
+            self.velocity = velocity(self.last_seen, before.anchor, index, detection.anchor)
+        self.detections[index] = detection
+        self.forward[index] = detection.anchor
         self.forward_doubt[index] = self.backward_doubt[index] = 0.0
         self.times[index] = time
-        self.evidence += sighting.score
-        self.last_seen = max(index, self.last_seen)  # a slow parser may tell of an earlier frame
+        self.evidence += detection.score
+        self.last_seen = max(
+            index, self.last_seen
+        )  # a slow parser may answer about an earlier frame
         self.missed = 0
 
     def miss(self) -> bool:
-        """Count a look that found nobody; True for the 1st, 2nd, 4th, 8th: look closer."""
+        """Count a pass that missed them; True for the 1st, 2nd, 4th, 8th: try a close pass."""
         self.missed += 1
         return self.missed & (self.missed - 1) == 0
 
     def repeat(self, index: int, time: float) -> None:
-        """The picture is that of the last sighting: what was seen there is here too.
+        """The picture is that of the last detection: what was seen there is here too.
 
         What is seen on and on counts as much as what is seen again.
         """
-        self.see(index, time, self.sightings[self.last_seen])
+        self.see(index, time, self.detections[self.last_seen])
         self.velocity = (0.0, 0.0)
 
     def carry(self, index: int, time: float, anchor: Box, unrest: float = 0.0) -> None:
-        """Taken along from frame `index` - 1; `unrest` is how much the shape changed, in pixels."""
+        """Carried from frame `index` - 1; `unrest` is how much the shape changed, in pixels."""
         self.forward[index] = anchor
         self.forward_doubt[index] = self.forward_doubt.get(index - 1, 0.0) + unrest
         self.times[index] = time
@@ -153,8 +155,8 @@ class Track:
         """
         carried, since = self.forward[index], index - self.last_seen
         if self.kind:
-            return [carried]  # parts are sighted too rarely to have a momentum
-        coasted = self.sightings[self.last_seen].anchor.moved(
+            return [carried]  # parts are detected too rarely to have a momentum
+        coasted = self.detections[self.last_seen].anchor.moved(
             self.velocity[0] * since, self.velocity[1] * since
         )
         return [carried, coasted] if _disagree(carried, coasted) else [carried]
@@ -166,31 +168,31 @@ class Track:
         self.times[index] = time
 
     def forget(self, index: int) -> None:
-        """Frames before `index` have been written; the last sighting before it stays known."""
+        """Frames before `index` have been written; the last detection before it stays known."""
         doubts = (self.forward_doubt, self.backward_doubt)
         for known in (self.forward, self.backward, self.times, *doubts):
             for old in [k for k in known if k < index]:
                 if old != self.last_seen:
                     del known[old]
-        older = sorted(k for k in self.sightings if k < index)
+        older = sorted(k for k in self.detections if k < index)
         for old in older[:-1]:
             if old != self.last_seen:
-                del self.sightings[old]
+                del self.detections[old]
 
     def places(self, index: int, linger: float) -> list[Place]:
         """Where this person may be in frame `index`; empty where they are not.
 
         Args:
             index: the frame.
-            linger: seconds that a track lives on after its last sighting; one frame at least,
+            linger: seconds that a track lives on after its last detection; one frame at least,
                 unless it is 0.
         """
-        if seen := self.sightings.get(index):
+        if seen := self.detections.get(index):
             return [Place(seen, seen.anchor, 0)]
         if index not in self.times:
             return []
-        before = max((k for k in self.sightings if k < index), default=None)
-        after = min((k for k in self.sightings if k > index), default=None)
+        before = max((k for k in self.detections if k < index), default=None)
+        after = min((k for k in self.detections if k > index), default=None)
         if before is not None and after is not None:
             return self._between(before, index, after)
         if before is not None:
@@ -206,11 +208,11 @@ class Track:
 
     def _before_first(self, index: int, after: int) -> list[Place]:
         traced = self._traced(index, after)
-        later = min((k for k in self.sightings if k > after), default=None)
+        later = min((k for k in self.detections if k > after), default=None)
         if later is None or self.kind:
             return [traced]
-        first = self.sightings[after].anchor
-        vx, vy = velocity(after, first, later, self.sightings[later].anchor)
+        first = self.detections[after].anchor
+        vx, vy = velocity(after, first, later, self.detections[later].anchor)
         coasted = first.moved(-vx * traced.age, -vy * traced.age)
         if _disagree(traced.anchor, coasted):
             return [traced, traced._replace(anchor=coasted)]
@@ -220,13 +222,13 @@ class Track:
         anchor = self.forward[index]
         step = _step(self.forward.get(index - 1, anchor), anchor)
         doubt = self.forward_doubt.get(index, 0.0)
-        return Place(self.sightings[before], anchor, index - before, *step, doubt)
+        return Place(self.detections[before], anchor, index - before, *step, doubt)
 
     def _traced(self, index: int, after: int) -> Place:
         anchor = self.backward[index]
-        step = _step(anchor, self.backward.get(index + 1, self.sightings[after].anchor))
+        step = _step(anchor, self.backward.get(index + 1, self.detections[after].anchor))
         doubt = self.backward_doubt.get(index, 0.0)
-        return Place(self.sightings[after], anchor, after - index, *step, doubt)
+        return Place(self.detections[after], anchor, after - index, *step, doubt)
 
     def _between(self, before: int, index: int, after: int) -> list[Place]:
         """The gap is bridged from both sides; where the sides disagree, both are hidden."""
@@ -244,11 +246,11 @@ class Track:
         x = a.center[0] + share * gap_x - width / 2
         y = a.center[1] + share * gap_y - height / 2
         nearest = carried if share <= 0.5 else traced
-        # The longer a gap, the more one side has drifted; close to a sighting the other is right.
+        # The longer a gap, the more one side has drifted; close to a detection the other is right.
         doubt = min(0.5, 3 * share, 3 - 3 * share) if self.kind else 0.5
         return [
             Place(
-                nearest.sighting,
+                nearest.detection,
                 Box(x, y, width, height),
                 nearest.age,
                 min(carried.slack_x, traced.slack_x) / 2 + abs(gap_x) * doubt,
@@ -277,7 +279,7 @@ def _step(a: Box, b: Box) -> tuple[float, float]:
 
 
 def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Part]:
-    """The parts of a sighting, moved to where they are now and grown for margin, age and doubt.
+    """The parts of a detection, moved to where they are now and grown for margin, age and doubt.
 
     Args:
         place: from `Track.places`.
@@ -285,20 +287,20 @@ def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Pa
         margin: share of the anchor's size added on each side.
         growth: share of it added for each frame of age.
     """
-    then, now = place.sighting.anchor, place.anchor
+    then, now = place.detection.anchor, place.anchor
     scale_x, scale_y = now.width / then.width, now.height / then.height
-    age = max(1, place.age)  # as between sightings, so that masks do not pulse with the looks
-    most = MAX_GROWTH if place.sighting.shape is None else MAX_PART_GROWTH
+    age = max(1, place.age)  # as between detections, so that masks do not pulse with the passes
+    most = MAX_GROWTH if place.detection.shape is None else MAX_PART_GROWTH
     pad = now.size * (margin + min(most, growth * age))
     parts: list[Part] = []
-    for part in place.sighting.parts:
+    for part in place.detection.parts:
         moved = Box(
             now.x + (part.box.x - then.x) * scale_x,
             now.y + (part.box.y - then.y) * scale_y,
             part.box.width * scale_x,
             part.box.height * scale_y,
         )
-        if place.sighting.shape is None:
+        if place.detection.shape is None:
             grown = moved.grown(pad + place.slack_x, pad + place.slack_y)
             parts.append(Part(part.label, grown, part.mask, part.score, person))
         else:  # a mask of any form grows along its rim; stretching it would leave gaps

@@ -87,7 +87,7 @@ _IN_MEMORY = 1 << 20
 
 
 class Sized(Protocol):
-    """Whatever knows the size of the picture."""
+    """Anything with the size of the picture."""
 
     @property
     def width(self) -> int:
@@ -99,7 +99,7 @@ class Sized(Protocol):
 
 
 class TracksRecorder:
-    """Collects what is hidden while a run goes on; boxes wait in a file that has no name."""
+    """Collects what is hidden while a run goes on; boxes wait in an unnamed temporary file."""
 
     def __init__(self, folder: Path) -> None:
         """Args: folder: where there is room for them.

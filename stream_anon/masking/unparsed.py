@@ -1,4 +1,4 @@
-"""What a live stream hides while the slow parser has not answered: it may be somebody.
+"""Regions that a live stream hides, because they may show somebody not parsed yet.
 
 A face without a parsed body stands for a body below it. Change outside of everybody whom the parser
 has seen stands for somebody who came in with their back to the camera.
@@ -36,7 +36,7 @@ ROOM = 0.15
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KnownPerson:
-    """Somebody whom the detector has seen."""
+    """A person whom the slow detector has seen."""
 
     place: Box
     """Where they were then, all parts together."""
@@ -44,7 +44,7 @@ class KnownPerson:
     """Of their parts."""
 
     def since(self, then: int, now: int) -> list[Box]:
-        """Everywhere that they may have been from frame `then`, which was looked at, to `now`."""
+        """Everywhere that they may have been from frame `then`, which was parsed, to `now`."""
         reach = ROOM * self.place.size
         start = self.place.grown(reach, reach)
         regions = [start]
@@ -86,7 +86,7 @@ def changed_outside(
     Args:
         before: the picture that the parser saw.
         now: the picture to hide in.
-        known: where people are of whom it told, in frame pixels.
+        known: where the people are that it reported, in frame pixels.
         threshold: grey levels by which a block must differ.
 
     Returns:

@@ -1,4 +1,4 @@
-"""One detector over one stream: when it looks, whom it follows, and where they are."""
+"""One detector over one stream: when it runs, whom it follows, and where they are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stream_anon.detectors.checking import checked_answer
 from stream_anon.masking.association import associate, nearest, without_doubles
 from stream_anon.masking.horizon import DOUBTFUL
-from stream_anon.masking.keyframes import KeyframePolicy, Seen
+from stream_anon.masking.keyframes import FollowedFace, KeyframePolicy
 from stream_anon.masking.tracker import Tracker, speeds
 from stream_anon.masking.tracks import group_people
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.core.frame import Frame, StreamInfo
     from stream_anon.core.parts import Box
-    from stream_anon.detectors.base import Detector, Look
+    from stream_anon.detectors.base import DetectionPass, Detector
     from stream_anon.masking.horizon import Horizon
     from stream_anon.masking.keyframes import Effort
     from stream_anon.masking.motion import Thumbnail
-    from stream_anon.masking.tracks import Place, Sighting, Track
-    from stream_anon.masking.window import FrameWindow, Held
+    from stream_anon.masking.tracks import Detection, Place, Track
+    from stream_anon.masking.window import FrameWindow, HeldFrame
 
-CLOSE_LOOKS = 2
-"""Close looks in one frame at lost tracks, and as many again at doubtful detections."""
+CLOSE_PASSES = 2
+"""Close passes in one frame for lost tracks, and as many again for doubtful detections."""
 
 
 class Watch:
@@ -70,8 +70,8 @@ class Watch:
             linger=horizon.linger,
             patience=max(horizon.lookahead, horizon.linger),
         )
-        self._looked_deeply_at: Thumbnail | None = None
-        self._last_look, self._last_look_clock = -1, 0.0
+        self._deep_pass_at: Thumbnail | None = None
+        self._last_pass, self._last_pass_clock = -1, 0.0
 
     def __len__(self) -> int:
         return len(self._tracker)
@@ -89,31 +89,31 @@ class Watch:
         """Those of them that are believed."""
         return list(self._tracker.confirmed())
 
-    def spare(self, effort: Effort) -> None:
-        """Look more or less closely from now on."""
-        self._policy.spare(effort)
+    def set_effort(self, effort: Effort) -> None:
+        """Use more or less effort from now on."""
+        self._policy.set_effort(effort)
 
     def end_shot(self) -> None:
         """Nothing followed so far goes on."""
         self._tracker.end_shot()
 
-    def take(self, held: Held) -> None:
-        """Look at the newest frame, or carry along what is known.
+    def take(self, held: HeldFrame) -> None:
+        """Run the passes that are due on the newest frame, and carry along what is known.
 
         Raises:
             ParserError: the detector failed or answered with nonsense.
         """
         if held.motion.flow is None:
-            looks = self._policy.first(held.index, held.frame.time)
+            passes = self._policy.first(held.index, held.frame.time)
         else:
             still = held.is_still_for(self._slot)
-            self._tracker.advance(held, self._policy.last_look if still else None)
-            looks = self._still(held) if still else self._moving(held)
-        self._look(held, looks)
+            self._tracker.advance(held, self._policy.last_pass if still else None)
+            passes = self._still(held) if still else self._moving(held)
+        self._run_passes(held, passes)
         self._tracker.drop_lost(held)
 
     def catch_up(self, before: int | None = None) -> None:
-        """Look at the newest of the frames that moved since the last look, if there is one.
+        """Run a pass on the newest of the frames that moved since the last one, if there is any.
 
         Args:
             before: only at frames before this one.
@@ -121,13 +121,13 @@ class Watch:
         Raises:
             ParserError: the detector failed or answered with nonsense.
         """
-        held = self._window.newest_moving(self._slot, self._policy.last_look, before)
+        held = self._window.newest_moving(self._slot, self._policy.last_pass, before)
         if held is not None:
-            self._look(held, self._policy.now(held.index, self._seen(held.index)))
+            self._run_passes(held, self._policy.now(held.index, self._followed(held.index)))
 
-    def has_watched(self, held: Held) -> bool:
-        """Whether it has looked at a frame, at a later one, or at its double."""
-        return self._policy.last_look >= held.index or not held.moves_for(self._slot)
+    def has_watched(self, held: HeldFrame) -> bool:
+        """Whether it has had a pass at a frame, at a later one, or at its double."""
+        return self._policy.last_pass >= held.index or not held.moves_for(self._slot)
 
     def places(self, index: int) -> Iterator[tuple[Track, Place]]:
         """Where everybody believed in may be in frame `index`."""
@@ -137,36 +137,36 @@ class Watch:
         """Frames up to `index` have been released."""
         self._tracker.forget(index)
 
-    # -- looking ------------------------------------------------------------------------------
+    # -- detecting ----------------------------------------------------------------------------
 
-    def _still(self, held: Held) -> list[Look]:
+    def _still(self, held: HeldFrame) -> list[DetectionPass]:
         index = held.index
-        changed = self._window.has_changed(self._looked_deeply_at, held.thumbnail)
+        changed = self._window.has_changed(self._deep_pass_at, held.thumbnail)
         lost = any(track.last_seen < index for track in self.alive)
         return self._policy.still(index, held.frame.time, changed=changed, lost=lost)
 
-    def _moving(self, held: Held) -> list[Look]:
-        return self._policy.moving(held.index, held.frame.time, self._seen(held.index))
+    def _moving(self, held: HeldFrame) -> list[DetectionPass]:
+        return self._policy.moving(held.index, held.frame.time, self._followed(held.index))
 
-    def _seen(self, index: int) -> list[Seen]:
+    def _followed(self, index: int) -> list[FollowedFace]:
         """Those who are followed, in the newest frame."""
-        return [Seen(box, speed) for box, speed in speeds(self._tracker.confirmed(), index)]
+        return [FollowedFace(box, speed) for box, speed in speeds(self._tracker.confirmed(), index)]
 
-    def _look(self, held: Held, looks: Sequence[Look]) -> None:
-        if not looks:
+    def _run_passes(self, held: HeldFrame, passes: Sequence[DetectionPass]) -> None:
+        if not passes:
             return
-        held.looked = True
-        self._window.note_look(self._slot, held)
-        if self._policy.deep in looks:
-            self._looked_deeply_at = held.thumbnail
+        held.had_pass = True
+        self._window.note_pass(self._slot, held)
+        if self._policy.deep in passes:
+            self._deep_pass_at = held.thumbnail
         index, clock, tracker = held.index, held.clock, self._tracker
-        pairs, new = associate(tracker.alive, self._detect(held.frame, looks), index)
-        lost = self._lost(pairs, looks, index)
+        pairs, new = associate(tracker.alive, self._detect(held.frame, passes), index)
+        lost = self._lost(pairs, passes, index)
         doubtful = [s for s in new if DOUBTFUL <= s.score < self._horizon.confirm_score]
         tracker.follow(pairs, index, clock)
         came = self._begin(new, index, clock)
         guesses = [guess for track in lost for guess in track.guesses(index)]
-        places = guesses[:CLOSE_LOOKS] + [s.anchor for s in doubtful[:CLOSE_LOOKS]]
+        places = guesses[:CLOSE_PASSES] + [s.anchor for s in doubtful[:CLOSE_PASSES]]
         if closer := [self._policy.closely(place) for place in places]:
             uncertain = [t for t in tracker.alive if t in lost or not tracker.is_confirmed(t)]
             again, others = associate(uncertain, self._detect(held.frame, closer), index)
@@ -174,65 +174,65 @@ class Watch:
             _, new = associate(tracker.alive, others, index)
             came = self._begin(new, index, clock) or came
         if came and held.motion.flow is not None and not self._horizon.waits:
-            self._look_back(held)
-        self._last_look, self._last_look_clock = index, clock
+            self._search_back(held)
+        self._last_pass, self._last_pass_clock = index, clock
 
     def _lost(
-        self, pairs: Sequence[tuple[Track, Sighting]], looks: Sequence[Look], index: int
+        self, pairs: Sequence[tuple[Track, Detection]], passes: Sequence[DetectionPass], index: int
     ) -> list[Track]:
-        """Tracks that the looks should have found and did not, and that are worth another one."""
+        """Tracks that the passes should have found and did not, and that are worth another one."""
         found = {track.number for track, _ in pairs}
         return [
             track
             for track in self.alive
             if track.number not in found
-            and self._policy.visible(track.forward[index], looks)
+            and self._policy.visible(track.forward[index], passes)
             and track.miss()
         ]
 
-    def _begin(self, sightings: Sequence[Sighting], index: int, clock: float) -> bool:
+    def _begin(self, detections: Sequence[Detection], index: int, clock: float) -> bool:
         """Follow those who were not known before, unless it is hardly anybody."""
-        likely = [sighting for sighting in sightings if sighting.score >= DOUBTFUL]
-        for sighting in likely:
-            reach = self._reach(sighting.anchor, clock)
-            self._tracker.begin(sighting, index, clock, reach=reach)
+        likely = [detection for detection in detections if detection.score >= DOUBTFUL]
+        for detection in likely:
+            reach = self._reach(detection.anchor, clock)
+            self._tracker.begin(detection, index, clock, reach=reach)
         return bool(likely)
 
-    def _look_back(self, held: Held) -> None:
-        """Look for those who were seen first in a frame in the frames since the last look.
+    def _search_back(self, held: HeldFrame) -> None:
+        """Search for newcomers of a frame in the frames since the last pass.
 
         Optical flow loses whoever runs into the picture; the network finds them. A recording has
         its lookahead for that: momentum, from what comes next, tells where they came from.
         """
         tracker = self._tracker
-        came = [track for track in tracker.alive if min(track.sightings) == held.index]
-        for earlier in self._window.between(self._slot, self._last_look, held.index):
-            earlier.looked = True
+        came = [track for track in tracker.alive if min(track.detections) == held.index]
+        for earlier in self._window.between(self._slot, self._last_pass, held.index):
+            earlier.had_pass = True
             index = earlier.index
             known = [track for track in tracker.alive if index in track.forward]
             seen = self._detect(earlier.frame, [self._policy.light])
             pairs, rest = associate(known, seen, index)
             pairs += (theirs := nearest(came, rest))
             tracker.follow((p for p in pairs if p[0].last_seen < index), index, earlier.clock)
-            for track, sighting in pairs:
+            for track, detection in pairs:
                 if track.last_seen > index:
-                    tracker.see_earlier(track, sighting, index)
-            used = {id(sighting) for _, sighting in theirs}
+                    tracker.see_earlier(track, detection, index)
+            used = {id(detection) for _, detection in theirs}
             self._begin([s for s in rest if id(s) not in used], index, earlier.clock)
 
     def _reach(self, anchor: Box, clock: float) -> float:
         """Seconds that somebody may have been there before they were first seen.
 
-        Small faces are found by deep looks only, so they may have been there for longer.
+        Small faces are found by deep passes only, so they may have been there for longer.
         """
         found_lightly = self._policy.visible(anchor, [self._policy.light])
-        unwatched = clock - self._last_look_clock - 1e-3  # nobody was seen in that look itself
+        unwatched = clock - self._last_pass_clock - 1e-3  # nobody was seen in that pass itself
         deep = 0.0 if found_lightly else self._horizon.deep_interval
         return max(self._horizon.linger, deep, unwatched)
 
-    def _detect(self, frame: Frame, looks: Sequence[Look]) -> list[Sighting]:
-        sightings: list[Sighting] = []
-        for look in looks:
-            sightings += group_people(checked_answer(self._detector, frame, look))
-        strong = [s for s in sightings if s.score >= self._least_score]
-        return without_doubles(strong) if len(looks) > 1 else strong
+    def _detect(self, frame: Frame, passes: Sequence[DetectionPass]) -> list[Detection]:
+        detections: list[Detection] = []
+        for detection_pass in passes:
+            detections += group_people(checked_answer(self._detector, frame, detection_pass))
+        strong = [s for s in detections if s.score >= self._least_score]
+        return without_doubles(strong) if len(passes) > 1 else strong

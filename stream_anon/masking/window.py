@@ -33,16 +33,16 @@ class Motion:
 
 
 @dataclass(slots=True, eq=False)
-class Held:
+class HeldFrame:
     """A frame that waits for what comes after it."""
 
     frame: Frame
     thumbnail: Thumbnail
     motion: Motion
     still: tuple[bool, ...] = ()
-    """For each watch: the picture is the one that it looked at last."""
-    looked: bool = False
-    """A watch looked at it."""
+    """For each watch: the picture is that of its last pass."""
+    had_pass: bool = False
+    """It had a detection pass of a watch."""
     parsed: bool = False
     """It is a keyframe of the slow detector."""
 
@@ -56,15 +56,15 @@ class Held:
 
     @property
     def is_still(self) -> bool:
-        """Every watch has looked at this picture."""
+        """Every watch has had a pass at this picture."""
         return all(self.still) and bool(self.still)
 
     def is_still_for(self, watch: int) -> bool:
-        """Whether one watch has looked at this picture."""
+        """Whether one watch has had a pass at this picture."""
         return watch < len(self.still) and self.still[watch]
 
     def moves_for(self, watch: int) -> bool:
-        """It shows something that the last look of a watch has not seen."""
+        """It shows something that the last pass of a watch has not seen."""
         return not (self.is_still_for(watch) or self.frame.corrupt)
 
 
@@ -75,12 +75,12 @@ class FrameWindow:
         """Args: fine: follow motion closely enough for body parts."""
         self._keyframes = keyframes
         self._fine = fine
-        self._frames: deque[Held] = deque()
-        self._last: Held | None = None
+        self._frames: deque[HeldFrame] = deque()
+        self._last: HeldFrame | None = None
         self.motions: dict[int, Motion] = {}
         """Of the frames held, and of older ones until `forget`, by frame index."""
-        self._looked_at: list[Thumbnail | None] = []
-        """What the last look of each watch saw."""
+        self._pass_thumbnails: list[Thumbnail | None] = []
+        """Thumbnail of each watch's last pass."""
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -92,19 +92,19 @@ class FrameWindow:
 
     def add_watch(self) -> int:
         """The number of a new watch, before the first frame is taken."""
-        self._looked_at.append(None)
-        return len(self._looked_at) - 1
+        self._pass_thumbnails.append(None)
+        return len(self._pass_thumbnails) - 1
 
-    def note_look(self, watch: int, held: Held) -> None:
-        """A watch looks at a frame."""
-        self._looked_at[watch] = held.thumbnail
+    def note_pass(self, watch: int, held: HeldFrame) -> None:
+        """A watch has a pass at a frame."""
+        self._pass_thumbnails[watch] = held.thumbnail
 
     @property
-    def oldest(self) -> Held:
+    def oldest(self) -> HeldFrame:
         """The frame that is released next; there is one."""
         return self._frames[0]
 
-    def newest_moving(self, watch: int, after: int, before: int | None = None) -> Held | None:
+    def newest_moving(self, watch: int, after: int, before: int | None = None) -> HeldFrame | None:
         """The newest frame held with an index between the two that moves for a watch."""
         for held in reversed(self._frames):
             if held.index <= after:
@@ -113,7 +113,7 @@ class FrameWindow:
                 return held
         return None
 
-    def between(self, watch: int, index: int, later: int) -> list[Held]:
+    def between(self, watch: int, index: int, later: int) -> list[HeldFrame]:
         """Frames held between two of one shot that move for a watch, newest first."""
         return [h for h in reversed(self._frames) if index < h.index < later and h.moves_for(watch)]
 
@@ -122,18 +122,18 @@ class FrameWindow:
         """Seconds from the oldest frame held to the newest."""
         return self._frames[-1].frame.time - self._frames[0].frame.time
 
-    def take(self, frame: Frame) -> Held:
+    def take(self, frame: Frame) -> HeldFrame:
         """Hold `frame`, and compare it with the one before."""
         last = self._last
         held = self._last = self._compare(frame, thumbnail(frame), last)
         if last is not None:
-            held.motion.resting = held.is_still and (last.is_still or last.looked)
+            held.motion.resting = held.is_still and (last.is_still or last.had_pass)
             held.motion.clock = last.clock + max(0.0, frame.time - last.frame.time)
         self._frames.append(held)
         self.motions[frame.index] = held.motion
         return held
 
-    def release(self) -> Held:
+    def release(self) -> HeldFrame:
         """Let the oldest frame go; its motion stays known."""
         return self._frames.popleft()
 
@@ -142,16 +142,16 @@ class FrameWindow:
         for old in [known for known in self.motions if known <= index]:
             del self.motions[old]
 
-    def _compare(self, frame: Frame, small: Thumbnail, last: Held | None) -> Held:
+    def _compare(self, frame: Frame, small: Thumbnail, last: HeldFrame | None) -> HeldFrame:
         """What has changed since the frame before."""
         start = Motion(0.0, None, resting=False)
         if last is None or frame.corrupt or last.frame.corrupt or frame.discontinuity:
-            return Held(frame, small, start)
+            return HeldFrame(frame, small, start)
         flow = Flow(last.thumbnail, small, fine=self._fine)
-        still = tuple(not self.has_changed(seen, small) for seen in self._looked_at)
-        held = Held(frame, small, Motion(0.0, flow, resting=False), still)
+        still = tuple(not self.has_changed(seen, small) for seen in self._pass_thumbnails)
+        held = HeldFrame(frame, small, Motion(0.0, flow, resting=False), still)
         if not held.is_still and is_cut(flow, self._keyframes.cut):
-            return Held(frame, small, start)
+            return HeldFrame(frame, small, start)
         return held
 
     def has_changed(self, before: Thumbnail | None, now: Thumbnail) -> bool:

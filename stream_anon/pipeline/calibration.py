@@ -6,7 +6,7 @@ import math
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from stream_anon.detectors.base import whole_look
+from stream_anon.detectors.base import whole_frame_pass
 from stream_anon.detectors.m2fp.configuration import MEAN
 from stream_anon.detectors.picture import working_picture
 from stream_anon.errors import ModelError
@@ -47,16 +47,16 @@ def calibration_pictures(
     kept: list[NDArray[np.float32]] = []
     step = 1
     with closing(MediaSource(path)) as source:
-        info, look = source.info, whole_look(source.info, short_side)
+        info, detection_pass = source.info, whole_frame_pass(source.info, short_side)
         for frame in source.frames():
             if frame.time > seconds:
                 break
             if frame.corrupt or frame.index % step:
                 continue
             aspect = float(info.pixel_aspect)
-            kept.append(working_picture(frame, look, info.color, aspect, MEAN).rgb)
+            kept.append(working_picture(frame, detection_pass, info.color, aspect, MEAN).rgb)
             if len(kept) == 2 * CALIBRATED_ON:  # how long a file is shows at its end only
                 kept, step = kept[::2], step * 2
     if not kept:
-        raise ModelError(f"every frame of {path.name} is damaged: take another file")
+        raise ModelError(f"every frame of {path.name} is damaged: use another file")
     return kept[:: -(-len(kept) // CALIBRATED_ON)]

@@ -24,11 +24,11 @@ class Engines:
     """The detectors of one run. The run closes them."""
 
     fast: list[Detector]
-    """Look at many frames."""
+    """Run on many frames."""
     slow: Detector | None = None
-    """Looks at keyframes."""
+    """Runs on keyframes."""
     notes: list[str] = field(default_factory=list)
-    """What the user should know about them."""
+    """Notes for the user about them."""
 
     @property
     def all(self) -> list[Detector]:

@@ -90,7 +90,7 @@ class Job(AbstractContextManager["Job"]):
         """Wait for the end.
 
         Args:
-            timeout: seconds to wait; None waits for ever.
+            timeout: seconds to wait; None waits indefinitely.
 
         Returns:
             Counts of the run.

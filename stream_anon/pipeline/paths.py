@@ -21,7 +21,7 @@ def check_asked(
 ) -> None:
     """Refuse what contradicts itself, or would do nothing."""
     if tracks is not None and masks is not None:
-        raise ConfigError("both a tracks file and a record of masks tell what to hide: give one")
+        raise ConfigError("both a tracks file and a record of masks say what to hide: give one")
     if output is None and wanted.masks is None:
         raise ConfigError("there is nothing to write: name an output, or a file for the masks")
 
@@ -35,7 +35,7 @@ def check_paths(source: Path, read: Sequence[Path], written: Sequence[Path]) -> 
             real = name.resolve()
             if real in seen or (path is not source and _same(name, source)):
                 raise ConfigError(
-                    f"{name} is needed twice: input and outputs must be different files"
+                    f"{name} is used twice: input and outputs must be different files"
                 )
             seen.add(real)
 

@@ -74,7 +74,7 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
         if not isinstance(rgb, np.ndarray) or rgb.dtype != np.uint8 or rgb.shape[2:] != (3,):
             raise ConfigError("a picture is an array of uint8 of shape (height, width, 3), RGB")
         if min(rgb.shape[:2]) < MIN_SIDE:
-            raise ConfigError(f"a picture has at least {MIN_SIDE}x{MIN_SIDE} pixels")
+            raise ConfigError(f"a picture must have at least {MIN_SIDE}x{MIN_SIDE} pixels")
         with self._lock, _in_our_tree():
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
             info, redacted = self._redact(picture, Fraction(1))
@@ -164,7 +164,7 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
 
 
 class _in_our_tree:  # noqa: N801 - used like a function
-    """Whatever fails inside is an error of the tree; the raw picture goes nowhere."""
+    """Map any error inside to one of ours; the raw picture is not returned."""
 
     def __enter__(self) -> None:
         return None
@@ -198,5 +198,5 @@ def _decoded(data: bytes, demuxer: str) -> tuple[av.VideoFrame, Fraction]:
     if picture is None or cast("Any", picture).is_corrupt:
         raise SourceError("the picture cannot be decoded: it is damaged or cut short")
     if min(picture.width, picture.height) < MIN_SIDE:
-        raise SourceError(f"a picture has at least {MIN_SIDE}x{MIN_SIDE} pixels")
+        raise SourceError(f"a picture must have at least {MIN_SIDE}x{MIN_SIDE} pixels")
     return picture, Fraction(aspect or 1)

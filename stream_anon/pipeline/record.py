@@ -1,4 +1,4 @@
-"""What a run writes down about itself: report, masks and tracks, published with its output."""
+"""Report, masks and tracks of a run, published with its output."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 log = stream_logger(__name__)
 
 
-class Run(Protocol):
-    """What is recorded of a run."""
+class RecordedRun(Protocol):
+    """The view of a run that its record needs."""
 
     settings: Settings
     input: HashedFile
@@ -46,15 +46,15 @@ class Run(Protocol):
         """Open."""
 
     def check_input(self) -> None:
-        """Refuse an input that what is rendered is not for."""
+        """Refuse an input that the tracks or masks do not belong to."""
 
     def notes(self) -> list[str]:
-        """What differs from what was asked for."""
+        """Notes for the user: where the output differs from the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Files to write beside the output, or without one."""
+    """Files to write along with the output, or without one."""
 
     report: Path | None = None
     """Counts and settings, as JSON."""
@@ -74,7 +74,7 @@ class Record:
     def __init__(
         self,
         stack: ExitStack,
-        run: Run,
+        run: RecordedRun,
         wanted: Wanted,
         on_progress: Callable[[Summary], None] | None,
     ) -> None:
@@ -94,9 +94,9 @@ class Record:
             self.files.append(masks)
         for file in self.files:
             stack.callback(file.discard)
-        self._masks: _Masks | None = None
+        self._masks: _MaskRecord | None = None
         if (path := wanted.masks or wanted.tracks) is not None:
-            self._masks = _Masks(stack, masks, path, _header(run))
+            self._masks = _MaskRecord(stack, masks, path, _header(run))
         self._on_progress = on_progress
         self._began = monotonic()
         self.summary = Summary(expected_frames=run.source.info.frames)
@@ -145,13 +145,13 @@ class Record:
         summary = self.summary
         summary.seconds = monotonic() - self._began
         log.info(
-            "%d frames in %.1f s, looked at %d of them, %d hidden whole",
+            "%d frames in %.1f s, %d with a detection pass, %d hidden whole",
             *(summary.frames, summary.seconds, summary.keyframes, summary.hidden_whole.total()),
         )
 
 
-class _Masks:
-    """The record of masks of a run: a file that is asked for, or one that has no name."""
+class _MaskRecord:
+    """The record of masks of a run: a requested file, or an unnamed temporary one."""
 
     def __init__(self, stack: ExitStack, part: PartFile | None, path: Path, header: Header) -> None:
         self._path = path
@@ -187,7 +187,7 @@ def _open(part: PartFile | None, path: Path) -> IO[bytes]:
     return part.part.open("r+b")
 
 
-def _header(run: Run) -> Header:
+def _header(run: RecordedRun) -> Header:
     info = run.source.info
     return Header(
         version=package_version(),

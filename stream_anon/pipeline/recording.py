@@ -54,7 +54,7 @@ def redact_file(
     export_masks: Path | None = None,
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
-    """Redact one recorded video or picture, or only work out its masks.
+    """Redact one recorded video or picture, or only compute its masks.
 
     Args:
         source_path: the input.
@@ -105,7 +105,7 @@ def _render(run: _Run, record: Record, sink: MediaSink) -> None:
 
 
 def _only_masks(run: _Run, record: Record) -> None:
-    pipeline.work_out_masks(
+    pipeline.compute_masks(
         run.source,
         run.masks,
         run.settings.pipeline,
@@ -141,7 +141,7 @@ class _Run:
         self.source = MediaSource(source)
         self.in_use.callback(self.source.close)
         _log_input(self.source.info)
-        self.masks: pipeline.Masks
+        self.masks: pipeline.MaskSource
         if given is not None:
             self.check_input()
             self.masks = given(self.source.info)
@@ -150,8 +150,8 @@ class _Run:
             self.masks = self._masker(self.source.info)
         log.info("engine %s %s", self.engine, self.model_hash[:16])
 
-    def _open_given(self) -> Callable[[StreamInfo], pipeline.Masks] | None:
-        """Open the file that tells what to hide, where there is one."""
+    def _open_given(self) -> Callable[[StreamInfo], pipeline.MaskSource] | None:
+        """Open the tracks file or record of masks that says what to hide, if there is one."""
         if self.tracks is not None:
             tracks = load_tracks(self.tracks.path)
             self._expected, self.engine = tracks.input_sha256, TRACKS_ENGINE
@@ -170,8 +170,8 @@ class _Run:
                 self._expected = reader.footer.input_sha256
             else:
                 self._notes.append(
-                    f"{path.name} is cut off: frames after its end are hidden whole, and whether "
-                    "it was made from this input is not known"
+                    f"{path.name} is truncated: frames after its end are hidden whole, and it is "
+                    "not known whether it was made from this input"
                 )
             return partial(MasksMasker, reader)
         return None
@@ -189,18 +189,18 @@ class _Run:
         if self._expected and self._expected != self.input.sha256:
             if self.masks_file is not None:
                 raise ConfigError(
-                    f"the masks were worked out from another file than {path.name}: name that "
-                    "one, or work them out again"
+                    f"the masks were computed from another file than {path.name}: name that "
+                    "one, or compute them again"
                 )
             raise ConfigError(
                 f"the tracks were made from another file than {path.name}: remove input_sha256 "
-                "from the tracks file if they fit all the same"
+                "from the tracks file to use them anyway"
             )
         if self._expected and self.input.changed:
             what = "masks" if self.masks_file is not None else "tracks"
             raise SourceError(
-                f"{path} changed while it was read, and the {what} may not fit what it is now: "
-                "wait until nobody writes it, and run again"
+                f"{path} changed while it was read, and the {what} may no longer fit: "
+                "wait until nothing writes to it, and run again"
             )
 
     def _masker(self, info: StreamInfo) -> Masker:
@@ -221,13 +221,13 @@ class _Run:
         )
 
     def notes(self) -> list[str]:
-        """What differs from what was asked for."""
+        """Notes for the user: where the output differs from the request."""
         notes = [*self._notes, *(self.sink.notes if self.sink is not None else ())]
         if converted := self.source.info.converted_from:
             notes.append(f"pictures were converted from {converted} to 8-bit 4:2:0")
         given = [file for file in (self.tracks, self.masks_file) if file is not None]
         if given and "scope" in self.settings.redaction.model_fields_set:
-            notes.append(f"the scope had no effect: {given[0].path.name} tells what to hide")
+            notes.append(f"the scope had no effect: {given[0].path.name} says what to hide")
         return notes + [
             f"{file.path.name} changed while it was read: its hash is not known"
             for file in (self.input, *given)

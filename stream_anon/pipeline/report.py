@@ -1,4 +1,4 @@
-"""What a run did: for the person who waits for it, and as JSON for the record. No pictures."""
+"""Summary of a run, and its report as JSON. No pictures."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Summary:
     frames: int = 0
     """Frames done."""
     expected_frames: int | None = None
-    """What the container promised; an estimate."""
+    """Expected number of frames, according to the container."""
     keyframes: int = 0
-    """Frames that a parser looked at."""
+    """Frames with a detection pass."""
     hidden_whole: Counter[str] = field(default_factory=Counter)
     """Frames hidden whole, by reason."""
     people: list[int] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Summary:
     """Packets that the decoder refused."""
     lost_reason: str | None = None
     notes: list[str] = field(default_factory=list)
-    """What differs from what was asked for."""
+    """Notes for the user: where the output differs from the request."""
 
     @property
     def complete(self) -> bool:
@@ -56,9 +56,9 @@ class Summary:
         return self.frames / self.seconds if self.seconds else 0.0
 
     def count(self, masked: MaskedFrame, redacted: RedactedFrame | None) -> None:
-        """Take one frame into account; one that was not redacted tells by its masks."""
+        """Take one frame into account; one that was not redacted counts by its masks."""
         self.frames += 1
-        self.keyframes += masked.looked
+        self.keyframes += masked.is_keyframe
         whole = masked.parts if isinstance(masked.parts, Unknown) else None
         if redacted is not None:
             whole = redacted.hidden_whole
@@ -104,7 +104,7 @@ def report_record(
         source: the input.
         engine: what found the faces.
         model_hash: SHA-256 of its weights; empty where it has none.
-        tracks: the tracks file that told what to hide, where one did.
+        tracks: the tracks file that said what to hide, if any.
         masks: the same of a record of masks.
     """
     return {

@@ -4,13 +4,13 @@
         source              masker              redactor               sink
 
 The redactor has a thread of its own because the encoder keeps the caller's busy. Between two
-threads lies a bounded channel.
+threads lies a bounded channel, which applies backpressure.
 
 A stage that fails closes its output with its error; the run then ends with that error, whatever
 goes wrong after it. Threads have been joined when `run` returns or raises, except those that hang:
 `on_stuck` has then been called, and what they use must not be closed.
 
-`work_out_masks` is the same without the redactor and the sink.
+`compute_masks` is the same without the redactor and the sink.
 """
 
 from __future__ import annotations
@@ -38,27 +38,27 @@ log = stream_logger(__name__)
 T = TypeVar("T")
 
 JOIN = 10.0
-"""Seconds that a cancelled stage has to come to its end: one deep look, one packet."""
+"""Seconds that a cancelled stage has to come to its end: one deep pass, one packet."""
 JOIN_INTERRUPTED = 1.0
 """The same where a person waits for the end, or where the stage hangs anyway."""
 PATIENCE = 0.5
-"""Seconds between two looks at the watchdog."""
+"""Seconds between two checks of the watchdog."""
 
 
-class Masks(Protocol):
+class MaskSource(Protocol):
     """Turns frames into masked frames: a masker, a tracks file, or a record of masks."""
 
     def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
         """Every frame, in order."""
 
 
-class _Heart:
-    """When the inference stage last gave a sign of life."""
+class _Heartbeat:
+    """When the inference stage last showed that it is alive."""
 
     def __init__(self) -> None:
         self.last_beat = monotonic()
 
-    def beating(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+    def monitored(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         for frame in frames:
             self.last_beat = monotonic()
             yield frame
@@ -87,7 +87,7 @@ class _Stage(threading.Thread, Generic[T]):
 
 def run(
     source: Source,
-    masker: Masks,
+    masker: MaskSource,
     redactor: Redactor,
     sink: Sink,
     settings: Pipeline,
@@ -131,15 +131,15 @@ def run(
     sink.finish()
 
 
-def work_out_masks(
+def compute_masks(
     source: Source,
-    masker: Masks,
+    masker: MaskSource,
     settings: Pipeline,
     on_frame: Callable[[MaskedFrame], None],
     *,
     on_stuck: Callable[[], object] | None = None,
 ) -> None:
-    """Work out the masks of everything that `source` has; nothing is redacted and nothing shown.
+    """Compute the masks of everything that `source` has; nothing is redacted and nothing shown.
 
     Args:
         source: read by a thread of its own; still open afterwards.
@@ -162,15 +162,15 @@ def work_out_masks(
 class _Threads:
     """The threads of one run, up to the caller's."""
 
-    def __init__(self, source: Source, masker: Masks, settings: Pipeline) -> None:
+    def __init__(self, source: Source, masker: MaskSource, settings: Pipeline) -> None:
         self.masked: Channel[MaskedFrame] = Channel(settings.queue)
         frames: Channel[Frame] = Channel(settings.queue)
-        self._heart = heart = _Heart()
+        self._heartbeat = heartbeat = _Heartbeat()
         self._limit = settings.stall
         self._channels: list[Channel[Any]] = [frames, self.masked]
         self._stages: list[threading.Thread] = [
             _Stage("capture", source.frames, frames),
-            _Stage("inference", lambda: masker.masks(heart.beating(frames)), self.masked),
+            _Stage("inference", lambda: masker.masks(heartbeat.monitored(frames)), self.masked),
         ]
 
     def add(self, stage: threading.Thread, out: Channel[Any]) -> None:
@@ -195,24 +195,24 @@ class _Threads:
             _join(self._stages, patience, on_stuck)
 
     def results(self, last: Channel[T]) -> Iterator[T]:
-        """What comes out of the last channel, under the watchdog."""
-        return _watched(last, self._heart, self._limit)
+        """The items of the last channel, under the watchdog."""
+        return _watched(last, self._heartbeat, self._limit)
 
 
-def _watched(items: Channel[T], heart: _Heart, limit: float) -> Iterator[T]:
+def _watched(items: Channel[T], heartbeat: _Heartbeat, limit: float) -> Iterator[T]:
     while True:
         try:
             item = items.get(timeout=min(PATIENCE, limit))
         except Closed:
             return
         except TimeoutError:
-            if monotonic() - heart.last_beat > limit:
+            if monotonic() - heartbeat.last_beat > limit:
                 raise StalledError(
-                    f"no sign of life from the parser or the input for {limit:g} seconds: "
-                    "the run was ended; raise pipeline.stall for slow machines"
+                    f"no heartbeat from the parser or the input for {limit:g} seconds: "
+                    "the run was ended; raise pipeline.stall on slow machines"
                 ) from None
             continue
-        heart.last_beat = monotonic()
+        heartbeat.last_beat = monotonic()
         yield item
 
 
@@ -227,6 +227,6 @@ def _join(
                 stage.join(max(0.0, deadline - monotonic()))
     finally:  # an impatient second Ctrl-C comes through here too
         if stuck := [stage.name for stage in stages if stage.is_alive()]:
-            log.warning("%s did not end when asked to and is left behind", " and ".join(stuck))
+            log.warning("%s did not stop when asked to and is abandoned", " and ".join(stuck))
             if on_stuck is not None:
                 on_stuck()

@@ -1,18 +1,18 @@
-"""How long to wait before the next try."""
+"""Exponential backoff with jitter."""
 
 from __future__ import annotations
 
 import random
 
 LEAST = 0.5
-"""Share of what is due that is waited at least; chance decides about the rest."""
+"""Share of the delay that is always waited; the rest is jitter."""
 
 
 class Backoff:
-    """Twice as long after each try that failed, never the same for two programs at once."""
+    """Delays that double after each failed attempt; jitter keeps clients from retrying in step."""
 
     def __init__(self, first: float, longest: float) -> None:
-        """Args: seconds before the first new try, and at most."""
+        """Args: seconds before the first retry, and at most."""
         self._first, self._longest = first, longest
         self._next = first
 

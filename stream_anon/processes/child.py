@@ -1,6 +1,6 @@
-"""The parent's side of a child process: messages with a time limit, and an end that always comes.
+"""The parent's side of a child process: messages with a timeout, and a guaranteed end.
 
-A child that lets a limit pass is killed: whatever holds it up holds up nobody else.
+A child that exceeds a timeout is killed, so that it blocks nobody else.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = stream_logger(__name__)
 PIPE_BYTES = 1 << 20
 """Room in each pipe, where the system lets us choose: a picture takes two writes, not twenty."""
 CHECK_INTERVAL = 0.1
-"""Seconds between two looks at the time limits."""
+"""Seconds between two checks of the time limits."""
 START_LIMIT = 20.0
 """Seconds that a child has to start on a busy machine."""
 _BOOT = """
@@ -43,7 +43,7 @@ it, as it could in PYTHONPATH."""
 
 
 class ChildGone(Exception):
-    """The child has ended, or has let a time limit pass and was killed. It is to be replaced."""
+    """The child has ended, or was killed on a timeout. It is to be replaced."""
 
 
 class Child:
@@ -97,14 +97,14 @@ class Child:
         Raises:
             ChildGone: it has ended, or did not take the message in time.
         """
-        with self._limited("take more", limit), self._lost():
+        with self._limited("take more", limit), self._kill_on_error():
             write_message(cast("Any", self._process.stdin), message)
 
     def receive(self, limit: float | None) -> Message:
         """Wait for the child's next message.
 
         Args:
-            limit: seconds after which it is killed; None waits for ever.
+            limit: seconds after which it is killed; None waits indefinitely.
 
         Raises:
             ChildGone: it has ended, or said nothing in time.
@@ -113,7 +113,7 @@ class Child:
             self._too_slow = self._too_slow or "answer"
             self.kill()
             raise ChildGone(self._why())
-        with self._limited("answer", limit), self._lost():
+        with self._limited("answer", limit), self._kill_on_error():
             message = read_message(cast("Any", self._process.stdout), self.most_received)
         if message is None:
             raise ChildGone(self._why())
@@ -170,7 +170,7 @@ class Child:
             self._limits.pop(what, None)
 
     @contextmanager
-    def _lost(self) -> Iterator[None]:
+    def _kill_on_error(self) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError, WireError, MemoryError) as error:

@@ -1,7 +1,7 @@
 """The child's side: messages come in on standard input and go out on standard output.
 
-A child does not outlive its parent: it ends when its standard input does, and what may hang, with
-or without Python's lock held, has a limit set by `within`, after which the system ends it.
+A child does not outlive its parent: it ends when its standard input does, and calls that may hang,
+whether or not they hold the GIL, get a limit by `within` (SIGALRM), after which the system ends it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Line:
-    """The connection to the parent."""
+class ParentPipe:
+    """The pipes to and from the parent."""
 
     def __init__(self) -> None:
         """Take over standard input and output; what libraries print goes nowhere."""
@@ -41,7 +41,7 @@ class Line:
             return None
 
     def send(self, message: Message) -> None:
-        """Tell the parent; any thread may. The process ends where there is no parent any more."""
+        """Send to the parent, from any thread. The process ends if the parent is gone."""
         try:
             with self._lock:
                 write_message(self._out, message)
@@ -49,14 +49,14 @@ class Line:
             os._exit(0)
 
 
-def serve(work: Callable[[Line], None]) -> None:
+def serve(work: Callable[[ParentPipe], None]) -> None:
     """Run a child's work, and end the process."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # for the parent, which then ends its children
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     forbid_core_dumps()
-    line = Line()
-    work(line)
+    parent = ParentPipe()
+    work(parent)
     sys.stderr.flush()
     os._exit(0)  # threads of libraries may hang in an orderly exit
 

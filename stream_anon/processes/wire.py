@@ -24,7 +24,7 @@ MAX_HEAD = 1 << 20
 
 
 class WireError(Exception):
-    """What came is no message: the other side is broken. Not for users; the child is replaced."""
+    """Malformed message. Internal: the child is replaced."""
 
 
 class Raw(Protocol):
@@ -40,7 +40,7 @@ class Message:
 
     kind: str
     fields: dict[str, Any] = field(default_factory=dict, repr=False)
-    """Whatever JSON can hold."""
+    """JSON values."""
     planes: tuple[Plane, ...] = field(default=(), repr=False)
     """Two-dimensional, uint8."""
 

@@ -1,4 +1,4 @@
-"""Words on a picture, for people who wonder why they see nothing."""
+"""Captions, banners and outlines drawn on pictures."""
 
 from __future__ import annotations
 

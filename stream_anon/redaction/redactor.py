@@ -60,7 +60,7 @@ class Redactor:
             settings: how to hide.
             color: how the frames' numbers become colours.
             rules: how to hide parts of some labels, instead of by `settings`.
-            captions: tell in the picture why a frame is hidden whole.
+            captions: say in the picture why a frame is hidden whole.
             debug: mark every picture, and make views for the preview.
 
         Raises:
@@ -123,7 +123,7 @@ class Redactor:
             raw: show it without redaction.
 
         Raises:
-            ConfigError: this is no debug run.
+            ConfigError: this is not a debug run.
         """
         if not self._debug:
             raise ConfigError(

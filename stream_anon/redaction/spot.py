@@ -1,4 +1,4 @@
-"""What a method draws from: one part on one plane of a frame, and everything around it."""
+"""Input of a method: one part on one plane of a frame, and everything around it."""
 
 from __future__ import annotations
 

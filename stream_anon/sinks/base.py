@@ -1,4 +1,4 @@
-"""What a sink of redacted frames is."""
+"""The interface of sinks."""
 
 from __future__ import annotations
 

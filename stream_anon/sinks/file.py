@@ -90,7 +90,7 @@ class MediaSink:
 
     @property
     def notes(self) -> list[str]:
-        """What differs from what was asked for, for people."""
+        """Notes for the user: where the output differs from the request."""
         notes = list(self._side.notes) if self._side else []
         width, height = self._pictures.size
         if (width, height) != (self._info.width, self._info.height):
@@ -136,7 +136,7 @@ class MediaSink:
         picture = self._pictures.make(frame)
         if self._sent and self._container.format.name == STILL:
             raise SinkError(
-                f"{self._path.name} holds one picture only: name a video for the output"
+                f"{self._path.name} can hold one picture only: choose a video format for the output"
             )
         self._times.put(picture, frame)
         self._sent += 1
@@ -192,5 +192,5 @@ class MediaSink:
 
 
 def _reader(container: OutputContainer) -> str | None:
-    """The demuxer for what a muxer wrote; the name's ending is `.part`, so it must be told."""
+    """The demuxer for what a muxer wrote; the name ends in `.part`, so it must be given."""
     return {"matroska": "matroska", "webm": "matroska"}.get(container.format.name)

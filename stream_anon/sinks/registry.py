@@ -99,6 +99,8 @@ def parse_sink(text: str) -> SinkAddress:
     schemes = [f"{scheme}://" for row in ROWS for scheme in row.schemes]
     if "://" in text:
         scheme, _ = split_address(text) or ("", "")
-        raise ConfigError(f"nothing can be sent to {scheme}://: use one of {', '.join(schemes)}")
+        raise ConfigError(f"{scheme}:// is not a supported output: use one of {', '.join(schemes)}")
     known = [row.help for row in reversed(ROWS) if row.help]
-    raise ConfigError(f"{name_shown(text)!r} is no output: name {', '.join([*known, *schemes])}")
+    raise ConfigError(
+        f"{name_shown(text)!r} is not a valid output: name {', '.join([*known, *schemes])}"
+    )

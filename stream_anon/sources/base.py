@@ -1,4 +1,4 @@
-"""What a source of frames is."""
+"""The interface of sources."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Losses:
-    """What could not be read. Grows while the source is read."""
+    """Counts of what could not be read. Grows while the source is read."""
 
     packets: int = 0
     """Packets that the decoder refused."""
     frames: int = 0
     """Frames that the container promised and that never came; known at the end."""
     reason: str | None = None
-    """What the demuxer or decoder said last, without addresses."""
+    """The last error of the demuxer or decoder, without addresses."""
 
     def __bool__(self) -> bool:
         return self.frames > 0 or self.packets > 0
@@ -66,8 +66,8 @@ class SeekableSource(Source, Protocol):
         the whole video and stays what it is. `losses` starts again at nothing, and then holds what
         was lost from where decoding began. Nothing is counted as missing behind the range.
 
-        A range that holds no frame, because it is empty or behind the end, is no error: no frame
-        comes.
+        A range that holds no frame, because it is empty or beyond the end, is not an error: no
+        frame comes.
 
         Raises:
             SourceError: what is read is not there any more. The source can then only be closed.

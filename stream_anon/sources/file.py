@@ -111,7 +111,7 @@ class MediaSource:
         return self._index
 
     def _doubt(self, index: KeyframeIndex) -> str | None:
-        """What in the first picture is not as the index has it."""
+        """How the first picture contradicts the index; None if it does not."""
         first, suspect = self._first
         if index.unusable:
             return None

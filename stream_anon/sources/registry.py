@@ -52,25 +52,25 @@ def parse_source(text: str, *, pace: bool = False, settings: Live) -> SourceAddr
         settings: how devices and networks are to be opened.
 
     Raises:
-        ConfigError: it is no source of any kind.
+        ConfigError: it is not a valid source.
         SourceError: it is a file, and `pace` was not asked for.
     """
     text = text.strip()
     if not text:
-        raise ConfigError("no source is named: give a webcam's number, an address or a file")
+        raise ConfigError("no source given: name a webcam's number, an address or a file")
     for row in ROWS:
         if row.with_pace == pace and (found := row.parse(text, settings)) is not None:
             return found
     if pace:
-        raise ConfigError("--pace is for files: an address comes at a pace of its own")
+        raise ConfigError("--pace is for files: a stream already comes in real time")
     if named := split_address(text):
         schemes = ", ".join(scheme for row in ROWS for scheme in row.schemes)
-        raise ConfigError(f"{named[0]}:// is no kind of source that is known: use {schemes}")
+        raise ConfigError(f"{named[0]}:// is not a supported source: use {schemes}")
     if Path(text).is_file():
         raise SourceError(
             f"{text} is a file: rehearse with --pace, or redact it with `stream-anon redact`"
         )
     raise ConfigError(
-        f"{name_shown(text)} is no source: give a webcam's number or path, an address such as "
-        "rtsp://camera/stream, or a file with --pace"
+        f"{name_shown(text)} is not a valid source: give a webcam's number or path, an address "
+        "such as rtsp://camera/stream, or a file with --pace"
     )

@@ -190,7 +190,7 @@ def test_it_can_be_named_beside_others(tmp_path: Path, monkeypatch: pytest.Monke
         ("import no_such_module", r"cannot be loaded \(ModuleNotFoundError\)"),
         ("COLUMN = 1", r"cannot be loaded \(AttributeError\)"),
         ("ROW = 'plates'", "is not a Row"),
-        (CODE.replace('Row("plates"', 'Row("centerface"'), "a name of its own"),
+        (CODE.replace('Row("plates"', 'Row("centerface"'), "with a unique name"),
     ],
 )
 def test_a_package_that_is_broken_is_an_error_where_it_is_needed(

@@ -11,7 +11,7 @@ import pytest
 
 from stream_anon.core.frame import ColorTags, Frame
 from stream_anon.core.parts import Box, Part
-from stream_anon.detectors.base import Detector, Look
+from stream_anon.detectors.base import DetectionPass, Detector
 from stream_anon.detectors.centerface import CenterFace
 from stream_anon.detectors.labels import CENTERFACE_LABELS, PARSED_LABELS
 from stream_anon.detectors.m2fp import store
@@ -47,15 +47,15 @@ SIZES = [
     (720, 1280),
     (1920, 1080),
 ]
-LOOKS = [Look(64), Look(161), Look(384)]
+PASSES = [DetectionPass(64), DetectionPass(161), DetectionPass(384)]
 
 
 def stub_parser() -> Detector:
-    """Finds the face of the portrait, where the look reaches it."""
+    """Finds the face of the portrait, where the pass covers it."""
 
-    def answer(frame: Frame, look: Look) -> list[Part]:
+    def answer(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         box = face_of_astronaut(frame.width, frame.height)
-        seen = look.region is None or look.region.overlap(box) > 0.9 * box.area
+        seen = detection_pass.region is None or detection_pass.region.overlap(box) > 0.9 * box.area
         plain = bool((frame.planes[0] == frame.planes[0][0, 0]).all())
         return [face(box), face(box, label="eyes")] if seen and not plain else []
 
@@ -168,8 +168,8 @@ def test_any_size_of_frame_gets_a_valid_answer(
     parser: Detector, backend: Backend, width: int, height: int
 ) -> None:
     frame = backend.picture(width, height)
-    for look in LOOKS[:2] if width > 1000 else LOOKS:
-        check(parser.parse(frame, look), frame, parser)
+    for detection_pass in PASSES[:2] if width > 1000 else PASSES:
+        check(parser.parse(frame, detection_pass), frame, parser)
 
 
 @pytest.mark.parametrize("pattern", ["flat", "noise", "gradient"])
@@ -179,7 +179,7 @@ def test_pictures_of_nobody_get_a_valid_answer_and_nobody_for_sure(
     frame = make_frame(160, 120, pattern=pattern)  # type: ignore[arg-type]
     if detector.name == "stub" and pattern != "flat":
         pytest.skip("the stub sees the portrait in every picture that is not flat")
-    parts = detector.parse(frame, Look(160))
+    parts = detector.parse(frame, DetectionPass(160))
     check(parts, frame, detector)
     assert all(part.score < 0.5 for part in parts)
 
@@ -189,7 +189,7 @@ def test_answers_are_in_frame_coordinates(
     detector: Detector, backend: Backend, size: tuple[int, int]
 ) -> None:
     frame = backend.picture(*size)
-    for look in (Look(128), Look(384), Look(4000)):
+    for look in (DetectionPass(128), DetectionPass(384), DetectionPass(4000)):
         found = [part for part in detector.parse(frame, look) if part.label == backend.label]
         best = max(found, key=lambda part: part.score)
         assert best.box.iou(face_of_astronaut(*size)) > 0.5
@@ -203,7 +203,7 @@ def test_so_are_those_of_a_look_at_a_region(
     detector: Detector, backend: Backend, region: Box
 ) -> None:
     frame = backend.picture()
-    parts = detector.parse(frame, Look(160, region))
+    parts = detector.parse(frame, DetectionPass(160, region))
     check(parts, frame, detector)
     best = max((p for p in parts if p.label == backend.label), key=lambda part: part.score)
     assert best.box.iou(face_of_astronaut()) > 0.5
@@ -213,7 +213,7 @@ def test_so_are_those_of_a_look_at_a_region(
 def test_a_region_shows_nothing_of_what_is_outside(
     detector: Detector, backend: Backend, region: Box
 ) -> None:
-    parts = detector.parse(backend.picture(), Look(160, region))
+    parts = detector.parse(backend.picture(), DetectionPass(160, region))
     assert all(part.box.iou(face_of_astronaut()) < 0.1 for part in parts)
 
 
@@ -222,30 +222,30 @@ def test_a_region_shows_nothing_of_what_is_outside(
 )
 def test_regions_off_the_frame_or_tiny_are_no_trouble(parser: Detector, region: Box) -> None:
     frame = astronaut_frame(99, 101)
-    check(parser.parse(frame, Look(64, region)), frame, parser)
+    check(parser.parse(frame, DetectionPass(64, region)), frame, parser)
 
 
 def test_the_same_input_gets_the_same_answer(parser: Detector, backend: Backend) -> None:
     frame, other = backend.picture(), backend.picture(400, 300)
-    look = Look(200)
-    first = described(parser.parse(frame, look))
-    parser.parse(other, Look(96))
-    parser.parse(frame, Look(160, Box(100, 100, 200, 200)))
+    detection_pass = DetectionPass(200)
+    first = described(parser.parse(frame, detection_pass))
+    parser.parse(other, DetectionPass(96))
+    parser.parse(frame, DetectionPass(160, Box(100, 100, 200, 200)))
     assert first
-    assert described(parser.parse(backend.picture(), look)) == first
+    assert described(parser.parse(backend.picture(), detection_pass)) == first
 
 
 def test_the_frame_is_left_alone(parser: Detector, backend: Backend) -> None:
     frame = backend.picture()
     before = [plane.copy() for plane in frame.planes]
-    parser.parse(frame, Look(384))
+    parser.parse(frame, DetectionPass(384))
     assert all(np.array_equal(a, b) for a, b in zip(frame.planes, before, strict=True))
 
 
 def test_an_earlier_answer_does_not_change_afterwards(parser: Detector, backend: Backend) -> None:
-    parts = parser.parse(backend.picture(), Look(200))
+    parts = parser.parse(backend.picture(), DetectionPass(200))
     before = described(parts)
-    parser.parse(make_frame(512, 512, pattern="noise"), Look(200))
+    parser.parse(make_frame(512, 512, pattern="noise"), DetectionPass(200))
     assert described(parts) == before
 
 
@@ -253,8 +253,8 @@ def test_an_earlier_answer_does_not_change_afterwards(parser: Detector, backend:
 def test_it_can_be_closed(make_parser: Callable[[], Detector], used: bool) -> None:
     made = make_parser()
     if used:
-        made.parse(make_frame(64, 64), Look(64))
+        made.parse(make_frame(64, 64), DetectionPass(64))
     made.close()
     again = make_parser()
-    check(again.parse(make_frame(64, 64), Look(64)), make_frame(64, 64), again)
+    check(again.parse(make_frame(64, 64), DetectionPass(64)), make_frame(64, 64), again)
     again.close()

@@ -102,8 +102,8 @@ BAD_INPUTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "empty": (_file(b""), "is empty"),
     "text": (_file(b"Dear diary, today I saw a film.\n" * 40), "not a video"),
     "noise": (_file(np.random.default_rng(3).bytes(5000)), "not a video"),
-    "sound only": (_sound_only, "holds no video"),
-    "a cover only": (_cover_only, "holds no video"),
+    "sound only": (_sound_only, "contains no video"),
+    "a cover only": (_cover_only, "contains no video"),
     "cut before its index": (_without_index, "not a video"),
     "too small": (_tiny, "8x8"),
 }

@@ -10,7 +10,7 @@ import pytest
 from stream_anon.core.files import JsonFile
 from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box, Part
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.errors import ParserError, SinkError
 from stream_anon.masking.masker import Masker
 from stream_anon.redaction.redactor import Redactor
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _stub_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_parser(monkeypatch, lambda frame, look: [face(FACE)])
+    use_parser(monkeypatch, lambda frame, detection_pass: [face(FACE)])
 
 
 ERRORS = [Boom("the fault"), RuntimeError("the fault"), MemoryError("the fault")]
@@ -82,7 +82,7 @@ def test_a_failing_writer_ends_the_run_with_its_own_error(
 def test_a_failing_parser_ends_the_run(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
-    def answers(frame: Frame, look: Look) -> list[Part]:
+    def answers(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         if frame.index >= at:
             raise Boom(f"the fault at {frame.index}")
         return [face(FACE)]
@@ -139,28 +139,28 @@ def test_everything_is_closed_once_after_the_threads_have_ended(
 # -- a parser that answers with nonsense ------------------------------------------------------
 
 
-def _nan_box(frame: Frame, look: Look) -> list[Part]:
+def _nan_box(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
     return [face(Box(float("nan"), 0, 10, 10))]
 
 
-def _empty_mask(frame: Frame, look: Look) -> list[Part]:
+def _empty_mask(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
     return [Part("face", FACE, np.zeros((0, 0), np.uint8), 0.9, 0)]
 
 
-def _wrong_mask(frame: Frame, look: Look) -> list[Part]:
+def _wrong_mask(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
     return [Part("face", FACE, np.zeros((4, 4)), 0.9, 0)]  # type: ignore[arg-type]
 
 
-NONSENSE: dict[str, Callable[[Frame, Look], Any]] = {
-    "nothing": lambda frame, look: None,
-    "text": lambda frame, look: "a face",
-    "a number": lambda frame, look: 7,
-    "no parts": lambda frame, look: [FACE],
-    "a part outside a list": lambda frame, look: face(FACE),
+NONSENSE: dict[str, Callable[[Frame, DetectionPass], Any]] = {
+    "nothing": lambda frame, detection_pass: None,
+    "text": lambda frame, detection_pass: "a face",
+    "a number": lambda frame, detection_pass: 7,
+    "no parts": lambda frame, detection_pass: [FACE],
+    "a part outside a list": lambda frame, detection_pass: face(FACE),
     "not a number": _nan_box,
     "an empty mask": _empty_mask,
     "a mask of floats": _wrong_mask,
-    "an endless box": lambda frame, look: [face(Box(0, 0, float("inf"), 10))],
+    "an endless box": lambda frame, detection_pass: [face(Box(0, 0, float("inf"), 10))],
 }
 
 
@@ -169,7 +169,7 @@ def test_nonsense_from_the_parser_is_an_error_and_never_nobody(
     clip: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    answer: Callable[[Frame, Look], Any],
+    answer: Callable[[Frame, DetectionPass], Any],
 ) -> None:
     use_parser(monkeypatch, answer)
     expect_clean_end(clip, tmp_path, ParserError, "stub")

@@ -9,7 +9,7 @@ import pytest
 
 from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Part
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.errors import StalledError
 from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.recording import redact_file
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def _stub_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_parser(monkeypatch, lambda frame, look: [face(FACE)])
+    use_parser(monkeypatch, lambda frame, detection_pass: [face(FACE)])
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def test_a_hanging_parser_is_noticed_and_not_closed_under_its_thread(
     assert leftovers(tmp_path) == []
 
 
-def _hanging(released: threading.Event, at: int) -> Callable[[Frame, Look], list[Part]]:
-    def answers(frame: Frame, look: Look) -> list[Part]:
+def _hanging(released: threading.Event, at: int) -> Callable[[Frame, DetectionPass], list[Part]]:
+    def answers(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         if frame.index >= at:
             released.wait(30)
         return [face(FACE)]
@@ -93,7 +93,7 @@ def test_a_hanging_source_is_noticed(
 
     monkeypatch.setattr(pipeline, "JOIN_INTERRUPTED", 0.2)
     monkeypatch.setattr(MediaSource, "frames", frames)
-    with pytest.raises(StalledError, match="no sign of life"):
+    with pytest.raises(StalledError, match="no heartbeat"):
         redact_file(clip, tmp_path / "out.mp4", settings_with(**{"pipeline.stall": 0.4}))
     assert leftovers(tmp_path) == []
 
@@ -110,7 +110,7 @@ def test_the_first_cause_is_told_when_a_parser_hangs_after_it(
         monkeypatch.setattr(pipeline, name, 0.2)
     hangs = threading.Event()
 
-    def answers(frame: Frame, look: Look) -> list[Part]:
+    def answers(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         if frame.index >= 3:
             hangs.set()
             released.wait(30)
@@ -135,7 +135,7 @@ def test_the_first_cause_is_told_when_a_parser_hangs_after_it(
 def test_a_slow_parser_that_gives_signs_of_life_is_left_alone(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def answers(frame: Frame, look: Look) -> list[Part]:
+    def answers(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         threading.Event().wait(0.03)
         return [face(FACE)]
 

@@ -133,6 +133,6 @@ def test_a_hanging_parser_ends_the_process_with_one_line(clip: Path, tmp_path: P
         cwd=ROOT, capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.startswith("stream-anon: no sign of life from the parser")
+    assert done.stderr.startswith("stream-anon: no heartbeat from the parser")
     assert len(done.stderr.splitlines()) == 1
     assert leftovers(tmp_path, config) == []

@@ -97,7 +97,7 @@ def commands_of_children(pid: int) -> list[str]:
         ("rtsp://cam", {}, ConfigError, "there is no output"),
         ("rtsp://cam", {"to": ["a.mkv"], "scope": "elbow"}, ScopeError, "elbow"),
         ("rtsp://cam", {"to": ["a.mkv", "a.mkv"]}, ConfigError, "named twice"),
-        ("rtsp://cam", {"to": ["a.xyz"]}, ConfigError, "is no output"),
+        ("rtsp://cam", {"to": ["a.xyz"]}, ConfigError, "is not a valid output"),
         ("rtsp://cam", {"to": ["a.mkv"], "keep": 60.0}, ConfigError, "--keep"),
         ("rtsp://cam", {"to": ["udp://h:1"], "segment": 60.0}, ConfigError, "--segment"),
         ("gopher://cam", {"to": ["a.mkv"]}, ConfigError, "gopher"),

@@ -13,7 +13,7 @@ import pytest
 
 import stream_anon
 from stream_anon.cli import main as cli
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.labels import CENTERFACE_LABELS, CIHP_LABELS
 from stream_anon.detectors.m2fp import load_network, store
 from stream_anon.detectors.m2fp.configuration import read_configuration
@@ -41,10 +41,12 @@ def parser_for(tiny_m2fp: Path, *, min_score: float = 0.1, min_area: float = 16.
     )
 
 
-def parts_of(tiny_m2fp: Path, frame: object, look: Look, **options: float) -> list[Part]:
+def parts_of(
+    tiny_m2fp: Path, frame: object, detection_pass: DetectionPass, **options: float
+) -> list[Part]:
     parser = parser_for(tiny_m2fp, **options)
     try:
-        return parser.parse(frame, look)  # type: ignore[arg-type]
+        return parser.parse(frame, detection_pass)  # type: ignore[arg-type]
     finally:
         parser.close()
 
@@ -61,8 +63,8 @@ class TestTheParser:
         from stream_anon.detectors.m2fp.reference import parts_and_humans
         from stream_anon.detectors.picture import working_picture
 
-        frame, look = astronaut_frame(*size), Look(256)
-        picture = working_picture(frame, look, make_info().color, 1.0, MEAN)
+        frame, detection_pass = astronaut_frame(*size), DetectionPass(256)
+        picture = working_picture(frame, detection_pass, make_info().color, 1.0, MEAN)
         seen = torch.from_numpy(picture.rgb[:, :, : picture.rows, : picture.columns])
         with torch.inference_mode():
             answer = load_network(tiny_m2fp)(seen)
@@ -70,7 +72,7 @@ class TestTheParser:
                 answer, (picture.rows, picture.columns), (frame.height, frame.width), 20
             )
         published = torch.cat([parts.score, humans.score])
-        ours = parts_of(tiny_m2fp, frame, look, min_area=0)
+        ours = parts_of(tiny_m2fp, frame, detection_pass, min_area=0)
         assert published.numel(), "nothing to compare"
         assert max(part.score for part in ours) == pytest.approx(float(published.max()), abs=0.02)
         assert len(ours) <= published.numel() + 2
@@ -79,7 +81,7 @@ class TestTheParser:
         self, tiny_m2fp: Path
     ) -> None:
         frame = astronaut_frame(640, 360)
-        parts = parts_of(tiny_m2fp, frame, Look(320))
+        parts = parts_of(tiny_m2fp, frame, DetectionPass(320))
         assert parts
         for part in parts:
             assert part.box.x >= -1
@@ -90,7 +92,9 @@ class TestTheParser:
             assert part.mask.max() > 127
 
     def test_the_same_frame_gives_the_same_parts(self, tiny_m2fp: Path) -> None:
-        first, again = (parts_of(tiny_m2fp, astronaut_frame(320, 240), Look(256)) for _ in "ab")
+        first, again = (
+            parts_of(tiny_m2fp, astronaut_frame(320, 240), DetectionPass(256)) for _ in "ab"
+        )
         assert [(p.label, p.box, p.score, p.person) for p in first] == [
             (p.label, p.box, p.score, p.person) for p in again
         ]
@@ -98,12 +102,14 @@ class TestTheParser:
 
     def test_small_parts_are_left_out(self, tiny_m2fp: Path) -> None:
         frame = astronaut_frame(320, 240)
-        areas = [part.box.area for part in parts_of(tiny_m2fp, frame, Look(256), min_area=9000)]
+        areas = [
+            part.box.area for part in parts_of(tiny_m2fp, frame, DetectionPass(256), min_area=9000)
+        ]
         assert all(area >= 9000 for area in areas)
 
     @pytest.mark.parametrize("size", [(2, 2), (16, 16), (33, 700)])
     def test_odd_pictures_are_parsed(self, tiny_m2fp: Path, size: tuple[int, int]) -> None:
-        parts = parts_of(tiny_m2fp, make_frame(*size, pattern="noise"), Look(256))
+        parts = parts_of(tiny_m2fp, make_frame(*size, pattern="noise"), DetectionPass(256))
         assert isinstance(parts, list)
 
 

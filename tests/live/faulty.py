@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from stream_anon.cli.main import main
 from stream_anon.core.parts import Box, Part
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.shapes import ellipse
 from stream_anon.masking.masker import Masker
 from stream_anon.pipeline.engines import Engines
@@ -35,7 +35,7 @@ MARGIN = 16
 """Pixels around the pattern: the stub's mask is an ellipse, and must hold the corners too."""
 
 
-def _good(frame: Frame, _look: Look) -> list[Part]:
+def _good(frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
     """Those who are there: nobody is hidden for having been expected."""
     mask = ellipse().copy()
     mask[:] = 255
@@ -56,7 +56,7 @@ def _hang(*_: object) -> Any:
     time.sleep(3600)
 
 
-PARSER: dict[str, Callable[[Frame, Look], Any]] = {
+PARSER: dict[str, Callable[[Frame, DetectionPass], Any]] = {
     "parser raises": _raise,
     "parser hangs": _hang,
     "parser answers None": lambda *_: None,
@@ -66,18 +66,18 @@ PARSER: dict[str, Callable[[Frame, Look], Any]] = {
 }
 
 
-def _break_parser(answer: Callable[[Frame, Look], Any]) -> None:
+def _break_parser(answer: Callable[[Frame, DetectionPass], Any]) -> None:
     calls = count()
 
-    def answers(frame: Frame, look: Look) -> Any:
+    def answers(frame: Frame, detection_pass: DetectionPass) -> Any:
         end = BEGIN + 1 if answer is _hang else END  # the next one to ask is a new parser
         bad = BEGIN <= next(calls) < end
-        return (answer if bad else _good)(frame, look)
+        return (answer if bad else _good)(frame, detection_pass)
 
     _use(answers)
 
 
-def _use(answers: Callable[[Frame, Look], Any]) -> None:
+def _use(answers: Callable[[Frame, DetectionPass], Any]) -> None:
     vars(build_live)["load_engines"] = lambda *_: Engines([StubParser(answers)])
 
 

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stream_anon.processes.host import Line, serve
+from stream_anon.processes.host import ParentPipe, serve
 from stream_anon.processes.wire import Message
 from stream_anon.sinks.process import hosted
 
@@ -28,8 +28,8 @@ BEGIN = 40
 class Odd:
     """A sink that works for a while."""
 
-    def __init__(self, sink: Sink, fault: str, line: Line) -> None:
-        self._sink, self._fault, self._line = sink, fault, line
+    def __init__(self, sink: Sink, fault: str, parent: ParentPipe) -> None:
+        self._sink, self._fault, self._parent = sink, fault, parent
         self._calls = count()
 
     def send(self, frame: Any) -> None:
@@ -39,7 +39,7 @@ class Odd:
             if self._fault == "sink warns":
                 log.warning("old recordings cannot be deleted")
             if self._fault == "sink talks nonsense":
-                self._line.send(Message("log", {"level": "loud"}))
+                self._parent.send(Message("log", {"level": "loud"}))
             if self._fault == "sink hangs":
                 time.sleep(3600)
             if self._fault == "sink dies":
@@ -57,7 +57,7 @@ def main() -> None:
     """Break the first child for a target, and none after it."""
     fault, open_sink = os.environ[VARIABLE], hosted.open_sink
 
-    def work(line: Line) -> None:
+    def work(parent: ParentPipe) -> None:
         def opened(fields: dict[str, Any], info: StreamInfo) -> Any:
             target = Path(fields["target"])
             mark = target.with_name(f"{target.name}.was-broken")
@@ -66,10 +66,10 @@ def main() -> None:
             mark.touch()
             if fault == "sink fills the disk":
                 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-            return Odd(open_sink(fields, info), fault, line)
+            return Odd(open_sink(fields, info), fault, parent)
 
         hosted.open_sink = opened
-        hosted.work(line)
+        hosted.work(parent)
 
     serve(work)
 

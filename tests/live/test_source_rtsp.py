@@ -100,7 +100,7 @@ def test_a_camera_with_sound_and_a_login_is_read(
     monkeypatch.setenv("STREAM_ANON_PASSWORD", "s3cret-but-wrong")
     with RtspServer(serving.path, login=("viewer", "other")) as camera:
         said = opening_error(camera.url, attempts=1)
-    assert "it asks for another login: set STREAM_ANON_USER and STREAM_ANON_PASSWORD" in said
+    assert "login required or rejected: set STREAM_ANON_USER and STREAM_ANON_PASSWORD" in said
     assert "s3cret" not in said + caplog.text
 
 
@@ -183,7 +183,7 @@ def test_no_picture_that_lost_packets_hurt_passes_for_whole(serving: ServingClip
     assert 0 < len(whole) < len(seen)
     for frame, number in zip(whole, numbers(whole), strict=True):
         assert np.array_equal(frame.planes[0], sent[number])
-    assert source.losses.reason == "packets got lost on the way"
+    assert source.losses.reason == "packets were lost in transit"
 
 
 @pytest.mark.parametrize(

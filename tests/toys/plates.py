@@ -14,7 +14,7 @@ from stream_anon.detectors.shapes import full_box
 
 if TYPE_CHECKING:
     from stream_anon.core.frame import Frame
-    from stream_anon.detectors.base import Loading, Look
+    from stream_anon.detectors.base import DetectionPass, Loading
 
 BRIGHT = 225
 LEAST_SIDE = 8
@@ -29,7 +29,7 @@ class Plates:
     labels = frozenset({"plate"})
     model_hash = hashlib.sha256(b"no weights").hexdigest()
 
-    def parse(self, frame: Frame, look: Look) -> list[Part]:
+    def parse(self, frame: Frame, look: DetectionPass) -> list[Part]:
         whole = Box(0, 0, frame.width, frame.height)
         region = look.region or whole
         left, top = max(0, round(region.x)), max(0, round(region.y))

@@ -1,4 +1,4 @@
-"""Which sighting belongs to whom."""
+"""Which detection belongs to whom."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from stream_anon.core.parts import Box
 from stream_anon.masking.association import associate, distance, without_doubles
-from stream_anon.masking.tracks import Sighting, Track
+from stream_anon.masking.tracks import Detection, Track
 from tests.stubs import face
 
 
-def seen(x: float, y: float = 0, size: float = 50, score: float = 0.9) -> Sighting:
-    return Sighting.of([face(Box(x, y, size, size), score=score)])
+def seen(x: float, y: float = 0, size: float = 50, score: float = 0.9) -> Detection:
+    return Detection.of([face(Box(x, y, size, size), score=score)])
 
 
 def track_at(number: int, x: float, y: float = 0, size: float = 50, *, now: int = 1) -> Track:
@@ -51,13 +51,13 @@ class TestAssociate:
         assert set(pairs) == {(left, near_left), (right, near_right)}
         assert rest == []
 
-    def test_a_sighting_between_two_goes_to_the_nearer(self) -> None:
+    def test_a_detection_between_two_goes_to_the_nearer(self) -> None:
         left, right = track_at(0, 0), track_at(1, 40)
         middle = seen(25)
         pairs, _ = associate([left, right], [middle], 1)
         assert pairs == [(right, middle)]
 
-    def test_far_sightings_belong_to_nobody(self) -> None:
+    def test_far_detections_belong_to_nobody(self) -> None:
         stranger = seen(300)
         pairs, rest = associate([track_at(0, 0)], [stranger], 1)
         assert pairs == []
@@ -79,9 +79,9 @@ class TestAssociate:
         pairs, _ = associate([track_at(0, 0, now=1000)], [seen(200)], 1000)
         assert pairs == []
 
-    @pytest.mark.parametrize(("tracks", "sightings"), [(0, 0), (0, 2), (2, 0)])
-    def test_nobody_on_a_side(self, tracks: int, sightings: int) -> None:
-        found = [seen(60 * n) for n in range(sightings)]
+    @pytest.mark.parametrize(("tracks", "detections"), [(0, 0), (0, 2), (2, 0)])
+    def test_nobody_on_a_side(self, tracks: int, detections: int) -> None:
+        found = [seen(60 * n) for n in range(detections)]
         pairs, rest = associate([track_at(n, 60 * n) for n in range(tracks)], found, 1)
         assert pairs == []
         assert rest == found
@@ -92,10 +92,10 @@ class TestAssociate:
         st.lists(st.floats(0, 300), max_size=6),
     )
     def test_everybody_is_used_once_and_none_is_lost(
-        self, tracks: list[float], sightings: list[float]
+        self, tracks: list[float], detections: list[float]
     ) -> None:
         known = [track_at(number, x) for number, x in enumerate(tracks)]
-        found = [seen(x) for x in sightings]
+        found = [seen(x) for x in detections]
         pairs, rest = associate(known, found, 1)
         assert len({id(t) for t, _ in pairs}) == len(pairs)
         assert {id(s) for _, s in pairs} | {id(s) for s in rest} == {id(s) for s in found}

@@ -68,7 +68,7 @@ class TestPeople:
     def test_faces_and_parts_are_one_mask_of_one_person(self) -> None:
         """The face is where the hair's lower half is."""
 
-        def see(frame: Frame, _look: object) -> list[object]:
+        def see(frame: Frame, _detection_pass: object) -> list[object]:
             x, y = HAIR.at(frame.index)
             return [face(Box(x + 10, y + 15, 40, 50))]
 
@@ -141,6 +141,6 @@ class TestPeople:
 @pytest.mark.parametrize("answer", [None, "parts", [None]])
 def test_nonsense_from_the_body_parser_is_an_error(answer: object) -> None:
     parser = PeopleParser([HAIR])
-    parser.parse = lambda _frame, _look: answer  # type: ignore[method-assign, assignment, return-value]
+    parser.parse = lambda _frame, _detection_pass: answer  # type: ignore[method-assign, assignment, return-value]
     with pytest.raises(ParserError):
         masks_with(parser, scene([HAIR], 3))

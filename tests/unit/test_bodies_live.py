@@ -167,7 +167,9 @@ class TestNewcomers:
 
     def test_a_face_without_a_body_hides_where_its_body_must_be(self) -> None:
         head = Shape("face", 1, (-80, 40, 40, 50), (9, 0))
-        faces = StubParser(lambda f, _look: [part] if (part := head.part(f.index)) else [])
+        faces = StubParser(
+            lambda f, _detection_pass: [part] if (part := head.part(f.index)) else []
+        )
         body = replace(self.BODY, box=(-100, 90, 80, 150))
         masks = self.masks([head, body], faces)[self.SEEN :]
         told = [masked for masked in masks if isinstance(masked.parts, tuple)]

@@ -11,7 +11,7 @@ import pytest
 from stream_anon.core.frame import ColorTags
 from stream_anon.core.parts import Box, Part
 from stream_anon.detectors import centerface
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.centerface import CELL, WEIGHTS_SHA256, CenterFace, decode, find_weights
 from stream_anon.errors import ModelError, ParserError
 from tests.stubs import astronaut_frame, face_of_astronaut, make_frame
@@ -154,7 +154,7 @@ def test_outputs_that_are_not_numbers_are_an_error(
     maps[which][0, 0, 3, 3] = value
     monkeypatch.setattr(parser, "_network", FixedNetwork(maps))
     with pytest.raises(ParserError, match="not numbers"):
-        parser.parse(make_frame(), Look(64))
+        parser.parse(make_frame(), DetectionPass(64))
 
 
 class FixedNetwork:
@@ -186,7 +186,7 @@ class TestARealFace:
     ) -> None:
         aspect = height / width
         squared = CenterFace(TAGS, pixel_aspect=aspect, min_score=0.1, threads=1)
-        parts = squared.parse(astronaut_frame(width, height), Look(side))
+        parts = squared.parse(astronaut_frame(width, height), DetectionPass(side))
         squared.close()
         best = people(parts)[0]["face"]
         assert best.score > 0.5
@@ -194,7 +194,9 @@ class TestARealFace:
 
     def test_only_one_person_is_seen(self, parser: CenterFace) -> None:
         sure = [
-            p for p in people(parser.parse(astronaut_frame(), Look(384))) if p["face"].score > 0.3
+            p
+            for p in people(parser.parse(astronaut_frame(), DetectionPass(384)))
+            if p["face"].score > 0.3
         ]
         assert len(sure) == 1
 
@@ -208,17 +210,17 @@ class TestARealFace:
         ],
     )
     def test_is_found_by_a_look_at_a_region(self, parser: CenterFace, region: Box) -> None:
-        best = people(parser.parse(astronaut_frame(), Look(160, region)))[0]["face"]
+        best = people(parser.parse(astronaut_frame(), DetectionPass(160, region)))[0]["face"]
         assert best.score > 0.5
         assert best.box.iou(face_of_astronaut()) > 0.5
 
     def test_is_not_found_where_it_is_not(self, parser: CenterFace) -> None:
-        parts = parser.parse(astronaut_frame(), Look(160, Box(300, 250, 200, 200)))
+        parts = parser.parse(astronaut_frame(), DetectionPass(160, Box(300, 250, 200, 200)))
         assert all(part.box.iou(face_of_astronaut()) == 0 for part in parts if part.label == "face")
         assert all(part.score < 0.5 for part in parts)
 
     def test_has_its_landmarks_in_the_right_places(self, parser: CenterFace) -> None:
-        best = people(parser.parse(astronaut_frame(), Look(512)))[0]
+        best = people(parser.parse(astronaut_frame(), DetectionPass(512)))[0]
         face = best["face"].box
         for label in ("eyes", "nose", "mouth"):
             x, y = best[label].box.center
@@ -233,7 +235,7 @@ class TestARealFace:
         assert best["mouth"].box.overlap(Box(205, 138, 38, 14)) == pytest.approx(38 * 14)
 
     def test_has_a_head_around_it(self, parser: CenterFace) -> None:
-        best = people(parser.parse(astronaut_frame(), Look(512)))[0]
+        best = people(parser.parse(astronaut_frame(), DetectionPass(512)))[0]
         hair = Box(158, 22, 140, 120)
         assert best["head"].box.overlap(best["face"].box) == pytest.approx(best["face"].box.area)
         assert best["head"].box.overlap(hair) > 0.95 * hair.area
@@ -242,15 +244,18 @@ class TestARealFace:
         bright = astronaut_frame()
         dark = (16 + (bright.planes[0].astype(np.float32) - 16) * 0.12).astype(np.uint8)
         frame = make_frame(512, 512, luma=dark)
-        best = people(parser.parse(frame, Look(384)))[0]["face"]
+        best = people(parser.parse(frame, DetectionPass(384)))[0]["face"]
         assert best.score > 0.4
         assert best.box.iou(face_of_astronaut()) > 0.5
 
     def test_gives_the_same_answer_twice(self, parser: CenterFace) -> None:
         other = CenterFace(TAGS, min_score=0.1, threads=1)
         answers = [
-            [(p.label, p.box, p.score, p.person) for p in engine.parse(astronaut_frame(), look)]
-            for look in (Look(200), Look(160, Box(111, 31, 222, 200)))
+            [
+                (p.label, p.box, p.score, p.person)
+                for p in engine.parse(astronaut_frame(), detection_pass)
+            ]
+            for detection_pass in (DetectionPass(200), DetectionPass(160, Box(111, 31, 222, 200)))
             for engine in (parser, parser, other)
         ]
         other.close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stream_anon.cli import console
-from stream_anon.cli.console import log_from_a_thread, log_to_console
+from stream_anon.cli.console import log_in_background, log_to_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 def test_nobody_waits_for_a_terminal_that_is_stopped(stopped: int) -> None:
     began = monotonic()
-    with log_from_a_thread():
+    with log_in_background():
         for number in range(5000):
             log.warning("line %d", number)
         assert monotonic() - began < 2
@@ -53,7 +53,7 @@ def test_nobody_waits_for_a_terminal_that_is_stopped(stopped: int) -> None:
 
 def test_lines_come_in_order_and_whole(capsys: pytest.CaptureFixture[str]) -> None:
     log_to_console("info")
-    with log_from_a_thread():
+    with log_in_background():
         for number in range(50):
             log.warning("line %d", number)
     said = capsys.readouterr().err.splitlines()

@@ -110,7 +110,7 @@ def _below(kind: type[Exception]) -> Iterator[type[Exception]]:
 
 ARGUMENTS: dict[str, Callable[[Any], Exception]] = {
     "CheckpointError": lambda kind: kind("a.pt", ["x", "y"], [], ["z"]),
-    "Lost": lambda kind: kind("it is away", permanent=True),
+    "ConnectionLost": lambda kind: kind("it is away", permanent=True),
     "_Failed": lambda kind: kind("it is full", for_good=True),
 }
 """How to make those that take more than a message."""
@@ -134,7 +134,7 @@ def test_every_exception_arrives_whole_in_another_process(kind: type[Exception],
 def test_the_walk_finds_errors_of_all_kinds() -> None:
     found = set(every_exception())
     assert set(CLASSES) <= found
-    assert {"Cancelled", "Closed", "WireError", "ChildGone", "Lost", "_Failed"} <= {
+    assert {"Cancelled", "Closed", "WireError", "ChildGone", "ConnectionLost", "_Failed"} <= {
         kind.__name__ for kind in found
     }
 

@@ -1,4 +1,4 @@
-"""How closely a live stream is looked at follows from how late its frames are."""
+"""The detection effort of a live stream follows from how late its frames are."""
 
 from __future__ import annotations
 

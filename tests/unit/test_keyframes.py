@@ -1,4 +1,4 @@
-"""When the parser looks, and how closely."""
+"""When a frame gets a detection pass, and at which working size."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from stream_anon.config import Keyframes, Parsing
 from stream_anon.core.parts import Box
-from stream_anon.detectors.base import Look
-from stream_anon.masking.keyframes import KeyframePolicy, Seen
+from stream_anon.detectors.base import DetectionPass
+from stream_anon.masking.keyframes import FollowedFace, KeyframePolicy
 from tests.stubs import (
     START,
     covers,
@@ -35,82 +35,88 @@ def policy(
     return KeyframePolicy(keyframes, Parsing(), make_info(width, height), longest_gap)
 
 
-def looks_while_moving(
-    made: KeyframePolicy, count: int, faces: list[Seen] | None = None
-) -> dict[int, list[Look]]:
+def passes_while_moving(
+    made: KeyframePolicy, count: int, faces: list[FollowedFace] | None = None
+) -> dict[int, list[DetectionPass]]:
     found = {0: made.first(0, 0.0)}
     found |= {n: made.moving(n, n / RATE, faces or []) for n in range(1, count)}
-    return {index: looks for index, looks in found.items() if looks}
+    return {index: passes for index, passes in found.items() if passes}
 
 
-def is_deep(made: KeyframePolicy, looks: list[Look]) -> bool:
-    return made.deep in looks
+def is_deep(made: KeyframePolicy, passes: list[DetectionPass]) -> bool:
+    return made.deep in passes
 
 
 def test_the_first_look_is_as_close_as_can_be() -> None:
-    (look,) = policy().first(0, 0.0)
-    assert look.region is None
-    assert look.long_side >= 1280
+    (detection_pass,) = policy().first(0, 0.0)
+    assert detection_pass.region is None
+    assert detection_pass.long_side >= 1280
 
 
 def test_the_picture_is_never_looked_at_larger_than_it_is() -> None:
     for width, height in ((1280, 720), (100, 60), (16, 16), (720, 1280)):
-        for look in (policy(width, height).deep, policy(width, height).light):
-            assert look.long_side <= max(width, height, 32)
+        for detection_pass in (policy(width, height).deep, policy(width, height).light):
+            assert detection_pass.long_side <= max(width, height, 32)
 
 
 @pytest.mark.parametrize("interval", [1, 3, 10])
 def test_while_something_moves_looks_are_no_further_apart_than_the_interval(interval: int) -> None:
-    looks = sorted(looks_while_moving(policy(interval=interval), 100))
-    gaps = [b - a for a, b in pairwise(looks)]
+    passes = sorted(passes_while_moving(policy(interval=interval), 100))
+    gaps = [b - a for a, b in pairwise(passes)]
     assert max(gaps) <= interval
-    assert len(looks) >= 100 // interval
+    assert len(passes) >= 100 // interval
     if interval > 1:
-        assert len(looks) < 100
+        assert len(passes) < 100
 
 
 def test_ordinary_looks_are_cheap_ones() -> None:
     made = policy(interval=2, deep_interval=1.0)
-    looks = looks_while_moving(made, 100)
-    deep = [index for index, found in looks.items() if is_deep(made, found)]
+    passes = passes_while_moving(made, 100)
+    deep = [index for index, found in passes.items() if is_deep(made, found)]
     assert len(deep) == 4
-    light = [look for i, found in looks.items() if i not in deep for look in found]
-    assert all(look.long_side < made.deep.long_side for look in light)
+    light = [
+        detection_pass for i, found in passes.items() if i not in deep for detection_pass in found
+    ]
+    assert all(detection_pass.long_side < made.deep.long_side for detection_pass in light)
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.5, 1.0])
 def test_deep_looks_come_in_time(seconds: float) -> None:
     made = policy(deep_interval=seconds)
-    deep = [i for i, found in looks_while_moving(made, 100).items() if is_deep(made, found)]
+    deep = [i for i, found in passes_while_moving(made, 100).items() if is_deep(made, found)]
     gaps = [b - a for a, b in pairwise(deep)]
     assert max(gaps) <= round(seconds * RATE) + 1
 
 
 def test_deep_looks_are_never_further_apart_than_the_lookahead_can_bridge() -> None:
     made = policy(longest_gap=7, deep_interval=60.0)
-    deep = [i for i, found in looks_while_moving(made, 60).items() if is_deep(made, found)]
+    deep = [i for i, found in passes_while_moving(made, 60).items() if is_deep(made, found)]
     assert max(b - a for a, b in pairwise(deep)) <= 7
 
 
 def test_fast_faces_are_looked_at_more_often() -> None:
     slow, fast = (
-        len(looks_while_moving(policy(interval=10, deep_interval=60), 60, [Seen(BIG, speed)]))
+        len(
+            passes_while_moving(
+                policy(interval=10, deep_interval=60), 60, [FollowedFace(BIG, speed)]
+            )
+        )
         for speed in (0.0, 60.0)
     )
     assert fast > 2 * slow
 
 
 def test_very_fast_faces_are_looked_at_in_every_frame() -> None:
-    looks = looks_while_moving(policy(interval=10), 20, [Seen(BIG, 500.0)])
-    assert sorted(looks) == list(range(20))
+    passes = passes_while_moving(policy(interval=10), 20, [FollowedFace(BIG, 500.0)])
+    assert sorted(passes) == list(range(20))
 
 
 def test_small_faces_that_are_followed_can_be_seen_in_every_look() -> None:
     made = policy(1920, 1080, deep_interval=60)
-    small = [Seen(Box(300 + 60 * n, 300, 20, 24), 0.0) for n in range(3)]
+    small = [FollowedFace(Box(300 + 60 * n, 300, 20, 24), 0.0) for n in range(3)]
     for faces in (small[:1], small):
-        for looks in looks_while_moving(made, 30, faces).values():
-            assert all(made.visible(seen.box, looks) for seen in faces)
+        for passes in passes_while_moving(made, 30, faces).values():
+            assert all(made.visible(seen.box, passes) for seen in faces)
 
 
 def test_a_light_look_sees_large_faces_only() -> None:
@@ -123,32 +129,32 @@ def test_a_light_look_sees_large_faces_only() -> None:
 def test_a_close_look_sees_what_it_surrounds_and_nothing_else() -> None:
     made = policy(1920, 1080)
     box = Box(300, 300, 20, 24)
-    look = made.closely(box)
-    assert look.region is not None
-    assert look.region.overlap(box) == box.area
-    assert look.region.area > 4 * box.area
-    assert made.visible(box, [look])
-    assert not made.visible(Box(900, 700, 20, 24), [look])
+    detection_pass = made.closely(box)
+    assert detection_pass.region is not None
+    assert detection_pass.region.overlap(box) == box.area
+    assert detection_pass.region.area > 4 * box.area
+    assert made.visible(box, [detection_pass])
+    assert not made.visible(Box(900, 700, 20, 24), [detection_pass])
 
 
 def test_quiet_footage_is_looked_at_rarely_but_it_is() -> None:
     made = policy(quiet_interval=10.0)
     made.first(0, 0.0)
-    looks = [n for n in range(1, 60 * RATE) if made.still(n, n / RATE, changed=False, lost=False)]
-    assert 4 <= len(looks) <= 6
+    passes = [n for n in range(1, 60 * RATE) if made.still(n, n / RATE, changed=False, lost=False)]
+    assert 4 <= len(passes) <= 6
 
 
 def test_what_came_to_rest_is_looked_at_closely_soon() -> None:
     made = policy(quiet_interval=10.0, deep_interval=1.0)
     made.first(0, 0.0)
-    looks = [n for n in range(1, 2 * RATE) if made.still(n, n / RATE, changed=True, lost=False)]
-    assert looks
-    assert looks[0] <= RATE + 1
+    passes = [n for n in range(1, 2 * RATE) if made.still(n, n / RATE, changed=True, lost=False)]
+    assert passes
+    assert passes[0] <= RATE + 1
 
 
 def test_the_same_questions_get_the_same_answers() -> None:
-    faces = [Seen(BIG, 7.0)]
-    assert looks_while_moving(policy(), 80, faces) == looks_while_moving(policy(), 80, faces)
+    faces = [FollowedFace(BIG, 7.0)]
+    assert passes_while_moving(policy(), 80, faces) == passes_while_moving(policy(), 80, faces)
 
 
 def test_wide_pixels_count_as_shown() -> None:
@@ -166,12 +172,12 @@ class TestInTheMasker:
         masks = masks_of(parser, moving(5))
         assert parser.asked[0][0] == 0
         assert parser.asked[0][1].region is None
-        assert masks[0].looked
+        assert masks[0].is_keyframe
 
     def test_looked_tells_which_frames_the_parser_saw(self) -> None:
         parser = sees()
         masks = masks_of(parser, moving())
-        assert [m.frame.index for m in masks if m.looked] == parser.frames_asked
+        assert [m.frame.index for m in masks if m.is_keyframe] == parser.frames_asked
 
     @pytest.mark.parametrize("interval", [1, 4])
     def test_moving_footage_is_looked_at_in_time(self, interval: int) -> None:

@@ -14,25 +14,32 @@ import pytest
 from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.labels import CIHP_LABELS
 from stream_anon.detectors.shapes import ellipse
 from stream_anon.errors import ParserError, StalledError
 from stream_anon.pipeline.live.worker import Worker
-from tests.lanes import drain, feed, lane_with, lane_with_bodies, live_settings, running
+from tests.inference_context import (
+    context_with,
+    context_with_bodies,
+    drain,
+    feed,
+    live_settings,
+    running,
+)
 from tests.stubs import StubParser, covers, face, moving, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_anon.pipeline.live.lane import Lane
+    from stream_anon.pipeline.live.context import InferenceContext
 
 pytestmark = pytest.mark.slow
 
 FRAMES = 40
 
 
-def good(frame: Frame, _look: Look) -> list[Part]:
+def good(frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
     return [face(truth_of(frame))]
 
 
@@ -41,11 +48,13 @@ def truth_of(frame: Frame) -> Box:
     return truth(replace(frame, index=frame.pts))
 
 
-def failing(how: Callable[[], Any], when: Callable[[int], bool]) -> Callable[[Frame, Look], Any]:
+def failing(
+    how: Callable[[], Any], when: Callable[[int], bool]
+) -> Callable[[Frame, DetectionPass], Any]:
     calls = count()
 
-    def answer(frame: Frame, look: Look) -> Any:
-        return how() if when(next(calls)) else good(frame, look)
+    def answer(frame: Frame, detection_pass: DetectionPass) -> Any:
+        return how() if when(next(calls)) else good(frame, detection_pass)
 
     return answer
 
@@ -76,17 +85,19 @@ def assert_safe(masks: list[MaskedFrame]) -> None:
         assert covers(masked, truth_of(masked.frame)), masked
 
 
-def run(lane: Lane, frames: list[Frame]) -> list[MaskedFrame]:
-    with running(lane) as inference:
-        feed(lane, frames, inference.check)
-        lane.frames.close()
-        return drain(lane, len(frames))
+def run(context: InferenceContext, frames: list[Frame]) -> list[MaskedFrame]:
+    with running(context) as inference:
+        feed(context, frames, inference.check)
+        context.frames.close()
+        return drain(context, len(frames))
 
 
 @pytest.mark.parametrize("how", list(BAD))
 def test_a_bad_answer_hides_frames_and_the_next_one_is_used(how: str) -> None:
-    lane = lane_with(lambda: StubParser(failing(BAD[how], lambda n: n == 10)), live_settings())
-    masks = run(lane, moving(FRAMES))
+    context = context_with(
+        lambda: StubParser(failing(BAD[how], lambda n: n == 10)), live_settings()
+    )
+    masks = run(context, moving(FRAMES))
     assert [m.frame.pts for m in masks] == list(range(FRAMES)), "each frame comes out, once"
     assert_safe(masks)
     hidden = [m.frame.pts for m in masks if m.parts is Unknown.PARSER_FAILED]
@@ -96,8 +107,8 @@ def test_a_bad_answer_hides_frames_and_the_next_one_is_used(how: str) -> None:
 
 def test_frames_held_for_the_lookahead_are_hidden_too() -> None:
     settings = live_settings(masking__lookahead=0.2, live__lookahead=0.2)
-    lane = lane_with(lambda: StubParser(failing(boom, lambda n: n == 20)), settings)
-    masks = run(lane, moving(FRAMES))
+    context = context_with(lambda: StubParser(failing(boom, lambda n: n == 20)), settings)
+    masks = run(context, moving(FRAMES))
     assert [m.frame.pts for m in masks] == list(range(FRAMES))
     assert_safe(masks)
     hidden = [m.frame.pts for m in masks if m.parts is Unknown.PARSER_FAILED]
@@ -111,7 +122,7 @@ def test_a_parser_that_always_fails_is_loaded_anew_and_everything_is_hidden() ->
         loaded.append(StubParser(failing(boom, lambda _: True)))
         return loaded[-1]
 
-    masks = run(lane_with(load, live_settings()), moving(FRAMES))
+    masks = run(context_with(load, live_settings()), moving(FRAMES))
     assert len(masks) == FRAMES
     assert all(m.parts is Unknown.PARSER_FAILED for m in masks)
     assert len(loaded) > 1
@@ -121,8 +132,8 @@ def test_a_parser_that_always_fails_is_loaded_anew_and_everything_is_hidden() ->
 
 def test_a_new_parser_takes_over_after_one_that_always_fails() -> None:
     broken = iter([StubParser(failing(boom, lambda _: True))])
-    lane = lane_with(lambda: next(broken, None) or StubParser(good), live_settings())
-    masks = run(lane, moving(80))
+    context = context_with(lambda: next(broken, None) or StubParser(good), live_settings())
+    masks = run(context, moving(80))
     assert_safe(masks)
     assert isinstance(masks[-1].parts, tuple)
 
@@ -131,13 +142,13 @@ def test_a_parser_that_hangs_is_left_behind_for_a_new_one() -> None:
     released = threading.Event()
     stuck = StubParser(failing(lambda: released.wait(20) and [], lambda n: n == 5))
     parsers = iter([stuck])
-    lane = lane_with(lambda: next(parsers, None) or StubParser(good), live_settings(), room=5)
+    context = context_with(lambda: next(parsers, None) or StubParser(good), live_settings(), room=5)
     try:
-        with running(lane) as inference:
-            feed(lane, moving(80), inference.check)
+        with running(context) as inference:
+            feed(context, moving(80), inference.check)
             released.set()  # its answer comes at last, and is not used
-            lane.frames.close()
-            masks = drain(lane, 80, seconds=3)
+            context.frames.close()
+            masks = drain(context, 80, seconds=3)
     finally:
         released.set()
     assert_safe(masks)
@@ -162,8 +173,8 @@ class Meanwhile(float):
 
 
 def idle_worker() -> Worker:
-    lane = lane_with(lambda: StubParser(good), live_settings())
-    return Worker(lane, lane.load(), lambda: None)
+    context = context_with(lambda: StubParser(good), live_settings())
+    return Worker(context, context.load(), lambda: None)
 
 
 def test_a_pause_of_the_program_is_no_fault_of_the_parser() -> None:
@@ -202,24 +213,27 @@ def test_parsers_that_hang_again_and_again_end_the_run() -> None:
         released.wait(20)
         return []
 
-    lane = lane_with(lambda: StubParser(hang), live_settings(live__stall=0.1), room=5)
+    context = context_with(lambda: StubParser(hang), live_settings(live__stall=0.1), room=5)
     began = monotonic()
     try:
-        with running(lane) as inference:
+        with running(context) as inference:
             with pytest.raises(StalledError, match=r"live\.stall"):
-                feed(lane, moving(60) * 5, inference.check)
+                feed(context, moving(60) * 5, inference.check)
             assert monotonic() - began < 4
             released.set()
     finally:
         released.set()
-    assert drain(lane, 1, 0.1) == []
+    assert drain(context, 1, 0.1) == []
 
 
 def test_what_fails_to_load_at_the_start_is_the_users_to_know() -> None:
     def load() -> StubParser:
         raise ParserError("no weights")
 
-    with pytest.raises(ParserError, match="no weights"), running(lane_with(load, live_settings())):
+    with (
+        pytest.raises(ParserError, match="no weights"),
+        running(context_with(load, live_settings())),
+    ):
         pass
 
 
@@ -232,7 +246,7 @@ def test_what_fails_to_load_later_is_tried_again() -> None:
             raise ParserError("busy")
         return StubParser(good if number else failing(boom, lambda _: True))
 
-    masks = run(lane_with(load, live_settings(live__backoff=0.05)), moving(80))
+    masks = run(context_with(load, live_settings(live__backoff=0.05)), moving(80))
     assert_safe(masks)
     assert isinstance(masks[-1].parts, tuple)
     assert next(loads) >= 4
@@ -262,13 +276,13 @@ class TestBesideTheStream:
             loads.append(0)
             return Broken(boom)
 
-        lane = lane_with_bodies(load, live_settings(live__backoff=0.3))
-        with running(lane) as inference:
-            feed(lane, moving(100), inference.check)
-            lane.frames.close()
-            masks = drain(lane, 100)
+        context = context_with_bodies(load, live_settings(live__backoff=0.3))
+        with running(context) as inference:
+            feed(context, moving(100), inference.check)
+            context.frames.close()
+            masks = drain(context, 100)
         assert len(masks) == 100
-        assert 2 <= len(loads) < 8, "engines are loaded anew, after longer and longer waits"
+        assert 2 <= len(loads) < 8, "engines are reloaded, with exponential backoff"
         assert len([r for r in caplog.records if "the parser failed" in r.message]) == 1
 
     def test_a_parser_that_hangs_is_left_behind(self) -> None:
@@ -283,10 +297,10 @@ class TestBesideTheStream:
             loads.append(0)
             return Broken(hang)
 
-        lane = lane_with_bodies(load, live_settings(live__stall=0.3, pipeline__stall=0.3))
+        context = context_with_bodies(load, live_settings(live__stall=0.3, pipeline__stall=0.3))
         try:
-            with running(lane) as inference, pytest.raises(StalledError, match="hung 4 times"):
-                feed(lane, moving(100) * 8, inference.check)
+            with running(context) as inference, pytest.raises(StalledError, match="hung 4 times"):
+                feed(context, moving(100) * 8, inference.check)
         finally:
             released.set()
         assert 4 <= len(loads) <= 6
@@ -295,45 +309,47 @@ class TestBesideTheStream:
 class TestDropping:
     def test_frames_that_nobody_has_time_for_are_dropped_before_they_are_looked_at(self) -> None:
         slow = threading.Event()
-        parser = StubParser(lambda f, look: [] if slow.wait(0.1) else good(f, look))
-        lane = lane_with(lambda: parser, live_settings(live__latency=0.2), room=4)
-        masks = run(lane, moving(60))
+        parser = StubParser(
+            lambda f, detection_pass: [] if slow.wait(0.1) else good(f, detection_pass)
+        )
+        context = context_with(lambda: parser, live_settings(live__latency=0.2), room=4)
+        masks = run(context, moving(60))
         assert_safe(masks)
-        dropped = lane.stats.snapshot().dropped_total
+        dropped = context.stats.snapshot().dropped_total
         assert dropped > 10
         assert dropped + len(masks) == 60
         assert all(isinstance(m.parts, tuple) for m in masks), "and none is hidden for it"
 
     def test_a_break_that_was_dropped_breaks_at_the_next_frame(self) -> None:
-        lane = lane_with(lambda: StubParser(good), live_settings(), room=2)
+        context = context_with(lambda: StubParser(good), live_settings(), room=2)
         frames = moving(6)
         for frame in frames:
-            lane.put(replace(frame, discontinuity=frame.index == 2))
-        taken = [lane.own(lane.frames.get()) for _ in range(2)]
+            context.put(replace(frame, discontinuity=frame.index == 2))
+        taken = [context.renumber(context.frames.get()) for _ in range(2)]
         assert [f.pts for f in taken] == [4, 5]
         assert [f.index for f in taken] == [0, 1]
         assert [f.discontinuity for f in taken] == [True, False]
 
     def test_frames_are_not_held_for_others_that_do_not_come(self) -> None:
         settings = live_settings(masking__lookahead=1.0, live__lookahead=0.1, live__latency=0.2)
-        lane = lane_with(lambda: StubParser(good), settings)
-        with running(lane):
-            feed(lane, moving(3))
-            masks = drain(lane, 3, seconds=1)
+        context = context_with(lambda: StubParser(good), settings)
+        with running(context):
+            feed(context, moving(3))
+            masks = drain(context, 3, seconds=1)
         assert [m.frame.pts for m in masks] == [0, 1, 2]
         assert_safe(masks)
 
 
 def test_another_scope_counts_from_the_next_frame_on() -> None:
     parser = StubParser(
-        lambda f, _look: [face(truth_of(f)), face(truth_of(f).grown(9, 9), label="head")]
+        lambda f, _detection_pass: [face(truth_of(f)), face(truth_of(f).grown(9, 9), label="head")]
     )
-    lane = lane_with(lambda: parser, live_settings())
-    with running(lane):
-        feed(lane, moving(40)[:10])
-        first = drain(lane, 10)
-        lane.controls.press("s")
-        feed(lane, moving(40)[10:20])
-        second = drain(lane, 10)
+    context = context_with(lambda: parser, live_settings())
+    with running(context):
+        feed(context, moving(40)[:10])
+        first = drain(context, 10)
+        context.controls.press("s")
+        feed(context, moving(40)[10:20])
+        second = drain(context, 10)
     labels = [{p.label for p in m.parts} for m in (*first, *second) if isinstance(m.parts, tuple)]
     assert labels == [{"face"}] * 10 + [{"head"}] * 10

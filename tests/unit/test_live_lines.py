@@ -70,7 +70,7 @@ class TestStatusText:
             "cam",
         )
         assert text.startswith("cam · no picture for 12 s: connection refused · a.mkv: opening ")
-        for part in ("3 dropped", "7 dropped by outputs", "1 reconnect ", "less closely (1)"):
+        for part in ("3 dropped", "7 dropped by outputs", "1 reconnect ", "reduced effort (1)"):
             assert part in f"{text} "
         assert "preview" not in text
 

@@ -273,7 +273,7 @@ def test_a_file_whose_capture_dies_is_not_begun_again(video: Path) -> None:
         frames = source.frames()
         next(frames)
         os.kill(child_of(source), signal.SIGKILL)
-        with pytest.raises(SourceError, match=r"video\.ts cannot be played on"):
+        with pytest.raises(SourceError, match=r"video\.ts cannot be played any further"):
             list(frames)
 
 

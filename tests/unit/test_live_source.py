@@ -57,7 +57,7 @@ def test_a_server_that_says_nothing_is_given_up_in_time() -> None:
         assert monotonic() - begun < 2 * 3.0 + 3
         assert feed.clients == 2
     assert said.startswith(f"{feed.url} cannot be opened: ")
-    assert said.endswith(("it did not answer within 3 s", "it does not answer", "in time"))
+    assert said.endswith(("it did not answer within 3 s", "no answer", "timed out"))
 
 
 def test_garbage_alone_is_an_error() -> None:
@@ -77,13 +77,13 @@ def test_a_wrong_protocol_is_an_error_that_may_heal(scheme: str, video: Path) ->
 
 def test_what_ffmpeg_does_not_know_is_an_error_at_once() -> None:
     said = opening_error(f"srt://127.0.0.1:9?passphrase={SECRET}", attempts=0)
-    assert said.startswith("srt://127.0.0.1:9 cannot be opened: this build of FFmpeg does not know")
+    assert said.startswith("srt://127.0.0.1:9 cannot be opened: this build of FFmpeg does not")
 
 
 def test_a_webcam_that_is_missing_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
     said = opening_error("/dev/video-none", attempts=2)
-    assert said.endswith("there is no such device: see `stream-anon devices`")
-    assert "cannot open /dev/video-none: there is no such device" in caplog.text
+    assert said.endswith("no such device: see `stream-anon devices`")
+    assert "cannot open /dev/video-none: no such device" in caplog.text
 
 
 def test_a_stream_without_video_is_an_error(folder: Path) -> None:
@@ -100,7 +100,7 @@ def test_frames_end_with_an_error_when_tries_are_used_up(video: Path) -> None:
 
     with Feed(short) as feed, connected(feed.url, attempts=2) as source:
         feed.down()
-        with pytest.raises(SourceError, match="cannot be opened: nobody listens there"):
+        with pytest.raises(SourceError, match="cannot be opened: connection refused"):
             list(source.frames())
         assert not source.state.connected
 

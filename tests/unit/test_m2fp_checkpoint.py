@@ -144,7 +144,7 @@ class TestCheckpointFile:
             save(folder, content)
         else:
             (folder / "pytorch_model.pt").write_bytes(pickle.dumps({"more": Code()}))
-        assert "something else than weights, and was not loaded" in refusal(folder)
+        assert "something other than weights, and was not loaded" in refusal(folder)
         assert not marker.exists()
         pickle.loads(pickle.dumps(Code()))
         assert marker.exists(), "the code works where it is run"
@@ -216,7 +216,7 @@ class TestWeights:
         weights = weights_of(folder)
         weights[QUERIES][3, 4] = value
         save(folder, {"model": weights})
-        assert f"{QUERIES} holds values that are no numbers" in refusal(folder)
+        assert f"{QUERIES} holds values that are not numbers" in refusal(folder)
 
 
 class TestConfiguration:
@@ -252,7 +252,7 @@ class TestConfiguration:
     @pytest.mark.parametrize("kind", ["maskdino_swin", None, 3, ["m2fp"]])
     def test_another_model(self, folder: Path, kind: Any) -> None:
         configure(folder, lambda model: model.update(type=kind))
-        assert f"is of a model of type {kind!r}, not m2fp" in refusal(folder)
+        assert f"is for a model of type {kind!r}, not m2fp" in refusal(folder)
 
     @pytest.mark.parametrize("section", ["backbone", "encoder", "decoder"])
     def test_unknown_keys_of_a_section(self, folder: Path, section: str) -> None:

@@ -193,9 +193,9 @@ def test_the_international_hub_can_be_preferred(monkeypatch: pytest.MonkeyPatch)
 # -- what fails -------------------------------------------------------------------------------
 
 BAD_DAYS: dict[str, tuple[dict[str, Any], str]] = {
-    "dies in mid-file, every time": ({"dies_after": 300_000}, "the connection broke"),
-    "a wrong hash": ({"wrong_hash": True}, "has not the size or the hash"),
-    "a truncated file": ({"short": 1000}, "has not the size or the hash"),
+    "dies in mid-file, every time": ({"dies_after": 300_000}, "the connection was lost"),
+    "a wrong hash": ({"wrong_hash": True}, "does not match the size or the hash"),
+    "a truncated file": ({"short": 1000}, "does not match the size or the hash"),
     "no such model": ({"status": 404}, "it has no damo/"),
     "a file that cannot be had": ({"file_status": 404}, "it has no damo/"),
     "refused": ({"status": 403}, "it refuses access"),
@@ -293,7 +293,7 @@ def test_a_client_that_vanishes_is_told(
     hub: Hub, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(getting.sys, "executable", shutil.which("true"))  # type: ignore[attr-defined]
-    assert "the download broke off" in refused(home)
+    assert "the download was interrupted" in refused(home)
 
 
 def test_a_full_disk_is_told(hub: Hub, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,16 +331,16 @@ def spoil(folder: Path, what: str) -> str:
     configuration, checkpoint = (folder / name for name in FILES)
     if what == "no checkpoint":
         checkpoint.unlink()
-        return "is no model folder: pytorch_model.pt is not in it"
+        return "is not a model folder: pytorch_model.pt is missing"
     if what == "no configuration":
         configuration.unlink()
-        return "is no model folder: configuration.json is not in it"
+        return "is not a model folder: configuration.json is missing"
     if what == "truncated":
         checkpoint.write_bytes(checkpoint.read_bytes()[:-1000])
         return "is damaged"
     if what == "code":
         checkpoint.write_bytes(poisoned(folder / "run"))
-        return "is damaged, or holds something else than weights"
+        return "is damaged, or holds something other than weights"
     if what == "no JSON":
         configuration.write_text("{")
         return "is not valid JSON"

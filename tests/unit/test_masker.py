@@ -1,4 +1,4 @@
-"""From looks to masks for every frame: gaps, entrances, cuts, damage, and quiet footage."""
+"""Masks for every frame from detection passes: gaps, entrances, cuts, damage, quiet footage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import Unknown
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.errors import ParserError
 from tests.stubs import (
     START,
@@ -78,7 +78,7 @@ class TestEveryFrame:
         ]
         rng = np.random.default_rng(data.draw(st.integers(0, 99)))
 
-        def answer(_frame: Frame, _look: Look) -> list[Part]:
+        def answer(_frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
             found = rng.uniform(-20, 60, (int(rng.integers(0, 4)), 2))
             return [face(Box(x, y, 9, 9), score=0.5, person=n) for n, (x, y) in enumerate(found)]
 
@@ -113,7 +113,7 @@ class TestCuts:
     def test_the_first_frame_after_a_cut_is_looked_at(self) -> None:
         parser = sees(where=lambda _f: START)
         masks = masks_of(parser, two_shots(), keyframes__interval=100, keyframes__deep_interval=60)
-        assert masks[12].looked
+        assert masks[12].is_keyframe
         assert parser.frames_asked == [0, 11, 12, 23], "and so is the last one of each shot"
 
     def test_nothing_is_carried_across_a_discontinuity(self) -> None:
@@ -123,7 +123,7 @@ class TestCuts:
         )
         masks = masks_of(sees(lambda n: n < 12, lambda _f: START), frames)
         assert hidden_in(masks) == list(range(12))
-        assert masks[12].looked
+        assert masks[12].is_keyframe
 
 
 class TestDamage:
@@ -146,7 +146,7 @@ class TestDamage:
         parser = sees(where=lambda _f: START)
         masks = masks_of(parser, self.damaged(range(8, 14)))
         assert not set(parser.frames_asked) & set(range(8, 14))
-        assert masks[14].looked
+        assert masks[14].is_keyframe
 
     def test_nothing_is_carried_over_damage(self) -> None:
         masks = masks_of(sees(lambda n: n < 8, lambda _f: START), self.damaged(range(8, 10)))
@@ -203,7 +203,7 @@ class TestParserFailures:
         ids=lambda error: type(error).__name__,
     )
     def test_whatever_a_parser_raises_is_a_parser_error(self, error: Exception) -> None:
-        def answer(frame: Frame, _look: Look) -> list[Part]:
+        def answer(frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
             if frame.index < 3:
                 return []
             raise error
@@ -214,7 +214,7 @@ class TestParserFailures:
     def test_a_parser_error_is_passed_on_as_it_is(self) -> None:
         failure = ParserError("the network melted")
 
-        def answer(_frame: Frame, _look: Look) -> list[Part]:
+        def answer(_frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
             raise failure
 
         with pytest.raises(ParserError) as caught:
@@ -250,8 +250,8 @@ class TestConfidence:
     def weak(self, times: range) -> StubParser:
         """Sees a weak face in some frames, and only when looking at the whole picture."""
 
-        def answer(frame: Frame, look: Look) -> list[Part]:
-            shown = frame.index in times and look.region is None
+        def answer(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+            shown = frame.index in times and detection_pass.region is None
             return [face(START, score=0.3)] if shown else []
 
         return StubParser(answer)
@@ -267,7 +267,7 @@ class TestConfidence:
             )
         )
 
-    def test_one_weak_sighting_hides_nothing(self) -> None:
+    def test_one_weak_detection_hides_nothing(self) -> None:
         assert self.confirmed_at(0.5, self.weak(range(6, 7))) == []
         assert 6 in self.confirmed_at(0.25, self.weak(range(6, 7)))
 
@@ -283,10 +283,10 @@ class TestCloseLooks:
     OTHER = START.moved(48, 6)
 
     def test_somebody_else_whom_a_close_look_finds_is_hidden(self) -> None:
-        """The ordinary look misses both from frame 6 on; the close one at the first sees both."""
+        """The light pass misses both from frame 6 on; the close one at the first sees both."""
 
-        def answer(frame: Frame, look: Look) -> list[Part]:
-            if look.region is not None:
+        def answer(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+            if detection_pass.region is not None:
                 return [face(START), face(self.OTHER, person=1)]
             return [face(START)] if frame.index < 6 else []
 
@@ -296,9 +296,9 @@ class TestCloseLooks:
     def test_lost_faces_leave_close_looks_to_doubtful_ones(self) -> None:
         lost = [Box(10 + 80 * n, 120, 30, 36) for n in range(3)]
 
-        def answer(frame: Frame, look: Look) -> list[Part]:
-            if look.region is not None:
-                near = look.region.overlap(START) == START.area
+        def answer(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+            if detection_pass.region is not None:
+                near = detection_pass.region.overlap(START) == START.area
                 return [face(START, score=0.9)] if near and frame.index >= 9 else []
             if frame.index < 9:
                 return [face(box, person=n) for n, box in enumerate(lost)]
@@ -308,8 +308,8 @@ class TestCloseLooks:
         assert covers(masks[9], START)
 
     def test_live_hides_a_doubtful_face_at_once(self) -> None:
-        def answer(frame: Frame, look: Look) -> list[Part]:
-            shown = frame.index == 6 and look.region is None
+        def answer(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+            shown = frame.index == 6 and detection_pass.region is None
             return [face(START, score=0.25)] if shown else []
 
         values = {"live.lookahead": 0, "keyframes.interval": 1}
@@ -321,7 +321,7 @@ class TestCloseLooks:
 
 class TestScope:
     def test_only_the_labels_of_the_scope_are_hidden(self) -> None:
-        def answer(frame: Frame, _look: Look) -> list[Part]:
+        def answer(frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
             return [face(truth(frame), label=name) for name in ("face", "head", "eyes")]
 
         for hidden in (frozenset({"eyes"}), frozenset({"face", "head"})):
@@ -332,7 +332,7 @@ class TestScope:
     def test_parts_below_the_minimum_area_are_left_alone(self) -> None:
         big, small = START, Box(200, 100, 12, 12)
 
-        def answer(_frame: Frame, _look: Look) -> list[Part]:
+        def answer(_frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
             return [face(big), face(small, person=1)]
 
         settings: dict[str, Any] = {"masking__min_area": 900, "masking__margin": 0}
@@ -350,7 +350,7 @@ class TestScope:
     def test_a_crowd_is_hidden_to_the_last(self) -> None:
         crowd = [Box(10 + 50 * c, 10 + 60 * r, 30, 38) for c in range(6) for r in range(3)]
 
-        def answer(_frame: Frame, _look: Look) -> list[Part]:
+        def answer(_frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
             return [face(box, person=n) for n, box in enumerate(crowd)]
 
         for masked in masks_of(StubParser(answer), flickering_frames(8)):

@@ -140,7 +140,7 @@ class TestFailingClosed:
         reader = read_back(written(short_run()))
         with pytest.raises(ConfigError, match="128x96, but stub is 96x128"):
             MasksMasker(reader, make_info(96, 128))
-        with pytest.raises(ConfigError, match="counts time in 1/25 s, but stub counts in 1/30 s"):
+        with pytest.raises(ConfigError, match="time base of 1/25 s, but stub has one of 1/30 s"):
             MasksMasker(reader, replace(make_info(), time_base=Fraction(1, 30)))
 
     @pytest.mark.parametrize("compress", [False, True])

@@ -218,7 +218,7 @@ class TestWhatDoesNotBelongTogether:
 
     def test_a_record_that_is_cut_off(self, tmp_path: Path) -> None:
         paths = saved(tmp_path, side(at(0)), end=False)
-        with pytest.raises(ConfigError, match=r"0\.jsonl is cut off: work its range out again"):
+        with pytest.raises(ConfigError, match=r"0\.jsonl is truncated: compute its range again"):
             merge(paths, tmp_path / "all.jsonl")
 
     @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ class TestWhatDoesNotBelongTogether:
         (one,) = saved(tmp_path, side(at(0)))
         other = tmp_path / "other.jsonl"
         other.write_bytes(written([at(1)], header=HEADER.model_copy(update=change)))
-        with pytest.raises(ConfigError, match=rf"other\.jsonl is of {told} than 0\.jsonl"):
+        with pytest.raises(ConfigError, match=rf"other\.jsonl is from {told} than 0\.jsonl"):
             merge([one, other], tmp_path / "all.jsonl")
 
     @pytest.mark.parametrize("input_sha256", [None, "ef" * 32])
@@ -247,10 +247,10 @@ class TestWhatDoesNotBelongTogether:
         (one,) = saved(tmp_path, side(at(0)))
         other = tmp_path / "other.jsonl"
         other.write_bytes(written([at(1)], input_sha256=input_sha256))
-        with pytest.raises(ConfigError, match=r"other\.jsonl was worked out from another input"):
+        with pytest.raises(ConfigError, match=r"other\.jsonl was computed from another input"):
             merge([one, other], tmp_path / "all.jsonl")
 
     def test_records_that_do_not_agree_on_a_time(self, tmp_path: Path) -> None:
         paths = saved(tmp_path, side(at(0), at(1)), side(FrameMasks(1, 513, ())))
-        with pytest.raises(ConfigError, match="do not agree on when frame 1 is shown"):
+        with pytest.raises(ConfigError, match="disagree on when frame 1 is shown"):
             merge(paths, tmp_path / "all.jsonl")

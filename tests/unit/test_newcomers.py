@@ -1,4 +1,4 @@
-"""Somebody comes in: no frame is released before a look that could have seen them."""
+"""Somebody comes in: no frame is released before a pass that could have seen them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stream_anon.core.channel import Channel, Overflow
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import MaskedFrame
 from stream_anon.masking.keyframes import Effort
-from tests.lanes import drain, lane_with, live_settings, running
+from tests.inference_context import context_with, drain, live_settings, running
 from tests.stubs import (
     StubParser,
     covers,
@@ -33,7 +33,7 @@ from tests.stubs import (
 if TYPE_CHECKING:
     from stream_anon.core.frame import Frame
     from stream_anon.core.parts import Part
-    from stream_anon.detectors.base import Look
+    from stream_anon.detectors.base import DetectionPass
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ class Release:
         self._parser = parser
         values = {"live.lookahead": lookahead, "live.linger": 1.0}
         self._masker = masker_of(parser, make_info(320, 192), values, live=True)
-        self._masker.spare(effort)
+        self._masker.set_effort(effort)
         self.masks: list[MaskedFrame] = []
         self.unseen: list[int] = []
 
@@ -142,7 +142,7 @@ def test_the_worker_releases_nothing_unseen_with_its_real_clock(rate: float) -> 
     asked: list[int] = []
     comes = 7
 
-    def answer(frame: Frame, _look: Look) -> list[Part]:
+    def answer(frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
         asked.append(frame.pts)
         return [face(place(frame))] if frame.pts >= comes else []
 
@@ -153,16 +153,16 @@ def test_the_worker_releases_nothing_unseen_with_its_real_clock(rate: float) -> 
         keyframes__interval=6, masking__linger=1, masking__lookahead=0.08, live__lookahead=0.08,
         live__latency=0.2,
     )  # fmt: skip
-    lane = lane_with(lambda: StubParser(answer), made)
-    lane.masked = witness = Witness(asked)
+    context = context_with(lambda: StubParser(answer), made)
+    context.masked = witness = Witness(asked)
     rng = np.random.default_rng(int(rate))
-    with running(lane) as inference:
+    with running(context) as inference:
         for frame in moving(18):
-            lane.put(replace(frame, captured_at=monotonic()))
+            context.put(replace(frame, captured_at=monotonic()))
             inference.check(0.0)
             sleep(1 / rate + rng.uniform(0, 0.05))
-        lane.frames.close()
-        masks = drain(lane, 18, seconds=3)
+        context.frames.close()
+        masks = drain(context, 18, seconds=3)
     assert [m.frame.pts for m in masks] == list(range(18))
     assert witness.unseen == []
     assert all(covers(m, place(m.frame)) for m in masks[comes:])
@@ -178,7 +178,7 @@ def test_whoever_runs_into_the_picture_is_hidden_where_motion_does_not_tell(
     def place(index: int) -> Box:
         return Box(20.0 + 75 * (index - comes), 60, 40, 48)
 
-    def answer(frame: Frame, _look: Look) -> list[Part]:
+    def answer(frame: Frame, _detection_pass: DetectionPass) -> list[Part]:
         known = [face(Box(250, 10, 40, 48).moved(0, 40 * n), person=1 + n) for n in range(others)]
         here = comes <= frame.index < comes + 4
         return known + ([face(place(frame.index))] if here else [])

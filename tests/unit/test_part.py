@@ -133,7 +133,10 @@ class TestOwners:
         else:
             monkeypatch.setattr(part_lock, "locks_tell", lambda _: False)
         part_of(out).write_text("half a video")
-        with pytest.raises(OutputExistsError, match="cannot be told here: remove it if no other"):
+        with pytest.raises(
+            OutputExistsError,
+            match="cannot be determined whether another run is writing it: remove it if no other",
+        ):
             claimed(out)
         assert contents(out.parent) == {"out.mp4.part": "half a video"}
         part_of(out).unlink()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stream_anon.core.frame import ColorTags, Frame
 from stream_anon.core.parts import Box
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.picture import STRIDE, WorkingPicture, padded, working_picture
 from tests.stubs import frame_of_rgb, make_frame, yuv_of
 
@@ -66,7 +66,7 @@ def test_known_colours_come_out_right(
     rgb: tuple[int, int, int], matrix: int, full_range: bool
 ) -> None:
     tags = ColorTags(full_range=full_range, matrix=matrix)
-    picture = working_picture(bright_patch(rgb, tags), Look(96), tags, 1.0)
+    picture = working_picture(bright_patch(rgb, tags), DetectionPass(96), tags, 1.0)
     np.testing.assert_allclose(picture.rgb[0, :, 20, 20], rgb, atol=2)
     np.testing.assert_allclose(picture.rgb[0, :, 20, 80], 255, atol=2)
 
@@ -74,7 +74,7 @@ def test_known_colours_come_out_right(
 def test_the_matrix_and_the_range_matter() -> None:
     frame = bright_patch((230, 60, 40), ColorTags(matrix=1))
     right, matrix, wide = (
-        working_picture(frame, Look(96), tags, 1.0).rgb[0, :, 20, 20]
+        working_picture(frame, DetectionPass(96), tags, 1.0).rgb[0, :, 20, 20]
         for tags in (ColorTags(matrix=1), ColorTags(matrix=6), ColorTags(True, matrix=1))
     )
     assert np.abs(right - matrix).max() > 8
@@ -98,7 +98,7 @@ def test_any_size_fits_the_stride_and_is_never_enlarged(
     width: int, height: int, side: int, aspect: float
 ) -> None:
     frame = make_frame(width, height, value=200)
-    picture = working_picture(frame, Look(side), WHITE_TAGS, aspect)
+    picture = working_picture(frame, DetectionPass(side), WHITE_TAGS, aspect)
     _, planes, rows, columns = picture.rgb.shape
     assert planes == 3
     assert picture.rgb.dtype == np.float32
@@ -115,15 +115,19 @@ def test_any_size_fits_the_stride_and_is_never_enlarged(
 @pytest.mark.parametrize(("width", "height"), [(16, 16), (16, 17), (2, 2), (1, 1)])
 def test_tiny_frames(width: int, height: int) -> None:
     frame = make_frame(width, height, value=235)
-    for look in (Look(384), Look(64, Box(3, 3, 5, 5)), Look(64, Box(-9, -9, 4, 4))):
-        picture = working_picture(frame, look, WHITE_TAGS, 1.0)
+    for detection_pass in (
+        DetectionPass(384),
+        DetectionPass(64, Box(3, 3, 5, 5)),
+        DetectionPass(64, Box(-9, -9, 4, 4)),
+    ):
+        picture = working_picture(frame, detection_pass, WHITE_TAGS, 1.0)
         np.testing.assert_allclose(picture.rgb[0, :, 0, 0], 255, atol=2)
         assert np.isfinite(picture.rgb).all()
 
 
 @pytest.mark.parametrize("aspect", [1.0, 0.5, 2.0, 64 / 45])
 def test_pixels_come_out_square(aspect: float) -> None:
-    picture = working_picture(make_frame(120, 100), Look(80), WHITE_TAGS, aspect)
+    picture = working_picture(make_frame(120, 100), DetectionPass(80), WHITE_TAGS, aspect)
     shown = picture.scale_x * aspect / picture.scale_y
     assert shown == pytest.approx(1, rel=0.02)
     assert max(120 * aspect, 100) / (picture.scale_y) == pytest.approx(80, abs=1)
@@ -132,7 +136,7 @@ def test_pixels_come_out_square(aspect: float) -> None:
 @pytest.mark.parametrize("side", [60, 96, 400])
 @pytest.mark.parametrize("aspect", [1.0, 1.4])
 def test_the_way_back_leads_to_the_same_spot(side: int, aspect: float) -> None:
-    picture = working_picture(marked(201, 151, 120, 61), Look(side), WHITE_TAGS, aspect)
+    picture = working_picture(marked(201, 151, 120, 61), DetectionPass(side), WHITE_TAGS, aspect)
     x, y = mark_in_frame(picture)
     assert x == pytest.approx(124, abs=0.7)
     assert y == pytest.approx(65, abs=0.7)
@@ -142,7 +146,9 @@ def test_the_way_back_leads_to_the_same_spot(side: int, aspect: float) -> None:
 @pytest.mark.parametrize("side", [24, 48, 160])
 def test_regions_at_any_offset_lead_back_too(corner: tuple[float, float], side: int) -> None:
     region = Box(corner[0], corner[1], 81, 57)
-    picture = working_picture(marked(201, 151, 120, 61), Look(side, region), WHITE_TAGS, 1.0)
+    picture = working_picture(
+        marked(201, 151, 120, 61), DetectionPass(side, region), WHITE_TAGS, 1.0
+    )
     x, y = mark_in_frame(picture)
     assert x == pytest.approx(124, abs=1)  # halving leaves out an odd last column
     assert y == pytest.approx(65, abs=1)
@@ -154,7 +160,9 @@ def test_chroma_stays_with_luma_in_a_region(left: int, top: int) -> None:
     """Red minus blue depends on chroma alone; its middle must lie where luma has it."""
     rgb = np.full((64, 96, 3), 255, np.uint8)
     rgb[20:28, 40:48] = (255, 0, 0)
-    picture = working_picture(frame_of_rgb(rgb), Look(64, Box(left, top, 40, 40)), WHITE_TAGS, 1.0)
+    picture = working_picture(
+        frame_of_rgb(rgb), DetectionPass(64, Box(left, top, 40, 40)), WHITE_TAGS, 1.0
+    )
     red_minus_blue = np.clip(picture.rgb[0, 0] - picture.rgb[0, 2], 0, None)
     for axis, start, middle in ((0, picture.left, 44.0), (1, picture.top, 24.0)):
         profile = red_minus_blue.sum(axis)
@@ -166,7 +174,8 @@ def test_all_regions_of_one_look_have_one_shape() -> None:
     frame = make_frame(301, 203, value=180)
     regions = [Box(5, 5, 50, 20), Box(-20, 190, 90, 90), Box(280, 100, 300, 7)]
     shapes = {
-        working_picture(frame, Look(100, region), WHITE_TAGS, 1.0).rgb.shape for region in regions
+        working_picture(frame, DetectionPass(100, region), WHITE_TAGS, 1.0).rgb.shape
+        for region in regions
     }
     assert len(shapes) == 1
 
@@ -174,7 +183,7 @@ def test_all_regions_of_one_look_have_one_shape() -> None:
 def test_a_region_that_lies_outside_does_no_harm() -> None:
     frame = make_frame(64, 48)
     for region in (Box(500, 500, 20, 20), Box(-500, -500, 20, 20), Box(10, 10, 1e6, 1e6)):
-        picture = working_picture(frame, Look(64, region), WHITE_TAGS, 1.0)
+        picture = working_picture(frame, DetectionPass(64, region), WHITE_TAGS, 1.0)
         assert 0 <= picture.left < 64
         assert 0 <= picture.top < 48
         assert np.isfinite(picture.rgb).all()
@@ -184,8 +193,8 @@ def test_dark_pictures_come_out_bright_and_ordinary_ones_as_they_are() -> None:
     rng = np.random.default_rng(0)
     dark = rng.integers(20, 45, (64, 64), dtype=np.uint8)
     ordinary = rng.integers(40, 230, (64, 64), dtype=np.uint8)
-    night = working_picture(make_frame(64, 64, luma=dark), Look(64), WHITE_TAGS, 1.0).rgb
-    day = working_picture(make_frame(64, 64, luma=ordinary), Look(64), WHITE_TAGS, 1.0).rgb
+    night = working_picture(make_frame(64, 64, luma=dark), DetectionPass(64), WHITE_TAGS, 1.0).rgb
+    day = working_picture(make_frame(64, 64, luma=ordinary), DetectionPass(64), WHITE_TAGS, 1.0).rgb
     plain = (dark.astype(float) - 16) * 255 / 219
     assert night.mean() > 2 * plain.mean()
     assert night.max() <= 255
@@ -195,13 +204,13 @@ def test_dark_pictures_come_out_bright_and_ordinary_ones_as_they_are() -> None:
 def test_black_is_not_blown_up_to_noise() -> None:
     luma = np.full((64, 64), 16, np.uint8)
     luma[::9, ::7] = 18
-    picture = working_picture(make_frame(64, 64, luma=luma), Look(64), WHITE_TAGS, 1.0)
+    picture = working_picture(make_frame(64, 64, luma=luma), DetectionPass(64), WHITE_TAGS, 1.0)
     assert picture.rgb.max() < 40
 
 
 def test_the_frame_is_left_alone() -> None:
     frame = make_frame(80, 60, pattern="noise")
     before = [plane.copy() for plane in frame.planes]
-    working_picture(frame, Look(80), WHITE_TAGS, 1.0)
+    working_picture(frame, DetectionPass(80), WHITE_TAGS, 1.0)
     for plane, old in zip(frame.planes, before, strict=True):
         np.testing.assert_array_equal(plane, old)

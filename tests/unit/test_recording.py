@@ -1,4 +1,4 @@
-"""Recordings lose nothing at the seams, overwrite nothing and delete only what is theirs."""
+"""Recordings lose nothing where segments meet, overwrite nothing and delete only what is theirs."""
 
 from __future__ import annotations
 
@@ -131,10 +131,10 @@ def test_two_recordings_at_once_do_not_share_a_file(tmp_path: Path) -> None:
         ("out-%A.mkv", {}, ConfigError, "%A"),
         ("out-%.mkv", {}, ConfigError, "%%"),
         ("out-%H.mkv", {"segment": 0.5}, ConfigError, "too short"),
-        ("out.mkv", {"keep": 60.0}, ConfigError, "no whole date"),
-        ("100%%.mkv", {"keep": 60.0}, ConfigError, "no whole date"),
-        ("cam-%H%M%S.mkv", {"keep": 60.0}, ConfigError, "no whole date"),
-        ("cam-%Y.mkv", {"keep": 60.0}, ConfigError, "no whole date"),
+        ("out.mkv", {"keep": 60.0}, ConfigError, "no full date"),
+        ("100%%.mkv", {"keep": 60.0}, ConfigError, "no full date"),
+        ("cam-%H%M%S.mkv", {"keep": 60.0}, ConfigError, "no full date"),
+        ("cam-%Y.mkv", {"keep": 60.0}, ConfigError, "no full date"),
     ],
 )
 def test_what_cannot_work_is_said_at_once(

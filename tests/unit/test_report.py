@@ -33,11 +33,13 @@ def write_json(path: Path, text: str = "{}", *, overwrite: bool = False) -> None
         file.discard()
 
 
-def counted(*parts: tuple[Part, ...] | Unknown, looked: bool = False) -> Summary:
+def counted(*parts: tuple[Part, ...] | Unknown, is_keyframe: bool = False) -> Summary:
     summary = Summary()
     redactor = Redactor(Redaction(), ColorTags())
     for index, what in enumerate(parts):
-        masked = MaskedFrame(make_frame(index=index), what, looked=looked and index % 2 == 0)
+        masked = MaskedFrame(
+            make_frame(index=index), what, is_keyframe=is_keyframe and index % 2 == 0
+        )
         summary.count(masked, redactor.redact(masked))
     return summary
 
@@ -65,7 +67,7 @@ class TestSummary:
         assert summary.people == [0, -1, -1, -1]
 
     def test_looks_are_counted(self) -> None:
-        assert counted((), (), (), looked=True).keyframes == 2
+        assert counted((), (), (), is_keyframe=True).keyframes == 2
         assert counted((), (), ()).keyframes == 0
 
     @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from tests.stubs import StubParser, face, make_frame, make_info, make_plane, masker_of
 
 FACE = Box(120, 60, 60, 72)
@@ -49,13 +49,13 @@ def masks_of(parser: StubParser, frames: list[Frame], *, still: bool = False) ->
 
 @pytest.mark.parametrize("blip", [{1}, {2}, {1, 2}, {4}, {30}])
 def test_a_known_face_stays_hidden_when_the_picture_comes_to_rest(blip: set[int]) -> None:
-    parser = StubParser(lambda _frame, _look: [face(FACE)])
+    parser = StubParser(lambda _frame, _detection_pass: [face(FACE)])
     assert hidden(masks_of(parser, footage(120, blip))) == list(range(120))
 
 
 def test_a_face_that_the_last_look_missed_is_looked_for_as_well_as_possible() -> None:
-    def only_deep_from_frame_8(frame: Frame, look: Look) -> list[Part]:
-        deep = look.long_side >= WIDTH and look.region is None
+    def only_deep_from_frame_8(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+        deep = detection_pass.long_side >= WIDTH and detection_pass.region is None
         return [face(FACE)] if frame.index < 8 or deep else []
 
     comes_to_rest = [*footage(9, {1, 3, 5, 7}), *footage(120, set(range(120)))[9:]]
@@ -65,13 +65,15 @@ def test_a_face_that_the_last_look_missed_is_looked_for_as_well_as_possible() ->
 
 def test_a_doubtful_face_is_hidden_when_it_does_not_move() -> None:
     parser = StubParser(
-        lambda _frame, look: [] if look.region else [face(FACE, score=0.25)],
+        lambda _frame, detection_pass: [] if detection_pass.region else [face(FACE, score=0.25)],
     )
     assert hidden(masks_of(parser, footage(60, set()))) == list(range(60))
 
 
 def test_a_doubtful_face_in_a_photo_is_hidden() -> None:
-    parser = StubParser(lambda _frame, look: [] if look.region else [face(FACE, score=0.25)])
+    parser = StubParser(
+        lambda _frame, detection_pass: [] if detection_pass.region else [face(FACE, score=0.25)]
+    )
     assert hidden(masks_of(parser, footage(1, set()), still=True)) == [0]
 
 
@@ -91,5 +93,7 @@ def test_who_comes_in_at_a_low_frame_rate_is_hidden_from_the_first_frame(
         frames.append(
             make_frame(WIDTH, HEIGHT, index, luma=luma, pts=index, time_base=Fraction(1, fps))
         )
-    parser = StubParser(lambda frame, _look: [face(FACE)] if frame.index >= enters else [])
+    parser = StubParser(
+        lambda frame, _detection_pass: [face(FACE)] if frame.index >= enters else []
+    )
     assert set(hidden(masks_of(parser, frames))) >= set(range(enters, 20))

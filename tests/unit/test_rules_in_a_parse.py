@@ -20,7 +20,7 @@ from stream_anon.pipeline.engines import Engines
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.rules import rules_by_label, told_apart
 from stream_anon.redaction.redactor import Redactor
-from tests.lanes import drain, feed, lane_with_bodies, live_settings, running
+from tests.inference_context import context_with_bodies, drain, feed, live_settings, running
 from tests.media import write
 from tests.people import HEIGHT, WIDTH, PeopleParser, Shape, scene
 from tests.runs import lumas
@@ -116,16 +116,16 @@ def test_in_a_recording(tiny_m2fp: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_in_a_live_run_and_after_a_reload() -> None:
     people = PeopleParser([BODY, HAIR])
-    lane = lane_with_bodies(lambda: people, live_settings(keyframes__parse_interval=0.1))
+    context = context_with_bodies(lambda: people, live_settings(keyframes__parse_interval=0.1))
     seen = stub_row(CENTERFACE_LABELS | PARSED_LABELS)
-    lane.controls = Controls(redaction(human=DARK, hair=LIGHT), [seen], debug=False)
+    context.controls = Controls(redaction(human=DARK, hair=LIGHT), [seen], debug=False)
     frames = scene([BODY, HAIR], 60)
-    with running(lane):
-        feed(lane, frames[:40])
-        before = drain(lane, 30)
-        lane.controls.reload(redaction())
-        feed(lane, frames[40:])
-        after = drain(lane, 30)
+    with running(context):
+        feed(context, frames[:40])
+        before = drain(context, 30)
+        context.controls.reload(redaction())
+        feed(context, frames[40:])
+        after = drain(context, 30)
     assert labels_of(before[-1]) >= {"human", "hair"}
     for masked in before:
         if isinstance(masked.parts, tuple):

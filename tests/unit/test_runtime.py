@@ -15,7 +15,7 @@ import pytest
 
 from stream_anon.core.frame import ColorTags
 from stream_anon.detectors import compiled, runtime
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.centerface import CenterFace, find_weights
 from stream_anon.detectors.compiled import COMPILED
 from stream_anon.detectors.runtime import COMPILED_SIZES, Network
@@ -66,11 +66,11 @@ sys.addaudithook(hook)
 import threading, time
 import numpy as np
 from stream_anon.core.frame import ColorTags
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.centerface import CenterFace
 from tests.stubs import make_frame
 parser = CenterFace(ColorTags(), min_score=0.1, threads=1)
-parser.parse(make_frame(64, 64), Look(64))
+parser.parse(make_frame(64, 64), DetectionPass(64))
 others = [t.name for t in threading.enumerate() if t is not threading.main_thread()]
 for thread in threading.enumerate():
     if thread is not threading.main_thread():
@@ -170,7 +170,10 @@ class TestShared:
         frame = astronaut_frame()
         one, two = (CenterFace(ColorTags(), min_score=0.2, threads=1) for _ in range(2))
         answers = [
-            [(part.label, part.box, part.score) for part in detector.parse(frame, Look(side))]
+            [
+                (part.label, part.box, part.score)
+                for part in detector.parse(frame, DetectionPass(side))
+            ]
             for detector in (one, two, one)
             for side in (128, 256)
         ]
@@ -178,7 +181,9 @@ class TestShared:
         assert answers[:2] == answers[2:4] == answers[4:]
         assert len(compiled_shapes) == len(set(compiled_shapes)) == 2
         one.close()
-        again = [(part.label, part.box, part.score) for part in two.parse(frame, Look(256))]
+        again = [
+            (part.label, part.box, part.score) for part in two.parse(frame, DetectionPass(256))
+        ]
         assert again == answers[1]
         assert len(compiled_shapes) == 2
         two.close()

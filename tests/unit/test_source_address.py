@@ -99,13 +99,13 @@ def test_a_file_is_played_with_pace_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "pace", "said"),
     [
-        ("", False, "no source is named"),
-        ("   ", False, "no source is named"),
-        ("ftp://cam/1", False, r"ftp:// is no kind of source .* rtsp, "),
-        ("rtsp://", False, "names no host"),
-        ("rtsp://user:s3cret@", False, "names no host"),
-        ("camera", False, "camera is no source"),
-        ("rtsp:/user:s3cret@cam/1", False, "^cam/… is no source"),
+        ("", False, "no source given"),
+        ("   ", False, "no source given"),
+        ("ftp://cam/1", False, r"ftp:// is not a supported source.* rtsp, "),
+        ("rtsp://", False, "has no host"),
+        ("rtsp://user:s3cret@", False, "has no host"),
+        ("camera", False, "camera is not a valid source"),
+        ("rtsp:/user:s3cret@cam/1", False, "^cam/… is not a valid source"),
         ("rtsp://user:s3cret@cam/1", True, "--pace is for files"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Outputs in child processes: one that fails or hangs is opened anew, and nobody waits for it."""
+"""Outputs in child processes: one that fails or hangs is reopened, and nobody waits for it."""
 
 from __future__ import annotations
 
@@ -262,7 +262,7 @@ def test_a_system_that_starts_no_more_processes_is_waited_for(
     wait_until(lambda: sink.status.state == "running")
     assert sink.status.restarts == 2
     tries = iter([False])
-    with pytest.raises(SinkError, match="no more processes"):
+    with pytest.raises(SinkError, match="cannot start more processes"):
         start(sinks, opening(tmp_path / "b.mkv"))
 
 

@@ -1,4 +1,4 @@
-"""One person through time: what is known of every frame between and around the sightings."""
+"""One person through time: what is known of every frame between and around the detections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_anon.core.parts import Box, Part
-from stream_anon.masking.tracks import Place, Sighting, Track, group_people, parts_at
+from stream_anon.masking.tracks import Detection, Place, Track, group_people, parts_at
 from tests.stubs import (
     START,
     covers,
@@ -27,21 +27,21 @@ RATE = 25
 FACE = Box(100, 80, 40, 50)
 
 
-def seen(box: Box = FACE, score: float = 0.9) -> Sighting:
-    return Sighting.of([face(box, score=score)])
+def seen(box: Box = FACE, score: float = 0.9) -> Detection:
+    return Detection.of([face(box, score=score)])
 
 
-def moving_track(*, sightings: tuple[int, ...], last: int, speed: float = 2.0) -> Track:
+def moving_track(*, detections: tuple[int, ...], last: int, speed: float = 2.0) -> Track:
     """Seen in some frames, carried and traced in all others up to `last`, without error."""
     track = Track(0)
     for index in range(last + 1):
         box = FACE.moved(speed * index, 0)
-        if index in sightings:
+        if index in detections:
             track.see(index, index / RATE, seen(box))
-        elif index > sightings[0]:
+        elif index > detections[0]:
             track.carry(index, index / RATE, box)
-    for index in range(sightings[-1] - 1, -1, -1):
-        if index not in sightings:
+    for index in range(detections[-1] - 1, -1, -1):
+        if index not in detections:
             track.trace(index, index / RATE, FACE.moved(speed * index, 0))
     return track
 
@@ -50,14 +50,14 @@ def cover(places: list[Place], margin: float = 0.0, growth: float = 0.03) -> lis
     return [part.box for place in places for part in parts_at(place, 0, margin, growth)]
 
 
-class TestSightings:
+class TestDetections:
     def test_the_anchor_is_the_face(self) -> None:
         parts = [face(Box(80, 40, 90, 110), label="head"), face(FACE), face(FACE, label="nose")]
-        assert Sighting.of(parts).anchor == FACE
+        assert Detection.of(parts).anchor == FACE
 
     def test_without_a_face_it_is_everything(self) -> None:
         parts = [face(Box(0, 0, 10, 10), label="eyes"), face(Box(5, 20, 10, 10), label="mouth")]
-        assert Sighting.of(parts).anchor == Box(0, 0, 15, 30)
+        assert Detection.of(parts).anchor == Box(0, 0, 15, 30)
 
     def test_people_are_told_apart_and_sorted_by_score(self) -> None:
         parts = [
@@ -71,8 +71,8 @@ class TestSightings:
 
 
 class TestPlaces:
-    def test_a_sighting_is_where_it_was_seen(self) -> None:
-        track = moving_track(sightings=(3, 9), last=12)
+    def test_a_detection_is_where_it_was_seen(self) -> None:
+        track = moving_track(detections=(3, 9), last=12)
         (place,) = track.places(3, 0.4)
         assert (place.anchor, place.age, place.slack_x, place.slack_y) == (
             FACE.moved(6, 0),
@@ -81,15 +81,15 @@ class TestPlaces:
             0,
         )
 
-    def test_between_two_sightings_there_is_always_a_place(self) -> None:
-        track = moving_track(sightings=(3, 9), last=12)
+    def test_between_two_detections_there_is_always_a_place(self) -> None:
+        track = moving_track(detections=(3, 9), last=12)
         for index in range(4, 9):
             truth = FACE.moved(2 * index, 0)
             boxes = cover(track.places(index, 0.0))
             assert any(box.overlap(truth) == pytest.approx(truth.area) for box in boxes)
 
     def test_a_gap_is_bridged_however_long_it_is(self) -> None:
-        track = moving_track(sightings=(0, 60), last=60)
+        track = moving_track(detections=(0, 60), last=60)
         assert all(track.places(index, linger=0.0) for index in range(61))
 
     def test_where_the_two_sides_disagree_both_are_hidden(self) -> None:
@@ -119,22 +119,22 @@ class TestPlaces:
 
     @pytest.mark.parametrize("linger", [0.0, 0.08, 0.4])
     def test_a_track_lives_on_for_a_while_after_its_end(self, linger: float) -> None:
-        track = moving_track(sightings=(0,), last=20)
+        track = moving_track(detections=(0,), last=20)
         known = [index for index in range(21) if track.places(index, linger)]
         assert known == list(range(round(linger * RATE) + 1))
 
     def test_a_track_lives_before_its_beginning_where_it_was_traced(self) -> None:
-        track = moving_track(sightings=(8,), last=8)
+        track = moving_track(detections=(8,), last=8)
         for index in range(8):
             (place,) = track.places(index, 0.4)
             assert place.anchor == FACE.moved(2 * index, 0)
             assert place.age == 8 - index
 
     def test_where_nothing_is_known_there_is_no_place(self) -> None:
-        track = moving_track(sightings=(3,), last=5)
+        track = moving_track(detections=(3,), last=5)
         assert track.places(40, 10) == []
 
-    def test_a_repeated_frame_is_as_good_as_a_sighting(self) -> None:
+    def test_a_repeated_frame_is_as_good_as_a_detection(self) -> None:
         track = Track(0)
         track.see(0, 0.0, seen())
         for index in range(1, 100):
@@ -150,9 +150,9 @@ class TestPlaces:
         track.see(3, 3 / RATE, seen(FACE.moved(1, 0)))
         assert track.last_seen == 5
         track.forget(6)
-        assert track.sightings[track.last_seen].anchor == FACE
+        assert track.detections[track.last_seen].anchor == FACE
 
-    def test_a_picture_that_comes_back_is_as_good_as_a_sighting(self) -> None:
+    def test_a_picture_that_comes_back_is_as_good_as_a_detection(self) -> None:
         track = Track(0)
         track.see(0, 0.0, seen())
         track.carry(1, 1 / RATE, FACE.moved(40, 0))
@@ -161,12 +161,12 @@ class TestPlaces:
         assert (place.anchor, place.age) == (FACE, 0)
 
     def test_forgetting_keeps_what_later_frames_need(self) -> None:
-        whole, cut = (moving_track(sightings=(3, 20), last=25) for _ in range(2))
+        whole, cut = (moving_track(detections=(3, 20), last=25) for _ in range(2))
         cut.forget(10)
         for index in range(11, 26):
             kept, known = (track.places(index, 0.4) for track in (cut, whole))
             assert [place[1:] for place in kept] == [place[1:] for place in known]
-            assert [p.sighting.anchor for p in kept] == [p.sighting.anchor for p in known]
+            assert [p.detection.anchor for p in kept] == [p.detection.anchor for p in known]
         assert len(cut.forward) < len(whole.forward)
         assert len(cut.times) < len(whole.times)
 
@@ -175,7 +175,7 @@ class TestPlaces:
         for index in range(2000):
             track.see(index, index / RATE, seen())
             track.forget(index - 10)
-        assert max(len(track.sightings), len(track.forward), len(track.times)) < 20
+        assert max(len(track.detections), len(track.forward), len(track.times)) < 20
 
 
 class TestMisses:
@@ -187,7 +187,7 @@ class TestMisses:
         gaps = [b - a for a, b in pairwise(asked)]
         assert gaps == sorted(gaps)
 
-    def test_a_sighting_starts_over(self) -> None:
+    def test_a_detection_starts_over(self) -> None:
         track = Track(0)
         for _ in range(3):
             track.miss()
@@ -196,7 +196,7 @@ class TestMisses:
 
 
 class TestPartsAt:
-    def test_a_fresh_sighting_without_margin_is_as_it_was(self) -> None:
+    def test_a_fresh_detection_without_margin_is_as_it_was(self) -> None:
         (part,) = parts_at(Place(seen(), FACE, 0), 3, margin=0, growth=0)
         assert (part.box, part.person, part.label) == (FACE, 3, "face")
 
@@ -220,7 +220,7 @@ class TestPartsAt:
 
     def test_faster_faces_get_larger_masks(self) -> None:
         slow, fast = (
-            cover(moving_track(sightings=(0,), last=5, speed=s).places(4, 1.0))[0].width
+            cover(moving_track(detections=(0,), last=5, speed=s).places(4, 1.0))[0].width
             for s in (1.0, 12.0)
         )
         assert fast > slow
@@ -228,7 +228,7 @@ class TestPartsAt:
     def test_all_parts_of_a_person_move_and_scale_together(self) -> None:
         parts: list[Part] = [face(FACE), face(Box(105, 90, 30, 10), label="eyes")]
         now = Box(200, 160, 80, 100)
-        moved = parts_at(Place(Sighting.of(parts), now, 0), 0, 0, 0)
+        moved = parts_at(Place(Detection.of(parts), now, 0), 0, 0, 0)
         assert {part.label: part.box for part in moved} == {
             "face": now,
             "eyes": Box(210, 180, 60, 20),
@@ -270,13 +270,13 @@ class TestEnds:
         assert not hidden_in(masks[:20])
 
     @pytest.mark.parametrize("lookahead", [0, 1.0])
-    def test_tracks_live_on_and_move_on_after_the_last_sighting(self, lookahead: float) -> None:
+    def test_tracks_live_on_and_move_on_after_the_last_detection(self, lookahead: float) -> None:
         settings: dict[str, Any] = {"masking__linger": 0.4, "masking__lookahead": lookahead}
         masks = masks_of(sees(lambda n: n < 20), moving(), **settings)
         assert all(covers(masked, truth(masked.frame)) for masked in masks[:27])
         assert not hidden_in(masks[33:])
 
-    def test_without_linger_a_track_ends_with_its_last_sighting(self) -> None:
+    def test_without_linger_a_track_ends_with_its_last_detection(self) -> None:
         masks = masks_of(sees(lambda n: n < 20), moving(), masking__linger=0)
         assert max(hidden_in(masks)) < 20
 

@@ -18,7 +18,7 @@ from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.keyframes import Effort
 from stream_anon.masking.masker import Masker
 from stream_anon.pipeline.engines import Engines
-from stream_anon.pipeline.live.lookers import EngineLooker
+from stream_anon.pipeline.live.engines import LiveEngines
 from stream_anon.pipeline.rules import rules_by_label
 from stream_anon.redaction.redactor import Redactor
 from tests.stubs import StubParser, covers, face, flickering_frames, make_info, nobody
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stream_anon.core.frame import Frame
-    from stream_anon.detectors.base import Look
+    from stream_anon.detectors.base import DetectionPass
 
 WIDTH, HEIGHT = 320, 192
 FACE = Box(130, 60, 60, 60)
@@ -151,7 +151,7 @@ def _columns(box: Box) -> slice:
 def test_sparing_effort_spares_it_for_all(frames: list[Frame]) -> None:
     detectors = [face_stub(), plate_stub()]
     masker = masker_with(detectors)
-    masker.spare(Effort(160, (160,), 3.0))
+    masker.set_effort(Effort(160, (160,), 3.0))
     list(masker.masks(iter(frames)))
     full = [face_stub(), plate_stub()]
     list(masker_with(full).masks(iter(frames)))
@@ -162,7 +162,7 @@ def test_sparing_effort_spares_it_for_all(frames: list[Frame]) -> None:
 
 
 def _slow(seconds: float) -> StubParser:
-    def answer(_frame: Frame, _look: Look) -> list[Part]:
+    def answer(_frame: Frame, _look: DetectionPass) -> list[Part]:
         sleep(seconds)
         return nobody(_frame, _look)
 
@@ -174,9 +174,9 @@ def test_what_a_live_run_can_afford_is_for_all_detectors_together() -> None:
     info = make_info(1280, 720)
 
     def level(*seconds: float) -> int:
-        looker = EngineLooker(Engines([_slow(s) for s in seconds]), settings, info)
-        looker.close()
-        return looker.level
+        engines = LiveEngines(Engines([_slow(s) for s in seconds]), settings, info)
+        engines.close()
+        return engines.level
 
     assert level(0.04) == 0
     assert level(0.04, 0.04) > 0, "each alone could be paid for"

@@ -164,7 +164,7 @@ def test_a_camera_that_goes_away_is_a_sink_error(cameras: list[MemoryCamera], cl
     sink = opened(clock)
     sink.send(redacted())
     cameras[0].gone = True
-    with pytest.raises(SinkError, match="does not take frames any more"):
+    with pytest.raises(SinkError, match="no longer accepts frames"):
         sink.send(redacted(0.04))
     sink.close()
 
@@ -184,14 +184,14 @@ def test_a_device_in_use_is_named(
     cameras: list[MemoryCamera], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     MemoryCamera.busy = True
-    with pytest.raises(SinkError, match=r"^/dev/null cannot be fed with 64x48 pictures"):
+    with pytest.raises(SinkError, match=r"^/dev/null does not accept 64x48 pictures"):
         VirtualCameraSink(INFO, "/dev/null", BACKEND)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="device files are Linux's")
 @pytest.mark.parametrize(
     ("device", "told"),
-    [("/dev/video4711", "there is no virtual camera"), ("/dev/null", "it is no virtual camera")],
+    [("/dev/video4711", "there is no virtual camera"), ("/dev/null", "it is not a virtual camera")],
 )
 def test_pyvirtualcams_own_backend_is_asked(device: str, told: str) -> None:
     require_live(modules=["pyvirtualcam"])

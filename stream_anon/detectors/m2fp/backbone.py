@@ -60,7 +60,7 @@ Norm = "Callable[[int], nn.Module | None]"
 
 
 def norm_maker(name: str | None) -> Callable[[int], nn.Module | None]:
-    """What makes the normalisation of so many channels. In eval mode synchronised is plain."""
+    """Factory for normalisation layers by channels. In eval mode synchronised is plain."""
     if name in ("BN", "nnSyncBN"):
         return nn.BatchNorm2d
     if name == "GN":

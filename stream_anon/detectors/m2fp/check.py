@@ -1,4 +1,4 @@
-"""Whether this machine computes what it should: the converted network against PyTorch's.
+"""Self-check: the converted network against PyTorch's on this machine.
 
 The network in PyTorch is the one that agrees with the published implementation (that is tested);
 here it runs with the weights that are installed, next to what redaction runs.
@@ -30,7 +30,7 @@ ROUNDS = 3
 
 
 def check(model_dir: Path, short_side: int = 256) -> Iterator[str]:
-    """Compare, and tell line by line.
+    """Compare, and report line by line.
 
     Args:
         model_dir: the installed model.
@@ -58,7 +58,9 @@ def check(model_dir: Path, short_side: int = 256) -> Iterator[str]:
             f"made-up picture and to {small.agreement or 0:.1%} on pictures like its own"
         )
         if small.agreement is None or small.agreement < MIN_AGREEMENT:
-            raise ModelError("the int8 network was never found to agree: convert it anew")
+            raise ModelError(
+                "the int8 network was not verified to agree with fp32: convert it again"
+            )
 
 
 def _picture(short_side: int) -> NDArray[np.float32]:
@@ -74,7 +76,7 @@ def _in_pytorch(
     model_dir: Path, picture: NDArray[np.float32]
 ) -> tuple[list[NDArray[np.float32]], float]:
     network = load_network(model_dir)
-    import torch  # noqa: PLC0415 - an extra; load_network has told if it is missing
+    import torch  # noqa: PLC0415 - an extra; load_network reports if it is missing
 
     with torch.inference_mode():
         pictures = torch.from_numpy(picture)

@@ -61,14 +61,14 @@ def read_checkpoint(model_dir: Path) -> dict[str, Tensor]:
         with no_warnings:  # what it warns of is refused below
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing: fetch or import the model anew") from error
+        raise ModelError(f"{path} is missing: fetch or import the model again") from error
     except OSError as error:
         reason = (error.strerror or "failed").lower()
         raise ModelError(f"cannot read {path}: {reason}") from error
     except Exception as error:
         raise ModelError(
-            f"{path} is damaged, or holds something else than weights, and was not loaded "
-            f"({type(error).__name__}): fetch or import the model anew"
+            f"{path} is damaged, or holds something other than weights, and was not loaded "
+            f"({type(error).__name__}): fetch or import the model again"
         ) from error
     weights = content.get("model") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not all(
@@ -100,6 +100,6 @@ def check_fit(
         plain = value.layout == torch.strided and value.device.type == "cpu"
         if not plain or value.dtype not in DTYPES:
             kind = f"{value.layout} of {value.dtype}".replace("torch.", "")
-            raise ModelError(f"{model_dir / CHECKPOINT}: {name} is {kind}, which M2FP has none of")
+            raise ModelError(f"{model_dir / CHECKPOINT}: {name} is {kind}, which M2FP does not use")
         if not torch.isfinite(value.to(expected[name].dtype)).all():
-            raise ModelError(f"{model_dir / CHECKPOINT}: {name} holds values that are no numbers")
+            raise ModelError(f"{model_dir / CHECKPOINT}: {name} holds values that are not numbers")

@@ -3,7 +3,7 @@ and leaves threads and log handlers behind.
 
     python -m stream_anon.detectors.m2fp.client FOLDER
 
-`hub.py` starts it and reads lines of JSON from it: how far it is, and at the end what went wrong.
+`hub.py` starts it and reads lines of JSON from it: progress, and at the end what went wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OF_THE_DISK = (
 )
 """Numbers of errors that say why a file cannot be written."""
 REPORT_INTERVAL = 0.1
-"""Seconds between two lines that tell how far the download is."""
+"""Seconds between two progress lines."""
 
 
 class _Channel:
@@ -39,7 +39,7 @@ class _Channel:
         self._lock = threading.Lock()
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}
-        self._told = 0.0
+        self._reported_at = 0.0
 
     def say(self, **what: object) -> None:
         try:
@@ -52,8 +52,8 @@ class _Channel:
         with self._lock:
             self._done[name] = self._done.get(name, 0) + size if size else 0
             self._total[name] = total
-            if monotonic() - self._told >= REPORT_INTERVAL or self.is_complete:
-                self._told = monotonic()
+            if monotonic() - self._reported_at >= REPORT_INTERVAL or self.is_complete:
+                self._reported_at = monotonic()
                 self.say(done=sum(self._done.values()), total=sum(self._total.values()))
 
     @property
@@ -62,7 +62,7 @@ class _Channel:
 
 
 def _download(folder: str) -> None:
-    """What the client's process does."""
+    """Download the model; the main function of the client's process."""
     channel = _Channel()
 
     class Progress:
@@ -90,12 +90,12 @@ def _download(folder: str) -> None:
         )
         gone = [path.name for path in model_files(Path(folder)) if not path.is_file()]
         channel.say(failed=f"it has no {gone[0]} of {MODEL}" if gone else "")
-    except Exception as error:  # noqa: BLE001 - all of them are told
+    except Exception as error:  # noqa: BLE001 - all of them are reported
         channel.say(failed=_reason(error))
 
 
 def _reason(error: Exception) -> str | int:
-    """What to tell, in words of our own: the client's hold addresses and tokens. Or an errno."""
+    """The reason in our own words (the client's may contain addresses and tokens), or an errno."""
     errors: Any = import_module("modelscope_hub.errors")
     requests: Any = import_module("requests")
     files: dict[str, Exception] = getattr(error, "failed_files", None) or {}
@@ -107,7 +107,7 @@ def _reason(error: Exception) -> str | int:
         if isinstance(cause, OSError) and cause.errno in OF_THE_DISK:
             return cause.errno
     if isinstance(error, errors.FileIntegrityError):
-        return "what arrived has not the size or the hash that the hub tells"
+        return "the download does not match the size or the hash that the hub announces"
     if status == 404 or isinstance(error, errors.NotExistError):
         return f"it has no {MODEL}"
     if status in (401, 403):
@@ -117,7 +117,7 @@ def _reason(error: Exception) -> str | int:
     if isinstance(error, ValueError | TypeError | LookupError | AttributeError):
         return "it does not answer like a model hub"
     if isinstance(error, errors.NetworkError | requests.RequestException):
-        return "the connection broke" if files else "it cannot be reached"
+        return "the connection was lost" if files else "it cannot be reached"
     return f"unexpected {type(error).__name__}"
 
 

@@ -160,12 +160,12 @@ def read_configuration(model_dir: Path) -> Model:
             f"cannot read {path}: {reason}; a model folder has {FILE} and pytorch_model.pt"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is not valid JSON: fetch or copy the model anew") from error
+        raise ModelError(f"{path} is not valid JSON: fetch or copy the model again") from error
     section = said.get("model") if isinstance(said, dict) else None
     if not isinstance(section, dict):
-        raise ModelError(f"{path} has no section model: it belongs to no M2FP model")
+        raise ModelError(f"{path} has no section model: it does not belong to an M2FP model")
     if section.get("type") != "m2fp":
-        raise ModelError(f"{path} is of a model of type {section.get('type')!r}, not m2fp")
+        raise ModelError(f"{path} is for a model of type {section.get('type')!r}, not m2fp")
     try:
         return Model.model_validate(section)
     except ValidationError as error:
@@ -173,5 +173,5 @@ def read_configuration(model_dir: Path) -> Model:
         key = ".".join(["model", *(str(step) for step in first["loc"])])
         what = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            what = "unknown key; this version would not know what it changes"
+            what = "unknown key, which this version does not support"
         raise ModelError(f"{path}: {key}: {what[0].lower()}{what[1:]}") from error

@@ -2,7 +2,7 @@
 
 One converted network serves pictures of every size. It lies in a folder of `store.networks_dir()`
 named after the checkpoint's hash, the precision and `VERSION`, with the hashes of its own files in
-`about.json`: a damaged one is not used, and is made anew.
+`about.json`: a damaged one is not used, but converted again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Converted:
     """For OpenVINO."""
     precision: Precision
     agreement: float | None
-    """How far int8 sees what fp32 sees, 0..1; None for fp32."""
+    """How much of what fp32 sees int8 sees, 0..1; None for fp32."""
     short_side: int
     """For int8, that of the pictures that it was calibrated on, in pixels; else 0."""
     digest: str
@@ -81,7 +81,7 @@ def _read(folder: Path) -> Converted | None:
     except (OSError, ValueError):
         about, digest = {}, "unreadable"
     if not isinstance(about, dict) or about.get("sha256") != digest:
-        log.warning("the converted network in %s is damaged and is made anew", folder)
+        log.warning("the converted network in %s is damaged and is converted again", folder)
         return None
     kind = about["precision"], about["agreement"], about["short_side"]
     return Converted(folder / NETWORK, *kind, digest)
@@ -95,7 +95,7 @@ def convert(
     short_side: int = 0,
     threads: int = 0,
 ) -> Converted:
-    """Convert a model, or find it converted already; int8 is always calibrated anew.
+    """Convert a model, or find it converted already; int8 is always recalibrated.
 
     Args:
         model_dir: holds `configuration.json` and `pytorch_model.pt`.
@@ -112,7 +112,7 @@ def convert(
         return find_converted(model_dir, "fp32") or _convert(model_dir)
     full = find_converted(model_dir, "fp32") or _convert(model_dir)
     if not pictures:
-        raise ModelError("int8 is calibrated on pictures: name a video or a picture to take")
+        raise ModelError("int8 is calibrated on pictures: name a video or a picture to use")
     return _quantize(model_dir, full, pictures, short_side, threads or os.cpu_count() or 1)
 
 
@@ -145,7 +145,7 @@ def _export(model_dir: Path) -> Any:
     except ModuleNotFoundError as error:
         raise ModelError(
             "converting m2fp needs PyTorch, once: pip install 'stream-anon[m2fp]' "
-            "(from a checkout: ./scripts/setup m2fp), or take --engine centerface"
+            "(from a checkout: ./scripts/setup m2fp), or use --engine centerface"
         ) from error
 
     class Normalised(torch.nn.Module):
@@ -256,7 +256,7 @@ def _save(
             digest = _digest(part)
         except (RuntimeError, FileNotFoundError) as error:
             raise ModelError(
-                f"cannot write {folder}: no space left, or no right to write there"
+                f"cannot write {folder}: no space left, or no permission to write there"
             ) from error
         about = {
             "precision": precision, "agreement": agreed, "short_side": short_side, "sha256": digest,

@@ -1,4 +1,4 @@
-"""Getting M2FP's weights: from ModelScope's hub, or from a folder that somebody brought.
+"""Installing M2FP's weights: from ModelScope's hub, or from a local folder.
 
 Nothing here runs without being asked for. What was downloaded or copied is loaded once before it
 is installed, so that an installed model can be used; one that is there already stays until then.
@@ -52,7 +52,7 @@ def hub_name(endpoint: str | None = None) -> str:
     except ValueError:
         host = None
     if not host:
-        raise ModelError("the address of the model hub is no address: see MODELSCOPE_ENDPOINT")
+        raise ModelError("the address of the model hub is not valid: see MODELSCOPE_ENDPOINT")
     return host
 
 
@@ -77,7 +77,7 @@ def fetch(
     host = hub_name(endpoint)
     check_packages("modelscope", "torch")
     with new_folder(target) as part:
-        # What the client writes beside the download goes here: locks, and an identity that it
+        # What else the client writes goes here: locks, and an identity that it
         # would keep in the home folder and send along with every request.
         with TemporaryDirectory(prefix=".download.", dir=part) as scratch:
             failed = _run_client(Path(scratch), _endpoint(endpoint), on_progress)
@@ -90,10 +90,10 @@ def fetch(
             for path in model_files(Path(scratch) / "model"):
                 path.replace(part / path.name)
         try:
-            _see_that_it_can_be_used(part)
+            _check_usable(part)
         except ModelError as error:
-            told = str(error).replace(f"{part}{os.sep}", "").replace(str(part), "it")
-            error.args = (f"what {host} sent as m2fp cannot be used: {told}",)
+            message = str(error).replace(f"{part}{os.sep}", "").replace(str(part), "it")
+            error.args = (f"what {host} sent as m2fp cannot be used: {message}",)
             raise
 
 
@@ -106,27 +106,27 @@ def import_folder(source: Path, target: Path) -> None:
     """
     for path in model_files(source):
         if not path.is_file():
-            raise ModelError(f"{source} is no model folder: {path.name} is not in it")
+            raise ModelError(f"{source} is not a model folder: {path.name} is missing")
     check_packages("torch")
     with new_folder(target) as part:
         for path in model_files(source):
             with (part / path.name).open("wb") as copy:
                 copy.writelines(_blocks(path))
         try:
-            _see_that_it_can_be_used(part)
+            _check_usable(part)
         except ModelError as error:
             error.args = (str(error).replace(str(part), str(source)),)
             raise
 
 
-def _see_that_it_can_be_used(folder: Path) -> None:
+def _check_usable(folder: Path) -> None:
     """Refuse a model that no run could use, before it takes the place of one that can."""
     class_labels(read_configuration(folder))
     load_network(folder)
 
 
 def check_packages(*packages: str) -> None:
-    """See whether what comes with the extra is there.
+    """Check that the packages of the extra are installed.
 
     Raises:
         ModelError: says how to install it.
@@ -173,7 +173,7 @@ def _run_client(
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
     command = [sys.executable, "-W", "ignore", "-m", client.__name__, str(scratch / "model")]
-    failed: str | int = "the download broke off"
+    failed: str | int = "the download was interrupted"
     with subprocess.Popen(  # noqa: S603 - our own program
         command, env=kept | UNASKED | own, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True,

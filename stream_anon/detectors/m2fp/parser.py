@@ -1,4 +1,4 @@
-"""The parser: every body part of every person, to the pixel."""
+"""The parser: pixel-accurate body parts of every person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from stream_anon.core.parts import Box, Part
-from stream_anon.detectors.base import Look
+from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.labels import CIHP_LABELS
 from stream_anon.detectors.m2fp.answers import Instance, instances
 from stream_anon.detectors.m2fp.configuration import MEAN
@@ -70,7 +70,7 @@ class M2FPParser:
             pixel_aspect: width of a pixel over its height.
             min_score: answers below this are left out, 0..1.
             min_area: smaller parts are left out, in square pixels of the frame.
-            threads: processor threads; 0 takes all cores: such a look is rare and long.
+            threads: processor threads; 0 takes all cores: such a pass is rare and long.
 
         Raises:
             ModelError: the network cannot be read, or parses something else than people.
@@ -86,8 +86,8 @@ class M2FPParser:
             converted.path, threads=threads or os.cpu_count() or 1, precision="f32"
         )
 
-    def parse(self, frame: Frame, look: Look) -> list[Part]:
-        picture = working_picture(frame, look, self._color, self._pixel_aspect, MEAN)
+    def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+        picture = working_picture(frame, detection_pass, self._color, self._pixel_aspect, MEAN)
         logits, masks = self._network.run(picture.rgb)
         if not (np.isfinite(logits).all() and np.isfinite(masks).all()):
             raise ParserError("m2fp answered with values that are not numbers")

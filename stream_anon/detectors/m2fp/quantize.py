@@ -83,7 +83,7 @@ def quantize(model: Any, ranges: Sequence[Range]) -> None:
 
 
 def _operations(model: Any) -> dict[str, Any]:
-    """What is quantised, by its unique name."""
+    """The operations to quantise, by their unique names."""
     return {
         _name(node): node
         for node in model.get_ordered_ops()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 ABANDONED = 86400.0
-"""Seconds after which a folder that was never completed is taken for left behind."""
+"""Seconds after which a folder that was never completed counts as abandoned."""
 
 
 def model_dir() -> Path:
@@ -51,7 +51,7 @@ def is_installed(folder: Path | None = None) -> bool:
         return all(path.is_file() for path in model_files(folder))
     except OSError as error:
         reason = (error.strerror or "failed").lower()
-        raise ModelError(f"cannot look into {folder}: {reason}; let everybody read it") from error
+        raise ModelError(f"cannot read {folder}: {reason}; check its permissions") from error
 
 
 def checkpoint_hash(model_dir: Path) -> str:
@@ -84,7 +84,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         _sweep(target)
         part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        part.chmod(0o755)  # a model is no secret, and may serve several users
+        part.chmod(0o755)  # a model is not secret, and may serve several users
     except OSError as error:
         raise _cannot_write(target, error) from error
     try:
@@ -97,7 +97,7 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def _sweep(target: Path) -> None:
-    """Remove what writers that were killed left behind, long after they can be at it."""
+    """Remove what killed writers left behind, once they can no longer be running."""
     for left in target.parent.glob(f".{target.name}.*"):
         with suppress(OSError):
             if time() - left.stat().st_mtime > ABANDONED:

@@ -56,7 +56,7 @@ class Attention(nn.Module):
 
 
 class _Residual(nn.Module):
-    """What a sublayer finds is added to its input; normalised after or before that."""
+    """Residual connection around a sublayer, with post-norm or pre-norm."""
 
     def __init__(self, channels: int, pre_norm: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Figures in Prometheus' own words, through its client library (extra `live`)."""
+"""Figures in the Prometheus exposition format, through its client library (extra `live`)."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ def _flow(figures: Snapshot) -> Iterator[Metric]:
     yield _counter("frames_out", "Pictures handed to the outputs.", figures.frames_out)
     rates = {"in": figures.fps_in, "out": figures.fps_out}
     yield _gauges("fps", "Frames per second over the last seconds.", "direction", rates)
-    yield _counters(
-        "dropped_frames", "Frames dropped before being looked at.", "reason", figures.dropped
-    )
+    yield _counters("dropped_frames", "Frames dropped before inference.", "reason", figures.dropped)
     latency = Metric(
         f"{PREFIX}latency_seconds",
         "Time from capture to hand-off; quantiles of the last minute.",
@@ -97,7 +95,7 @@ def _care(figures: Snapshot) -> Iterator[Metric]:
     yield _counters("hidden_whole_frames", "Pictures hidden whole, by reason.", "reason", hidden)
     yield _gauge("people_hidden", "People hidden in the last picture.", figures.people)
     yield _gauge(
-        "mask_age_frames", "Frames since the last picture's oldest sighting.", figures.mask_age
+        "mask_age_frames", "Frames since the last picture's oldest detection.", figures.mask_age
     )
     yield _gauge(
         "mask_age_max_frames", "The largest such age of the last minute.", figures.oldest_mask
@@ -107,10 +105,10 @@ def _care(figures: Snapshot) -> Iterator[Metric]:
 
 def _source(figures: Snapshot) -> Iterator[Metric]:
     yield _gauge("source_connected", "1 while the source is connected.", figures.connected)
-    yield _counter("reconnects", "How often the source was connected anew.", figures.reconnects)
+    yield _counter("reconnects", "How often the source was reconnected.", figures.reconnects)
     yield _counter("damaged_frames", "Frames that came in damaged.", figures.damaged)
     yield _counter(
-        "lost_packets", "Packets that got lost or could not be decoded.", figures.lost_packets
+        "lost_packets", "Packets that were lost or could not be decoded.", figures.lost_packets
     )
     if figures.since_good is not None:
         yield _gauge(
@@ -136,7 +134,7 @@ def _sinks(figures: Snapshot) -> Iterator[Metric]:
     )
     yield _counters(
         "sink_restarts",
-        "How often it was opened anew.",
+        "How often it was reopened.",
         "sink",
         {k: s.restarts for k, s in sinks},
     )

@@ -1,4 +1,4 @@
-"""What a live run says in one line: to a terminal twice a second, to a log once in a while."""
+"""One-line summaries of a live run: a status line for terminals, a periodic line for logs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def status_text(figures: Snapshot, name: str) -> str:
-    """The figures for people; what is wrong comes first, for narrow terminals cut off the end."""
-    return " · ".join([name, *_troubles(figures), *_figures(figures)])
+    """The figures for people; problems come first, because narrow terminals cut off the end."""
+    return " · ".join([name, *_problems(figures), *_figures(figures)])
 
 
-def _troubles(figures: Snapshot) -> Iterator[str]:
+def _problems(figures: Snapshot) -> Iterator[str]:
     if not figures.connected:
         away = "" if figures.since_good is None else f" for {duration(figures.since_good)}"
         yield f"no picture{away}{figures.reason and f': {figures.reason}'}"
@@ -52,7 +52,7 @@ def _figures(figures: Snapshot) -> Iterator[str]:
     if slow:
         yield f"{slow} dropped by outputs"
     if figures.effort:
-        yield f"looking less closely ({figures.effort})"
+        yield f"reduced effort ({figures.effort})"
     if figures.reconnects:
         yield f"{figures.reconnects} reconnect{'s' * (figures.reconnects > 1)}"
     yield f"running {duration(figures.uptime)}"
@@ -116,7 +116,7 @@ def _key(text: str) -> str:
 
 
 class StatusLine:
-    """One line at the bottom of a terminal; silent where nobody watches.
+    """One line at the bottom of a terminal; silent elsewhere.
 
     A terminal that has stopped its output (Ctrl-S) holds up whoever calls `update`: call it from a
     thread that nothing waits for.

@@ -1,4 +1,4 @@
-"""Figures over HTTP: `/metrics` for Prometheus, `/healthz` for whoever restarts what is ill."""
+"""Figures over HTTP: `/metrics` for Prometheus, `/healthz` for health checks."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 log = stream_logger(__name__)
 
 MOST_CLIENTS = 16
-"""Requests at once; further ones are turned away."""
+"""Requests at once; further ones are refused."""
 READ_TIMEOUT = 5.0
-"""Seconds without a byte after which a client is given up."""
+"""Seconds without a byte after which a client is disconnected."""
 LONGEST_REQUEST = 10.0
 """Seconds that a request may take altogether."""
 TICK = 0.2
-"""Seconds between two looks at the time limits."""
+"""Seconds between two checks of the time limits."""
 
 
 def health(figures: Snapshot, limit: float) -> tuple[bool, str]:
-    """Whether the run does what it is for, and why not.
+    """Whether the run is healthy, and why not.
 
     Args:
         figures: of the run.

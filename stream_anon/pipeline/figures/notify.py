@@ -1,7 +1,7 @@
-"""What systemd is told: a few words to the socket that it names. Nothing where it names none.
+"""Notifications to systemd (sd_notify), over the socket that it names; none where it names none.
 
-A service is a process, and a process may have several live runs. They speak with one voice: the
-watchdog is fed while all of them do their work, and only the last to end says that the service
+A service is a process, and a process may have several live runs. They report as one: the watchdog
+gets a heartbeat while all of them do their work, and only the last to end says that the service
 stops.
 """
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from stream_anon.core.process_state import Members
 
 PATIENCE = 0.5
-"""Seconds to wait for a system that does not listen."""
+"""Seconds to wait for a service manager that does not read."""
 
 
 class Notifier:
-    """One run's part in what the service manager is told. Never raises, never waits for long."""
+    """One run's notifications to the service manager. Never raises, never blocks for long."""
 
     def __init__(
         self, environment: Mapping[str, str] = os.environ, *, runs: Members = RUNS
@@ -34,7 +34,7 @@ class Notifier:
 
         Args:
             environment: where NOTIFY_SOCKET and the watchdog's variables stand.
-            runs: those that speak with one voice.
+            runs: those that report as one.
         """
         self._address = _address(environment.get("NOTIFY_SOCKET", ""))
         self._interval = watchdog_interval(environment)
@@ -43,7 +43,7 @@ class Notifier:
 
     @property
     def watchdog_interval(self) -> float | None:
-        """Seconds between two calls of `alive`; None where nobody counts them."""
+        """Seconds between two heartbeats (`alive`); None without a watchdog."""
         return self._interval
 
     def ready(self) -> bool:
@@ -52,7 +52,7 @@ class Notifier:
         return self._tell("READY=1")
 
     def alive(self) -> bool:
-        """The run does its work: for the watchdog, which hears of it once all runs have said so."""
+        """Heartbeat of the run; the watchdog gets one once all runs have sent theirs."""
         self._runs.join(self)
         return self._runs.report(self) and self._tell("WATCHDOG=1")
 

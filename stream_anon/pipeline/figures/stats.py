@@ -35,7 +35,7 @@ MOST_NAMES = 64
 """Names kept apart in one table; later ones are counted as `OTHER`."""
 OTHER = "other"
 AT_CAPTURE = "at capture"
-"""Why a frame was dropped: the capture process was not listened to in time."""
+"""Why a frame was dropped: it was not read from the capture process in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class SinkFigures:
     """How one output is doing."""
 
     state: str
-    """For people, such as `writing` or `opening again`."""
+    """For display, such as `writing` or `opening again`."""
     up: bool = True
     """It takes frames."""
     frames: int = 0
@@ -70,7 +70,7 @@ class Snapshot:
     """Seconds."""
     latency_count: int
     mask_age: int
-    """Frames since the oldest sighting that the last picture's masks rest on."""
+    """Frames since the oldest detection that the last picture's masks rest on."""
     oldest_mask: int
     """The largest such age of the last minute."""
     people: int
@@ -87,7 +87,7 @@ class Snapshot:
     """Why it is not connected."""
     reconnects: int
     lost_packets: int
-    """Packets that got lost, or that the decoder refused."""
+    """Packets that were lost, or that the decoder refused."""
     since_good: float | None
     """Seconds since the last intact frame came in; None before the first."""
     sinks: Mapping[str, SinkFigures]
@@ -148,7 +148,7 @@ class LiveStats:
         Args:
             redacted: the picture.
             latency: seconds since its capture; None where no frame is behind it.
-            mask_age: frames since the oldest sighting that its masks rest on.
+            mask_age: frames since the oldest detection that its masks rest on.
             people: how many are hidden; None takes the regions for people.
         """
         now = self._clock()
@@ -182,10 +182,10 @@ class LiveStats:
 
         Args:
             connected: it is open.
-            reconnects: how often it was connected anew.
+            reconnects: how often it was reconnected.
             reason: why it is not connected.
             dropped: frames left out because nobody took them in time.
-            lost_packets: packets that got lost, or that the decoder refused.
+            lost_packets: packets that were lost, or that the decoder refused.
         """
         with self._lock:
             self._connected, self._reconnects = connected, reconnects

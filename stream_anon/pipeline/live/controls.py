@@ -1,4 +1,4 @@
-"""What can be changed while a live run goes on: by keys in the preview, and by SIGHUP."""
+"""Runtime controls of a live run: keys in the preview, and reload by SIGHUP."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_CELLS = 4
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is in force. A new one replaces it as a whole, so no reader sees half of a change."""
+    """The settings in force. Replaced as a whole, so that no reader sees half of a change."""
 
     redaction: Redaction
     hidden: frozenset[str]
@@ -89,7 +89,7 @@ class Controls:
             cells = redaction.cells + (1 if key == "-" else -1)
             self._change(cells=min(MOST_CELLS, max(1, cells)))
         elif key in ("d", "r"):
-            self._look("outlines" if key == "d" else "raw")
+            self._toggle("outlines" if key == "d" else "raw")
 
     def _change(self, **values: object) -> None:
         redaction = self.choice.redaction.model_copy(update=values)
@@ -100,9 +100,9 @@ class Controls:
         except StreamAnonError as error:
             log.warning("%s", error)
 
-    def _look(self, what: str) -> None:
+    def _toggle(self, what: str) -> None:
         if not self._debug:
-            log.warning("the key for %s does nothing: this is no debug run", what)
+            log.warning("the key for %s does nothing: this is not a debug run", what)
             return
         with self._lock:
             shown = not getattr(self.choice, what)

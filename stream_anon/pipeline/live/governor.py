@@ -1,4 +1,4 @@
-"""How closely a live stream is looked at, so that its latency stays within the budget."""
+"""Adaptive detection effort, so that the latency of a live stream stays within the budget."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 log = stream_logger(__name__)
 
 REMEMBERED = 50
-"""Frames that a judgement rests on."""
+"""Frames that a decision is based on."""
 TOO_LATE = 0.9
 """Share of the budget from which on a frame counts as late."""
 LATE_SHARE = 0.05
 """Share of late frames that is one too many: the 95th percentile is promised."""
 EASY = 0.6
-"""Share of the budget under which everything must lie for a closer look to be tried."""
+"""Share of the budget under which everything must lie for more effort to be tried."""
 FIRST_PATIENCE, LONGEST_PATIENCE = 20.0, 600.0
-"""Seconds of ease before a closer look is tried again; doubled each time that it was too much."""
+"""Backoff: seconds of ease before more effort is tried; doubled whenever it was too much."""
 
 
 class Governor:
-    """Chooses among levels of effort, the closest look first. Used by one thread."""
+    """Chooses among levels of effort, the highest first. Used by one thread."""
 
     def __init__(
         self,
@@ -76,12 +76,12 @@ class Governor:
     def _change(self, level: int) -> bool:
         if level > self.level:
             log.warning(
-                "this machine is too slow for the latency budget just now: looking less closely, "
-                "so that far faces may be found later (level %d)",
+                "this machine is too slow for the latency budget right now: detection effort is "
+                "reduced, so far faces may be found later (level %d)",
                 level,
             )
         else:
-            log.info("looking more closely again (level %d)", level)
+            log.info("detection effort is raised again (level %d)", level)
         self.level = level
         self._changed_at = self._clock()
         self._recent.clear()

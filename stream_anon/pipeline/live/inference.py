@@ -1,4 +1,4 @@
-"""The inference stage of a live run. A worker that hangs is left behind for a new one."""
+"""The inference stage of a live run. A worker that hangs is abandoned and replaced."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from stream_anon.errors import StalledError
 from stream_anon.pipeline.live.worker import Worker
 
 if TYPE_CHECKING:
-    from stream_anon.pipeline.live.lane import Lane
+    from stream_anon.pipeline.live.context import InferenceContext
 
 log = stream_logger(__name__)
 
-LEFT_BEHIND, REMEMBERED = 3, 86400.0
+MOST_ABANDONED, REMEMBERED = 3, 86400.0
 """Parsers that may hang within so many seconds before the run gives up: each keeps its memory."""
 
 
 class Inference:
     """Owns the worker and, through it, the engines."""
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, context: InferenceContext) -> None:
         """Load the engines; nothing runs yet.
 
         Raises:
             ModelError: weights are missing or damaged.
         """
-        self._lane = lane
-        self._left_behind: list[float] = []
-        self._worker = Worker(lane, lane.load(), self._note_left)
+        self._context = context
+        self._abandoned: list[float] = []
+        self._worker = Worker(context, context.load(), self._note_abandoned)
 
     def start(self) -> None:
         """Begin to take frames."""
@@ -47,29 +47,29 @@ class Inference:
         self._worker.forgive(paused)
         hangs = self._worker.hangs()
         if hangs:
-            self._worker.leave_behind()
-            self._note_left()
+            self._worker.abandon()
+            self._note_abandoned()
         now = monotonic()
-        self._left_behind = [then for then in self._left_behind if now - then < REMEMBERED]
-        if len(self._left_behind) > LEFT_BEHIND:
+        self._abandoned = [then for then in self._abandoned if now - then < REMEMBERED]
+        if len(self._abandoned) > MOST_ABANDONED:
             raise StalledError(
-                f"the parser hung {LEFT_BEHIND + 1} times for {self._lane.settings.stall:g} "
-                "seconds: the run was ended; raise live.stall for slow machines"
+                f"the parser hung {MOST_ABANDONED + 1} times for {self._context.settings.stall:g} "
+                "seconds: the run was ended; raise live.stall on slow machines"
             )
         if hangs:
-            self._worker = Worker(self._lane, None, self._note_left)
+            self._worker = Worker(self._context, None, self._note_abandoned)
             self._worker.thread.start()
 
-    def _note_left(self) -> None:
-        log.error("the parser hangs: it is left behind, and a new one is loaded")
-        self._left_behind.append(monotonic())
+    def _note_abandoned(self) -> None:
+        log.error("the parser hangs: it is abandoned, and a new one is loaded")
+        self._abandoned.append(monotonic())
 
     def close(self, patience: float) -> None:
         """End the worker. One that hangs is left to the operating system."""
-        self._lane.frames.cancel()
-        self._lane.masked.cancel()
+        self._context.frames.cancel()
+        self._context.masked.cancel()
         thread = self._worker.thread
         if thread.ident is not None:
             thread.join(patience)
             if thread.is_alive():
-                log.warning("the parser did not end when asked to and is left behind")
+                log.warning("the parser did not stop when asked to and is abandoned")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 from stream_anon.core.channel import Channel, Overflow
 from stream_anon.errors import ConfigError
 from stream_anon.pipeline.engines import load_engines
-from stream_anon.pipeline.live.lane import Lane
-from stream_anon.pipeline.live.lookers import EngineLooker
+from stream_anon.pipeline.live.context import InferenceContext
+from stream_anon.pipeline.live.engines import LiveEngines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def lane_for(
+def context_for(
     info: StreamInfo,
     settings: Settings,
     detectors: Sequence[Row],
     controls: Controls,
     stats: LiveStats,
-) -> Lane:
-    """The lane of one stream; its engines are loaded later."""
+) -> InferenceContext:
+    """The context of one stream; its engines are loaded later."""
     room = max(2, round(settings.live.latency * float(info.nominal_rate)) + 1)
     frames: Channel[Frame] = Channel(room, Overflow.DROP_OLDEST)
     masked: Channel[MaskedFrame] = Channel(2 * room, Overflow.DROP_OLDEST)
 
-    def load() -> EngineLooker:
-        return EngineLooker(load_engines(detectors, settings, info, None), settings, info)
+    def load() -> LiveEngines:
+        return LiveEngines(load_engines(detectors, settings, info, None), settings, info)
 
-    return Lane(load, frames, masked, settings.live, controls, stats)
+    return InferenceContext(load, frames, masked, settings.live, controls, stats)
 
 
 def fulfil(future: Future[T], work: Callable[[], T]) -> None:

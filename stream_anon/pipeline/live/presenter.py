@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stream_anon.core.channel import Channel, Closed
 from stream_anon.core.frame import Stamp
-from stream_anon.core.rate_limited_log import Complaints
+from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.core.redacted import Unknown
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.redaction.redactor import Redactor
@@ -36,13 +36,13 @@ FASTEST, SLOWEST = 60.0, 1.0
 
 
 class Outlet(Protocol):
-    """Something that takes messages and never makes anybody wait."""
+    """A consumer of messages that never blocks."""
 
     def offer(self, message: Message) -> None: ...
 
 
 class Camera(Protocol):
-    """What the presenter needs to know of a live source."""
+    """The part of a live source that the presenter uses."""
 
     def clock_now(self) -> int:
         """The pts that a frame arriving now would get."""
@@ -92,8 +92,8 @@ class Presenter:
         self._last_pts: int | None = None
         self._last_out = monotonic()
         self._slate_since: float | None = None
-        self._told = ""
-        self._failing = Complaints(log, logging.ERROR)
+        self._slate_time = ""
+        self._failure_log = RateLimitedLog(log, logging.ERROR)
 
     @property
     def idle(self) -> float:
@@ -116,7 +116,7 @@ class Presenter:
                 else:
                     self._show(item)
             except Exception as error:  # noqa: BLE001 - nothing goes out, and the stream goes on
-                self._failing.say(f"no picture could be made: {type(error).__name__}")
+                self._failure_log.write(f"no picture could be made: {type(error).__name__}")
                 self._stats.drop("no picture could be made")
                 self._last_out = monotonic()
 
@@ -159,12 +159,12 @@ class Presenter:
         )
 
     def _redacted(self, item: MaskedFrame) -> RedactedFrame:
-        """Whatever goes wrong, something that may be shown."""
+        """Redacted, or a slate if anything goes wrong."""
         try:
             return self._redactor.redact(item)
         except Exception as error:  # noqa: BLE001 - whatever it is, the stream goes on
             what = type(error).__name__  # its text may quote pixels
-            self._failing.say(f"redaction failed with {what}: frames are hidden whole")
+            self._failure_log.write(f"redaction failed with {what}: frames are hidden whole")
             return self._slate(item.frame.stamp, Unknown.FAILED)
 
     def _debug_message(self, item: MaskedFrame, choice: Choice) -> Message | None:
@@ -185,7 +185,7 @@ class Presenter:
         reason = Unknown.AWAY if self._is_away(now) else Unknown.LATE
         if self._slate_since is None:
             self._slate_since = now
-            self._told = strftime("%H:%M:%S")
+            self._slate_time = strftime("%H:%M:%S")
         base = self._info.time_base
         pts = self._camera.clock_now() - round(self._latency / base)
         if self._last_pts is not None:
@@ -205,7 +205,7 @@ class Presenter:
 
     def _slate(self, stamp: Stamp, reason: Unknown) -> RedactedFrame:
         words = reason.value[0].upper() + reason.value[1:]
-        since = [f"since {self._told}"] if self._slate_since is not None else []
+        since = [f"since {self._slate_time}"] if self._slate_since is not None else []
         return self._redactor.slate(
             self._info.width, self._info.height, stamp, reason, [words, *since]
         )
@@ -223,7 +223,7 @@ class Presenter:
             self._preview.offer(debug or pack(redacted, overlay=self._overlay()))
 
     def _overlay(self) -> dict[str, object]:
-        """What the preview tells, besides the picture."""
+        """What the preview's bar shows."""
         figures = self._stats.snapshot()
         redaction = self._choice.redaction
         whole = figures.hidden_now

@@ -20,7 +20,7 @@ from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.live.fanout import Fanout
 from stream_anon.pipeline.live.inference import Inference
-from stream_anon.pipeline.live.opening import for_live, fulfil, lane_for
+from stream_anon.pipeline.live.opening import context_for, for_live, fulfil
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.pipeline.live.session import TICK, LiveSession, Requests, count_source
 from stream_anon.sinks.window.window import check_display
@@ -104,7 +104,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
 
     @property
     def label(self) -> str:
-        """The source's name for people, without credentials."""
+        """Display name of the source, without credentials."""
         return self._source_label
 
     @property
@@ -245,8 +245,8 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         """Do what may take long in a thread, and stay answerable meanwhile.
 
         Args:
-            work: what to do; left behind when the run is stopped.
-            limit: seconds after which the service manager is told nothing any more.
+            work: what to do; abandoned when the run is stopped.
+            limit: seconds after which no more heartbeats are sent to the service manager.
 
         Raises:
             Cancelled: the run was stopped.
@@ -274,7 +274,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
 
     def _play(self, info: StreamInfo) -> None:
         settings, fanout = self._settings, self._fanout
-        lane = lane_for(info, settings, self._detectors, self._controls, self.stats)
+        context = context_for(info, settings, self._detectors, self._controls, self.stats)
         fanout.open(info)
         presenter = Presenter(
             info,
@@ -287,10 +287,10 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             fanout.feed,
         )
         session = self._session = LiveSession(
-            self._source, lane, presenter, fanout, self._notifier, self._requests
+            self._source, context, presenter, fanout, self._notifier, self._requests
         )
         try:
-            inference = self._patiently(lambda: Inference(lane))
+            inference = self._patiently(lambda: Inference(context))
             for sink in fanout.all:
                 self._patiently(sink.wait_open)
         except BaseException:

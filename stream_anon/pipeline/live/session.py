@@ -1,4 +1,4 @@
-"""Threads and ownership of a live run, and the one loop that looks after them.
+"""Threads and ownership of a live run, and the one loop that supervises them.
 
     capture thread ──▶ inference thread ──▶ presenting thread ──▶ one thread for each output
         source             worker               redactor               child process
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from stream_anon.config import Redaction
     from stream_anon.pipeline.figures.notify import Notifier
     from stream_anon.pipeline.figures.stats import LiveStats, Snapshot
+    from stream_anon.pipeline.live.context import InferenceContext
     from stream_anon.pipeline.live.fanout import Fanout
     from stream_anon.pipeline.live.inference import Inference
-    from stream_anon.pipeline.live.lane import Lane
     from stream_anon.pipeline.live.presenter import Presenter
     from stream_anon.sources.live.source import LiveSource
 
@@ -35,20 +35,20 @@ log = stream_logger(__name__)
 figures_log = stream_logger("stream_anon.live.figures")
 
 TICK = 0.1
-"""Seconds between two looks at everything."""
+"""Seconds between two rounds of supervision."""
 ENDING, ENDING_BY_ITSELF = 1.7, 30.0
 """Seconds for everything to end, outputs first of all: when it was asked for, and when not."""
 PAUSED = 1.0
-"""Seconds between two looks after which the whole program must have been stopped."""
+"""Seconds between two rounds after which the whole program must have been suspended."""
 DEAD = 5.0
-"""Seconds without picture or slate after which the service manager is told nothing any more."""
+"""Seconds without picture or slate after which the service manager gets no more heartbeats."""
 JOIN = 0.2
 """Seconds that a thread has to come to its end."""
 
 
 @dataclass(slots=True)
 class Requests:
-    """What is asked of a run from outside. Plain values: signal handlers must not take locks."""
+    """Requests from outside. Plain values, because signal handlers must not take locks."""
 
     stop: bool = False
     reload: Callable[[], Redaction] | None = None
@@ -61,14 +61,14 @@ class LiveSession:
     def __init__(
         self,
         source: LiveSource,
-        lane: Lane,
+        context: InferenceContext,
         presenter: Presenter,
         fanout: Fanout,
         notifier: Notifier,
         requests: Requests,
     ) -> None:
         """Nothing runs yet. The caller closes what it opened."""
-        self._source, self._lane = source, lane
+        self._source, self._context = source, context
         self._presenter, self._fanout, self._notifier = presenter, fanout, notifier
         self._events: SimpleQueue[tuple[str, str]] = SimpleQueue()
         self._requests = requests
@@ -77,7 +77,7 @@ class LiveSession:
         self._presenting = _thread("presenting", self._present)
 
     def tell(self, kind: str, text: str) -> None:
-        """What a window tells: a key was pressed, or it was closed. From any thread."""
+        """An event of a window: a key was pressed, or it was closed. From any thread."""
         self._events.put((kind, text))
 
     # -- the loop -----------------------------------------------------------------------------
@@ -92,13 +92,13 @@ class LiveSession:
             inference.start()
             self._capturing.start()
             self._presenting.start()
-            self._look_after(inference)
+            self._supervise(inference)
         finally:
             self._end(inference)
         if self._error is not None:
             raise self._error
 
-    def _look_after(self, inference: Inference) -> None:
+    def _supervise(self, inference: Inference) -> None:
         beat = self._notifier.watchdog_interval or float("inf")
         beaten = logged = monotonic()
         now = beaten
@@ -113,7 +113,7 @@ class LiveSession:
             if now - beaten >= beat and self._presenter.idle < DEAD:
                 self._notifier.alive()
                 beaten = now
-            if now - logged >= self._lane.settings.log_interval:
+            if now - logged >= self._context.settings.log_interval:
                 figures_log.info("%s", log_line(figures))
                 self._notifier.status(log_line(figures))
                 logged = now
@@ -128,7 +128,7 @@ class LiveSession:
                 log.info("the preview was closed: the run ends")
                 self._requests.stop = True
             else:
-                self._lane.controls.press(text)
+                self._context.controls.press(text)
 
     def _reload(self) -> None:
         load, self._requests.reload = self._requests.reload, None
@@ -136,33 +136,33 @@ class LiveSession:
             return
         self._notifier.reloading()
         try:
-            self._lane.controls.reload(load())
+            self._context.controls.reload(load())
         except Exception as error:  # noqa: BLE001 - the run goes on with what it has
             log.error("settings were not reloaded: %s", error)
         self._notifier.ready()
 
     def _take_stock(self) -> Snapshot:
-        count_source(self._lane.stats, self._source)
+        count_source(self._context.stats, self._source)
         self._fanout.count()
-        return self._lane.stats.snapshot()
+        return self._context.stats.snapshot()
 
     # -- the threads --------------------------------------------------------------------------
 
     def _capture(self) -> None:
-        lane = self._lane
+        context = self._context
         try:
             for frame in self._source.frames():
-                lane.stats.count_in(frame)
-                lane.put(frame)
+                context.stats.count_in(frame)
+                context.put(frame)
         except Cancelled:
             return
         except BaseException as error:  # noqa: BLE001 - raised again at the end of the run
             self._error = error
-        lane.frames.close()
+        context.frames.close()
 
     def _present(self) -> None:
         try:
-            self._presenter.run(self._lane.masked)
+            self._presenter.run(self._context.masked)
         except Cancelled:
             return
         except BaseException as error:  # noqa: BLE001 - raised again at the end of the run
@@ -176,7 +176,7 @@ class LiveSession:
         patience = ENDING if self._requests.stop else ENDING_BY_ITSELF
         deadline = monotonic() + patience
         self._source.cancel()
-        for channel in (self._lane.frames, self._lane.masked):
+        for channel in (self._context.frames, self._context.masked):
             channel.cancel()
         for thread in (self._presenting, self._capturing):
             if thread.ident is not None:

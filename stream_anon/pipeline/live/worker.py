@@ -1,4 +1,4 @@
-"""One thread that works out the masks of a live stream, and goes on whatever the parser does.
+"""The inference worker of a live stream, which survives whatever the parser does.
 
 A parser that fails costs the frames that it was asked about: they are hidden whole.
 """
@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from stream_anon.core.channel import Cancelled, Closed
-from stream_anon.core.rate_limited_log import Complaints
+from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.core.stream_log import StreamThread, stream_logger
 from stream_anon.errors import StreamAnonError
@@ -25,35 +25,40 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Frame
     from stream_anon.masking.masker import Masker
+    from stream_anon.pipeline.live.context import InferenceContext, LoadedEngines
     from stream_anon.pipeline.live.controls import Choice
-    from stream_anon.pipeline.live.lane import Lane, Looker
 
 log = stream_logger(__name__)
 
 TICK = 0.02
-"""Seconds between two looks at the clock while no frames come."""
+"""Seconds between two checks of the clock while no frames come."""
 TOLERATED = 1
-"""Failures in a row after which the engine is loaded anew."""
+"""Failures in a row after which the engines are reloaded."""
 LOADING = 120.0
 """Seconds that loading an engine may take."""
 HEALED = 10.0
 """Seconds without a failure after which earlier ones are forgotten."""
 CLOSING = 1.0
-"""Seconds that a parse beside the stream is waited for; longer, it ends by itself."""
+"""Seconds that a background parse is waited for; longer, it ends by itself."""
 
 
 class Worker:
     """Owns its engines and its masker."""
 
-    def __init__(self, lane: Lane, looker: Looker | None, on_left: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        context: InferenceContext,
+        engines: LoadedEngines | None,
+        on_abandoned: Callable[[], None],
+    ) -> None:
         """Nothing runs yet.
 
         Args:
-            lane: the stream.
-            looker: engines that are loaded already; None loads them in the thread.
-            on_left: called when a parse beside the stream is left behind.
+            context: the stream.
+            engines: engines that are loaded already; None loads them in the thread.
+            on_abandoned: called when a background parse is abandoned.
         """
-        self._lane, self._looker, self._on_left = lane, looker, on_left
+        self._context, self._engines, self._on_abandoned = context, engines, on_abandoned
         self._masker: Masker | None = None
         self._choice: Choice | None = None
         """What the masker hides, and how."""
@@ -61,66 +66,66 @@ class Worker:
         """When the step at hand is due, by `_clock`. Written by the worker's thread alone."""
         self._paused = 0.0
         """Seconds that do not count. Written by the thread that watches alone."""
-        self._is_left = False
-        self._backoff = Backoff(lane.settings.backoff, lane.settings.longest_backoff)
+        self._is_abandoned = False
+        self._backoff = Backoff(context.settings.backoff, context.settings.longest_backoff)
         self._retry_at = 0.0
         self._failures = 0
         self._failed_at = 0.0
         self._governor: Governor | None = None
-        self._failing = Complaints(log, logging.ERROR)
-        latency, lookahead = lane.settings.latency, lane.settings.lookahead
+        self._failure_log = RateLimitedLog(log, logging.ERROR)
+        latency, lookahead = context.settings.latency, context.settings.lookahead
         self._longest_wait = max(latency / 2, min(lookahead + 0.05, 0.9 * latency))
         self.thread = StreamThread(target=self._run, name="stream_anon inference", daemon=True)
 
     def hangs(self) -> bool:
-        """Whether it has been at one thing for too long."""
+        """Whether the step at hand is past its deadline."""
         due = self._due
         return due is not None and self._clock() > due
 
     def forgive(self, seconds: float) -> None:
-        """The whole program was stopped for so long: that is no fault of the parser."""
+        """The whole program was stopped for so long: that is not the parser's fault."""
         self._paused += seconds
 
     def _clock(self) -> float:
         """Seconds of work: a clock that stands still while the whole program does."""
         return monotonic() - self._paused
 
-    def leave_behind(self) -> None:
-        """Whatever it answers after this is not used."""
-        self._is_left = True
+    def abandon(self) -> None:
+        """Abandon the worker: its later answers are not used."""
+        self._is_abandoned = True
 
     def _run(self) -> None:
-        masked = self._lane.masked
+        masked = self._context.masked
         try:
             self._work()
         except Cancelled:
             masked.close()
         except BaseException as error:  # noqa: BLE001 - raised again where masks are taken
-            if not self._is_left:
+            if not self._is_abandoned:
                 masked.close(error)
         else:
-            if not self._is_left:
+            if not self._is_abandoned:
                 masked.close()
         finally:
-            if self._retire() and self._looker is not None:
-                self._looker.close()
+            if self._retire() and self._engines is not None:
+                self._engines.close()
 
     def _work(self) -> None:
-        lane = self._lane
-        while not self._is_left:
+        context = self._context
+        while not self._is_abandoned:
             try:
-                frame = lane.frames.get(timeout=TICK)
+                frame = context.frames.get(timeout=TICK)
             except TimeoutError:
                 self._guarded(self._release)
                 continue
             except Closed:
                 self._guarded(partial(self._release, all_of_them=True))
                 return
-            late = monotonic() - frame.captured_at > lane.settings.latency
-            if late and len(lane.frames):
-                lane.stats.drop("before inference", 1)
+            late = monotonic() - frame.captured_at > context.settings.latency
+            if late and len(context.frames):
+                context.stats.drop("before inference", 1)
                 continue
-            frame = lane.own(frame)
+            frame = context.renumber(frame)
             self._guarded(partial(self._take, frame), frame)
 
     # -- what may fail ------------------------------------------------------------------------
@@ -131,7 +136,7 @@ class Worker:
         if monotonic() < self._retry_at:
             self._hide(waiting)
             return
-        self._mark_busy(self._lane.settings.stall)
+        self._mark_busy(self._context.settings.stall)
         try:
             step()
         except Cancelled:
@@ -149,7 +154,7 @@ class Worker:
         self._due = self._clock() + limit
 
     def _take(self, frame: Frame) -> None:
-        choice = self._lane.controls.choice
+        choice = self._context.controls.choice
         masker = self._masker or self._begin(choice)
         if choice is not self._choice:
             masker.hide(choice.hidden, told_apart(choice.rules))
@@ -158,18 +163,18 @@ class Worker:
         self._release()
 
     def _begin(self, choice: Choice) -> Masker:
-        if self._looker is None:
+        if self._engines is None:
             self._mark_busy(LOADING)
-            self._looker, self._governor = self._lane.load(), None
-            self._mark_busy(self._lane.settings.stall)
+            self._engines, self._governor = self._context.load(), None
+            self._mark_busy(self._context.settings.stall)
         if self._governor is None:
             self._governor = Governor(
-                self._looker.efforts, self._lane.settings.latency, level=self._looker.level
+                self._engines.efforts, self._context.settings.latency, level=self._engines.level
             )
-            self._lane.stats.set_effort(self._governor.level)
-        self._masker = self._looker.masker(choice.hidden, told_apart(choice.rules))
+            self._context.stats.set_effort(self._governor.level)
+        self._masker = self._engines.masker(choice.hidden, told_apart(choice.rules))
         self._choice = choice
-        self._masker.spare(self._governor.effort)
+        self._masker.set_effort(self._governor.effort)
         return self._masker
 
     def _release(self, *, all_of_them: bool = False) -> None:
@@ -184,16 +189,16 @@ class Worker:
 
     def _note(self, latency: float, masker: Masker) -> None:
         if self._governor is not None and self._governor.note(latency):
-            masker.spare(self._governor.effort)
-            self._lane.stats.set_effort(self._governor.level)
+            masker.set_effort(self._governor.effort)
+            self._context.stats.set_effort(self._governor.level)
 
     def _give(self, masked: MaskedFrame) -> None:
-        if self._is_left:
+        if self._is_abandoned:
             return
-        before = self._lane.masked.dropped
-        self._lane.masked.put(masked)
-        if dropped := self._lane.masked.dropped - before:
-            self._lane.stats.drop("after inference", dropped)
+        before = self._context.masked.dropped
+        self._context.masked.put(masked)
+        if dropped := self._context.masked.dropped - before:
+            self._context.stats.drop("after inference", dropped)
 
     def _hide(self, frames: list[Frame]) -> None:
         for frame in frames:
@@ -201,23 +206,23 @@ class Worker:
 
     def _fail(self, error: Exception, waiting: list[Frame]) -> None:
         """The texts of errors that are not ours stay out of the log: they may quote pixels."""
-        self._mark_busy(self._lane.settings.stall + CLOSING)
+        self._mark_busy(self._context.settings.stall + CLOSING)
         said = str(error) if isinstance(error, StreamAnonError) else type(error).__name__
         self._failures, self._failed_at = self._failures + 1, monotonic()
         wait = self._backoff.wait() if self._failures > TOLERATED else 0.0
         self._retry_at = monotonic() + wait
-        if not self._is_left:
-            self._failing.say(f"the parser failed, and frames are hidden whole: {said}")
+        if not self._is_abandoned:
+            self._failure_log.write(f"the parser failed, and frames are hidden whole: {said}")
         held = self._masker.held if self._masker is not None else []
         known = {frame.index for frame in held}
         self._hide(held + [frame for frame in waiting if frame.index not in known])
-        if not self._retire():  # a parse beside the stream hangs: the engine is in use
-            self._looker = None
-            self._on_left()
-        elif self._failures > TOLERATED and self._looker is not None:
+        if not self._retire():  # a background parse hangs: the engine is in use
+            self._engines = None
+            self._on_abandoned()
+        elif self._failures > TOLERATED and self._engines is not None:
             with suppress(Exception):  # it has failed already
-                self._looker.close()
-            self._looker = None
+                self._engines.close()
+            self._engines = None
 
     def _retire(self) -> bool:
         """Let go of the masker; False where it is still at work."""

@@ -59,7 +59,7 @@ def container_for(path: Path) -> str:
     except KeyError:
         known = " ".join(CONTAINERS)
         raise SinkError(
-            f"the ending of {path.name} tells no container: use one of {known}"
+            f"the extension of {path.name} selects no container: use one of {known}"
         ) from None
 
 
@@ -103,7 +103,7 @@ def pixel_format_for(codec: av.codec.codec.Codec) -> str:
     for name in _PIXEL_FORMATS:
         if name in offered and (name, codec.name) not in _UNFIT:
             return name
-    raise SinkError(f"the encoder {codec.name} takes no pixel format that we can make")
+    raise SinkError(f"the encoder {codec.name} supports no pixel format that we can make")
 
 
 def time_base_for(container: str, encoder: str, wanted: Fraction, rate: Fraction) -> Fraction:

@@ -1,4 +1,4 @@
-"""FFmpeg's and the system's errors, in our words and without addresses."""
+"""Mapping of FFmpeg's and the system's errors to ours, without addresses."""
 
 from __future__ import annotations
 

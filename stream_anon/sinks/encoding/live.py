@@ -131,7 +131,7 @@ class LiveEncoder:
         return written
 
     def abandon(self) -> None:
-        """Close whatever is open, as well as it goes."""
+        """Best-effort close."""
         with suppress(av.error.FFmpegError, OSError, ValueError):
             self._container.close()
 

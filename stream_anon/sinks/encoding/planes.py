@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Pictures:
-    """What one encoder takes, made of the frames of one stream."""
+    """Converts the frames of one stream to pictures for one encoder."""
 
     size: tuple[int, int]
     """Width and height with the padding that the encoder needs."""

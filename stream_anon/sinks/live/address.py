@@ -53,7 +53,7 @@ class SinkAddress:
     kind: str
     """A row of the registry."""
     label: str
-    """Name for people and for metrics."""
+    """Display name, also for metrics."""
     target: str = field(repr=False)
     """A file name or pattern, a playlist, a URL with its credentials, or a device; may be empty
     for the camera, which is then the first one."""
@@ -87,7 +87,7 @@ def playlist(text: str) -> SinkAddress | None:
     if text.startswith("hls:"):
         folder = text.removeprefix("hls:")
         if not folder:
-            raise ConfigError("hls: wants a folder, such as hls:web/live")
+            raise ConfigError("hls: needs a folder, such as hls:web/live")
         return SinkAddress("hls", text, str(Path(folder) / _PLAYLIST), "hls")
     is_one = "://" not in text and Path(text).suffix.lower() == ".m3u8"
     return SinkAddress("hls", text, text, "hls") if is_one else None
@@ -117,7 +117,7 @@ def stream(text: str) -> SinkAddress | None:
     label = address_shown(scheme, f"{place}{parts.path}")
     if not parts.hostname or (protocol.port and parts.port is None):
         wanted = "a host and a port" if protocol.port else "a host"
-        raise ConfigError(f"{label} has to name {wanted}")
+        raise ConfigError(f"{label} must include {wanted}")
     login = _login(scheme, parts.netloc, label) if protocol.user else ""
     query = parts.query
     if scheme == "udp" and "pkt_size=" not in query:
@@ -138,7 +138,7 @@ def _split(text: str) -> SplitResult:
         ) from None
     if "@" in parts.path + parts.query + parts.fragment:
         raise ConfigError(
-            "the address of an output has an @ behind its host: in a password, write / as %2F, "
+            "the address of an output has an @ after its host: in a password, write / as %2F, "
             "? as %3F and # as %23; elsewhere, @ as %40"
         )
     return parts
@@ -163,5 +163,5 @@ def _login(scheme: str, netloc: str, label: str) -> str:
 def _plain(word: str, label: str) -> str:
     """FFmpeg does not decode what stands in an RTMP address."""
     if set(word) & set("/?#:"):
-        raise ConfigError(f"user and password for {label} cannot hold any of / ? # :")
+        raise ConfigError(f"user and password for {label} cannot contain any of / ? # :")
     return word

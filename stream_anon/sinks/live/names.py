@@ -37,7 +37,7 @@ class Names:
         if wrong:
             known = " ".join(f"%{name}" for name in _DIGITS)
             raise ConfigError(
-                f"{pattern.name} holds {wrong}: the fields of a date are {known}, and %% is a %"
+                f"{pattern.name} contains {wrong}: the date fields are {known}, and %% is a %"
             )
         self.dated = {"Y", "m", "d"} <= set(fields)
         """The whole date is part of the name."""

@@ -1,4 +1,4 @@
-"""An HLS playlist and its segments: what FFmpeg is told, and what it does not look at."""
+"""An HLS playlist and its segments: options for FFmpeg, and checks that it does not make."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Playlist:
         """Make the folder, and delete the segments that the playlist does not name any more.
 
         Args:
-            path: of the playlist; the segments are beside it.
+            path: of the playlist; the segments are next to it.
 
         Raises:
             OSError: the folder cannot be made or changed.
@@ -59,7 +59,7 @@ class Playlist:
                 path.unlink()
 
     def check(self, written: list[Written], *, finished: bool = False) -> None:
-        """Look at a segment that has just been completed: FFmpeg does not say if the disk is full.
+        """Check a segment that has just been completed: FFmpeg does not report a full disk.
 
         Args:
             written: what the frame before this call has become.
@@ -70,12 +70,12 @@ class Playlist:
         """
         for picture in written:
             if picture.is_keyframe:
-                self._look()
+                self._check_size()
             self._size += -(-picture.size // _PAYLOAD) * _PACKET
         if finished:
-            self._look()
+            self._check_size()
 
-    def _look(self) -> None:
+    def _check_size(self) -> None:
         newest = self._segments()[-1:]
         if newest == self._newest:
             return

@@ -82,10 +82,10 @@ class RecordingSink:
         self._container = _container(self._pattern)
         self._info, self._settings, self._clock = info, settings, clock
         if segment is not None and segment < SHORTEST_SEGMENT:
-            raise ConfigError(f"segments of {segment} s are too short: take a second at least")
+            raise ConfigError(f"segments of {segment} s are too short: use at least one second")
         if keep is not None and not self._names.dated:
             raise ConfigError(
-                f"{self._pattern.name} holds no whole date: only files named by date, such as "
+                f"{self._pattern.name} has no full date in it: only files named by date, such as "
                 "cam-%Y%m%d-%H%M%S.mkv, can be deleted by age"
             )
         self._segment = Fraction(segment).limit_denominator(1000) if segment else None
@@ -119,7 +119,7 @@ class RecordingSink:
         try:
             for old in self._names.older(self._clock() - self._keep):
                 old.unlink(missing_ok=True)
-                log.info("deleted %s, which is older than it is to be kept", old.name)
+                log.info("deleted %s, which is older than the retention period", old.name)
         except OSError as error:
             log.warning("old recordings cannot be deleted: %s", error.strerror)
 

@@ -36,7 +36,7 @@ SETUP = {
     "darwin": "install OBS 30 or newer, start its virtual camera once, and quit OBS",
     "win32": "install OBS 26 or newer, start its virtual camera once, and quit OBS",
 }
-"""What a virtual camera needs, by operating system."""
+"""How to set up a virtual camera, by operating system."""
 
 
 class VirtualCameraSink:
@@ -78,7 +78,7 @@ class VirtualCameraSink:
 
     @property
     def notes(self) -> list[str]:
-        """What differs from what was asked for, for people."""
+        """Notes for the user: where the output differs from the request."""
         (height, width), _, _ = self._shapes
         if (width, height) == (self._info.width, self._info.height):
             return []
@@ -99,7 +99,7 @@ class VirtualCameraSink:
         try:
             self._camera.send(self._picture)
         except Exception as error:  # whatever its backends raise
-            raise SinkError("the virtual camera does not take frames any more") from error
+            raise SinkError("the virtual camera no longer accepts frames") from error
 
     def finish(self) -> None:
         """Nothing to complete."""
@@ -183,6 +183,6 @@ def _explain(device: str | None, width: int, height: int) -> str:
     if device.startswith("/dev/") and not Path(device).exists():
         return f"there is no virtual camera {device}: {setup}"
     return (
-        f"{device} cannot be fed with {width}x{height} pictures: it is no virtual camera, or "
-        f"another program feeds it. To make one: {setup}"
+        f"{device} does not accept {width}x{height} pictures: it is not a virtual camera, or "
+        f"another program is using it. To make one: {setup}"
     )

@@ -1,7 +1,7 @@
-"""The child process of one sink: opens it, feeds it, and says what becomes of it.
+"""The child process of one sink: opens it, feeds it and reports the outcome.
 
 The first message is what `open_sink` takes. Then come frames, until the parent closes the
-connection: the sink is finished then. Whatever takes longer than it may ends the process.
+connection: the sink is finished then. A call that exceeds its timeout ends the process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stream_anon.config import Settings
 from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
 from stream_anon.core.frame import StreamInfo
 from stream_anon.errors import StreamAnonError
-from stream_anon.processes.host import Line, named, serve, within
+from stream_anon.processes.host import ParentPipe, named, serve, within
 from stream_anon.processes.wire import Message
 from stream_anon.sinks.live.address import SinkAddress, SinkOrder
 from stream_anon.sinks.process.transport import DEBUG, FRAME, unpack, unpack_debug
@@ -28,49 +28,49 @@ if TYPE_CHECKING:
 PARTING = 5.0
 """Seconds that a window has to close."""
 IDLE = 0.02
-"""Seconds between two looks at a window's events."""
+"""Seconds between two polls of a window's events."""
 
 
-def work(line: Line) -> None:
+def work(parent: ParentPipe) -> None:
     """Serve one sink."""
-    opening = line.receive()
+    opening = parent.receive()
     if opening is None:
         return
     logger = logging.getLogger("stream_anon")
     logger.setLevel(logging.INFO)
-    logger.addHandler(_ToParent(line))
+    logger.addHandler(_ToParent(parent))
     limit = float(opening.fields["limit"])
     try:
         if opening.fields["kind"] == "preview":
-            _show(line, opening.fields, limit)
+            _show(parent, opening.fields, limit)
         else:
-            _write(line, opening.fields, limit)
-        line.send(Message("done"))
+            _write(parent, opening.fields, limit)
+        parent.send(Message("done"))
     except StreamAnonError as error:
-        line.send(Message("failed", {"said": str(error), "code": error.exit_code}))
-    except Exception as error:  # noqa: BLE001 - the parent opens it anew
-        line.send(Message("failed", {"said": f"unexpected {type(error).__name__}", "code": 1}))
+        parent.send(Message("failed", {"said": str(error), "code": error.exit_code}))
+    except Exception as error:  # noqa: BLE001 - the parent reopens it
+        parent.send(Message("failed", {"said": f"unexpected {type(error).__name__}", "code": 1}))
 
 
 class _ToParent(logging.Handler):
-    """What sinks log, to where the run logs: this process shows nothing to anybody."""
+    """Forwards log records to the parent, which logs them."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, parent: ParentPipe) -> None:
         super().__init__(logging.INFO)
-        self._line = line
+        self._parent = parent
 
     def emit(self, record: logging.LogRecord) -> None:
         fields = {"level": record.levelno, "text": record.getMessage()}
-        self._line.send(Message("log", fields))
+        self._parent.send(Message("log", fields))
 
 
-def _write(line: Line, fields: dict[str, Any], limit: float) -> None:
+def _write(parent: ParentPipe, fields: dict[str, Any], limit: float) -> None:
     info = StreamInfo.from_fields(fields["info"])
     with within(limit):
         sink = open_sink(fields, info)
-    line.send(Message("ready", {"notes": list(getattr(sink, "notes", []))}))
+    parent.send(Message("ready", {"notes": list(getattr(sink, "notes", []))}))
     try:
-        while message := line.receive():
+        while message := parent.receive():
             with within(limit):
                 sink.send(unpack(message))
         with within(limit):
@@ -105,7 +105,7 @@ def open_sink(fields: dict[str, Any], info: StreamInfo) -> Sink:
 # -- a window ---------------------------------------------------------------------------------
 
 
-def _show(line: Line, fields: dict[str, Any], limit: float) -> None:
+def _show(parent: ParentPipe, fields: dict[str, Any], limit: float) -> None:
     """A window's events go on while no frames come, so another thread waits for those."""
     from stream_anon.sinks.window.preview import PreviewSink  # noqa: PLC0415
 
@@ -114,12 +114,12 @@ def _show(line: Line, fields: dict[str, Any], limit: float) -> None:
         window = PreviewSink(
             info,
             title=fields["title"],
-            on_key=lambda key: line.send(Message("key", {"key": key})),
-            on_close=lambda: line.send(Message("closed")),
+            on_key=lambda key: parent.send(Message("key", {"key": key})),
+            on_close=lambda: parent.send(Message("closed")),
         )
-    line.send(Message("ready", {"notes": []}))
+    parent.send(Message("ready", {"notes": []}))
     messages: Channel[Message] = Channel(2, Overflow.DROP_OLDEST)
-    threading.Thread(target=_collect, args=(line, messages), daemon=True).start()
+    threading.Thread(target=_collect, args=(parent, messages), daemon=True).start()
     try:
         _pump(window, messages, limit)
     finally:
@@ -127,9 +127,9 @@ def _show(line: Line, fields: dict[str, Any], limit: float) -> None:
             window.close()
 
 
-def _collect(line: Line, messages: Channel[Message]) -> None:
+def _collect(parent: ParentPipe, messages: Channel[Message]) -> None:
     try:
-        while message := line.receive():
+        while message := parent.receive():
             messages.put(message)
     except Cancelled:
         return

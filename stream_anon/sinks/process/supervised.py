@@ -1,4 +1,4 @@
-"""A sink in a child process, opened anew whenever it fails or hangs. It never delays its feeder."""
+"""A sink in a supervised child process, reopened if it fails or hangs. Never blocks its feeder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.channel import Cancelled, Channel, Overflow
-from stream_anon.core.rate_limited_log import Complaints
+from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.core.stream_log import StreamThread, stream_logger
 from stream_anon.errors import ConfigError, SinkError, StreamAnonError
 from stream_anon.processes.backoff import Backoff
@@ -26,26 +26,26 @@ log = stream_logger(__name__)
 HOSTED = "stream_anon.sinks.process.hosted"
 UNSTOPPABLE = 5.0
 """Seconds to wait for a process that even the system cannot end: it hangs in a device."""
-BACK = 25
-"""Pictures that an output has to take to be called back: a full disk takes a few."""
-HEALTHY = 10.0
-"""Seconds that a sink has to work for its troubles to be over."""
+RECOVERED_AFTER = 25
+"""Pictures that an output has to take to count as recovered: a full disk takes a few."""
+HEALTHY_AFTER = 10.0
+"""Seconds that a sink has to work until its backoff is reset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What to open, and how to treat it."""
+    """A sink to open, and how to supervise it."""
 
     label: str
-    """Name for people, without credentials."""
+    """Display name, without credentials."""
     fields: dict[str, Any] = field(repr=False)
     """For `hosted`; may hold credentials."""
     room: int
     """Messages that wait for it; the oldest is dropped for a new one."""
     must_open: bool = True
-    """A first failure to open it is the user's to know; otherwise it is tried again."""
+    """A first failure to open it is the user's to know; otherwise it is retried."""
     newest_only: bool = False
-    """It shows what is new, and what it does not show is no loss."""
+    """It shows what is new, and what it does not show is not a loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class SinkStatus:
     state: str
     """`starting`, `running`, `down` or `finished`."""
     why: str = ""
-    """What went wrong last, without addresses."""
+    """The last error, without addresses."""
     frames: int = 0
     """Frames handed over."""
     dropped: int = 0
@@ -70,7 +70,7 @@ class _Failed(Exception):
     def __init__(self, why: str, *, for_good: bool = False) -> None:
         super().__init__(why)
         self.for_good = for_good
-        """What it was asked for makes no sense, and never will."""
+        """The request is invalid; retrying cannot succeed."""
 
 
 class SupervisedSink:
@@ -84,7 +84,7 @@ class SupervisedSink:
         Args:
             opening: what to open.
             settings: time limits and waits.
-            on_event: called with the kind and text of what a window tells: `key` and `closed`.
+            on_event: called with the kind and text of a window's events: `key` and `closed`.
         """
         self._opening, self._settings, self._on_event = opening, settings, on_event
         self._queue: Channel[Message] = Channel(opening.room, Overflow.DROP_OLDEST)
@@ -100,8 +100,8 @@ class SupervisedSink:
         """When the child that runs has opened it."""
         self._waited = 0.0
         """Seconds that the last child took to fail without having opened it."""
-        self._failing = Complaints(log, logging.WARNING)
-        self._slow = Complaints(log, logging.WARNING)
+        self._failure_log = RateLimitedLog(log, logging.WARNING)
+        self._drop_log = RateLimitedLog(log, logging.WARNING)
         self._thread = StreamThread(
             target=self._run, name=f"stream_anon sink {opening.label}", daemon=True
         )
@@ -110,7 +110,7 @@ class SupervisedSink:
 
         A window that somebody has closed is well."""
         self.error: StreamAnonError | None = None
-        """Why it could never be opened, where that is not to be tried again."""
+        """Why it could never be opened, where that is not to be retried."""
 
     @property
     def status(self) -> SinkStatus:
@@ -143,7 +143,7 @@ class SupervisedSink:
         except (Cancelled, ValueError):
             return
         if self._queue.dropped > before and not self._opening.newest_only:
-            self._complain()
+            self._log_dropped()
 
     def finish(self, patience: float) -> None:
         """No more messages: complete what is there, within that many seconds."""
@@ -177,11 +177,11 @@ class SupervisedSink:
             self._tried.set()
 
     def _pause(self) -> float:
-        """Seconds until the next try. A target that never answered has been waited for already."""
+        """Backoff until the next attempt, less the time already spent on one that never opened."""
         return max(0.0, self._backoff.wait() - self._waited)
 
     def _serve_once(self) -> bool:
-        """Open the sink and feed it; True where it is to be opened anew."""
+        """Open the sink and feed it; True where it is to be reopened."""
         began, self._opened = monotonic(), None
         try:
             self._serve()
@@ -189,12 +189,12 @@ class SupervisedSink:
             self._fail(error)
         except Cancelled:
             return False
-        except Exception as error:  # noqa: BLE001 - no memory, no threads: it is tried again
+        except Exception as error:  # noqa: BLE001 - no memory, no threads: it is retried
             self._fail(_Failed(f"unexpected {type(error).__name__}"))
         else:
             return False
         self._waited = 0.0 if self._opened else monotonic() - began
-        if self._opened and monotonic() - self._opened > HEALTHY:
+        if self._opened and monotonic() - self._opened > HEALTHY_AFTER:
             self._backoff.reset()
         return self.error is None
 
@@ -213,7 +213,7 @@ class SupervisedSink:
             for count, message in enumerate(self._queue):
                 child.send(message, limit)
                 self._frames += 1
-                if count == BACK and self._was_down:
+                if count == RECOVERED_AFTER and self._was_down:
                     log.warning("output %s is back", self._opening.label)
             child.end(limit)
             listener.join(UNSTOPPABLE)
@@ -262,10 +262,10 @@ class SupervisedSink:
         except ChildGone:
             return
         except (KeyError, TypeError, ValueError):
-            child.kill()  # it says nonsense, and is to be replaced
+            child.kill()  # malformed messages: it is to be replaced
 
     def _pass_on(self, message: Message) -> None:
-        """What the child has to say to people."""
+        """Forward a log message of the child."""
         level, text = int(message.fields["level"]), str(message.fields["text"])
         log.log(level, "output %s: %s", self._opening.label, text)
 
@@ -274,7 +274,7 @@ class SupervisedSink:
         if not self._tried.is_set() and (self._opening.must_open or error.for_good):
             self.error = (ConfigError if error.for_good else SinkError)(why)
         elif not self._stopping.is_set():
-            self._failing.say(f"output {self._opening.label} failed: {why}; it is opened anew")
+            self._failure_log.write(f"output {self._opening.label} failed: {why}; reopening it")
         elif self._state == "running":
             self._note_unfinished(why)
             return
@@ -288,10 +288,10 @@ class SupervisedSink:
     def _note_incomplete(self, why: str) -> None:
         if self.incomplete is None:
             self.incomplete = why
-            if self.error is None or self._stopping.is_set():  # else the error tells it
+            if self.error is None or self._stopping.is_set():  # else the error says so
                 log.warning("output %s was not completed: %s", self._opening.label, why)
 
-    def _complain(self) -> None:
+    def _log_dropped(self) -> None:
         what = "is too slow" if self._state == "running" else "is down"
         lost = self._queue.dropped
-        self._slow.say(f"output {self._opening.label} {what}: {lost} frames dropped so far")
+        self._drop_log.write(f"output {self._opening.label} {what}: {lost} frames dropped so far")

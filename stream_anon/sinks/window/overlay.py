@@ -1,4 +1,4 @@
-"""What the preview writes over its picture: one small bar, and the keys for those who are new."""
+"""The preview's overlay: one small status bar, and a help line with the keys."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ HELP = {"q": "quit", "space": "freeze", "m": "method", "s": "scope", "+ -": "str
 DEBUG_HELP = {"d": "outlines", "r": "raw"}
 
 
-class Run(NamedTuple):
-    """A few words of one kind."""
+class TextRun(NamedTuple):
+    """A run of text in one style."""
 
     text: str
     color: Color = TEXT_COLOR
@@ -54,7 +54,7 @@ class Run(NamedTuple):
 
 @dataclass(slots=True)
 class Overlay:
-    """What is known of the run; `None` where it is not."""
+    """State of the run to display; None where unknown."""
 
     state: str = "live"
     fps: float | None = None
@@ -82,12 +82,14 @@ class Overlay:
     def is_debug(self) -> bool:
         return self.mode == "debug"
 
-    def runs(self, parts: int, whole: Unknown | None) -> list[Run]:
+    def runs(self, parts: int, whole: Unknown | None) -> list[TextRun]:
         """The bar from left to right, the most important first."""
-        pills = [Run("DEBUG", pill=RED)] * self.is_debug + [Run("frozen", pill=BLUE)] * self.frozen
+        pills = [TextRun("DEBUG", pill=RED)] * self.is_debug + [
+            TextRun("frozen", pill=BLUE)
+        ] * self.frozen
         calm = self.state == "live" and whole is None
         said = self.state if whole is None or self.state != "live" else f"hidden: {whole.value}"
-        runs = [*pills, Run(said, dot=GREEN if calm else AMBER)]
+        runs = [*pills, TextRun(said, dot=GREEN if calm else AMBER)]
         if self.fps is not None:
             runs += _pair(f"{self.fps:.1f}", "fps")
         if self.latency is not None:
@@ -96,11 +98,11 @@ class Overlay:
         if calm:
             runs += _pair(str(count), what)
         how = [word for word in (self.method, self.strength, self.scope) if word]
-        return runs + [Run(word, FAINT) for word in how]
+        return runs + [TextRun(word, FAINT) for word in how]
 
 
-def _pair(value: str, what: str) -> list[Run]:
-    return [Run(value), Run(what, FAINT, apart=False)]
+def _pair(value: str, what: str) -> list[TextRun]:
+    return [TextRun(value), TextRun(what, FAINT, apart=False)]
 
 
 def draw(
@@ -122,7 +124,9 @@ def draw(
         _draw_bar(picture, runs, size, room - used - size, at_left=False)
 
 
-def _draw_bar(picture: Picture, runs: Sequence[Run], size: int, room: int, *, at_left: bool) -> int:
+def _draw_bar(
+    picture: Picture, runs: Sequence[TextRun], size: int, room: int, *, at_left: bool
+) -> int:
     """As many of the runs as there is room for; how wide that is."""
     runs = list(runs)
     while runs and _width_of(runs, size) > room:
@@ -142,23 +146,23 @@ def _draw_bar(picture: Picture, runs: Sequence[Run], size: int, room: int, *, at
     return wide
 
 
-def _gap(run: Run, number: int, size: int) -> int:
+def _gap(run: TextRun, number: int, size: int) -> int:
     if number == 0:
         return 0
     return round((1.1 if run.apart else 0.3) * size)
 
 
-def _width_of(runs: Iterable[Run], size: int) -> int:
+def _width_of(runs: Iterable[TextRun], size: int) -> int:
     inner = sum(_gap(run, n, size) + _run_width(run, size) for n, run in enumerate(runs))
     return inner + 2 * size
 
 
-def _run_width(run: Run, size: int) -> int:
+def _run_width(run: TextRun, size: int) -> int:
     more = size if run.pill or run.dot else 0
     return _text_width(run.text, size) + more
 
 
-def _draw_run(picture: Picture, run: Run, x: int, top: int, size: int) -> int:
+def _draw_run(picture: Picture, run: TextRun, x: int, top: int, size: int) -> int:
     """Draw one; where it ends."""
     end = x + _run_width(run, size)
     if run.pill:

@@ -1,4 +1,4 @@
-"""The redacted picture in a window, with a small bar that tells how the run is doing."""
+"""The redacted picture in a window, with a small bar that shows how the run is doing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HELP_SECONDS = 12.0
 
 
 class Screen(Protocol):
-    """What a preview needs of a window; see `PreviewWindow`."""
+    """The interface of the preview's window; see `PreviewWindow`."""
 
     @property
     def is_open(self) -> bool: ...
@@ -83,7 +83,7 @@ class PreviewSink:
         self._hidden: tuple[int, Unknown | None] = (0, None)
         self._number = 0
         self._drawn: object = None
-        self._told = False
+        self._is_close_reported = False
         self._help_until = monotonic() + HELP_SECONDS
         self._screen = window(title, *self._first_size())
 
@@ -166,8 +166,8 @@ class PreviewSink:
             if key == "space":
                 self._overlay.frozen = not self._overlay.frozen
             self._on_key(key)
-        if not self._screen.is_open and not self._told:
-            self._told = True
+        if not self._screen.is_open and not self._is_close_reported:
+            self._is_close_reported = True
             self._on_close()
 
 

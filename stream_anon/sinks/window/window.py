@@ -50,13 +50,13 @@ def check_display() -> None:
 def _display() -> Iterator[None]:
     """A display that works, held for as long as the block lasts.
 
-    A display without a desktop begins anew when its last program leaves, and refuses the next one
+    A display without a desktop restarts when its last program leaves, and refuses the next one
     meanwhile; so what checks it must not leave before a window is open.
     """
     framework = cv2.currentUIFramework()
     if not framework:
         raise SinkError(
-            "the installed OpenCV has no windows, which the preview needs: "
+            "the installed OpenCV has no window support, which the preview needs: "
             "pip uninstall opencv-python-headless, then pip install opencv-python"
         )
     if not (framework.startswith("QT") and sys.platform.startswith("linux")):
@@ -86,7 +86,7 @@ def _connect() -> tuple[ctypes.CDLL, ctypes.c_void_p]:
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
     if xcb.xcb_connection_has_error(connection):
         xcb.xcb_disconnect(connection)
-        raise SinkError(f"the display {name} does not answer or does not let us in: {advice}")
+        raise SinkError(f"the display {name} does not respond or refuses the connection: {advice}")
     return xcb, connection
 
 
@@ -147,7 +147,7 @@ class PreviewWindow:
         try:
             cv2.imshow(self._title, picture)
         except cv2.error as error:
-            raise SinkError("the preview's window does not take the picture") from error
+            raise SinkError("the preview's window cannot show the picture") from error
 
     def pressed(self) -> list[str]:
         """Handle what has happened to the window; the keys pressed meanwhile, in order."""

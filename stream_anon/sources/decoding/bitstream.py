@@ -1,4 +1,4 @@
-"""What a packet tells about itself, before anything has decoded it."""
+"""Parsing of packets without decoding them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NalReader:
     def __init__(self, codec: str, extradata: bytes | None) -> None:
         """Args:
         codec: FFmpeg's name.
-        extradata: of the stream; tells how the units are separated.
+        extradata: of the stream; says how the units are separated.
         """
         self._is_hevc = codec == "hevc"
         at = 21 if self._is_hevc else 4

@@ -88,10 +88,10 @@ class Damage:
         return self._until is None or (picture.pts is not None and picture.pts > self._until)
 
 
-class Swallowed:
+class DroppedPictures:
     """Counts pictures that went into the decoder and did not come out.
 
-    It leaves out those that do not fit to what it has shown so far: after a missing keyframe, say.
+    A decoder drops those whose references are missing: after a missing keyframe, say.
     """
 
     def __init__(self, decoder: str, since: int | None = None) -> None:

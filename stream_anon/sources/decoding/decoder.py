@@ -1,4 +1,4 @@
-"""From packets to pictures, each with the word whether it is suspect."""
+"""From packets to pictures, each marked as suspect or not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
-from stream_anon.sources.decoding.damage import Damage, Swallowed, has_hole
+from stream_anon.sources.decoding.damage import Damage, DroppedPictures, has_hole
 from stream_anon.sources.decoding.opening import reason
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Decoder:
         self._losses = losses
         self._gaps = gaps
         self._damage = Damage(self._name)
-        self._swallowed = Swallowed(self._name, since)
+        self._dropped = DroppedPictures(self._name, since)
         self.skipped = 0
         """Frames that are missing between those that came."""
         self.has_ended = False
@@ -55,7 +55,7 @@ class Decoder:
     def decode(self, packet: av.Packet[VideoStream]) -> list[tuple[av.VideoFrame, bool]]:
         """Pictures that come out when this packet goes in, in the order in which they are shown."""
         self._check(packet)
-        self._swallowed.put(packet)
+        self._dropped.put(packet)
         try:
             pictures = packet.decode()
         except av.error.EOFError:
@@ -72,7 +72,7 @@ class Decoder:
         self._count(why)
 
     def trust(self) -> None:
-        """What comes from now on is whole, whatever was before."""
+        """Reset the suspicion: pictures from now on are whole."""
         self._damage = Damage(self._name)
 
     def _check(self, packet: av.Packet[VideoStream]) -> None:
@@ -86,8 +86,8 @@ class Decoder:
         if self._gaps and (missing := self._gaps.before(picture.pts)):
             self.skipped += missing
             self._damage.miss()
-        if self._swallowed.before(picture):
-            self._count("the decoder left pictures out")
+        if self._dropped.before(picture):
+            self._count("the decoder dropped pictures")
             self._damage.miss()
         return self._damage.concerns(picture)
 

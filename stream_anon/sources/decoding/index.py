@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Packet(NamedTuple):
-    """A packet, by what it is told from all others."""
+    """The fields that identify a packet."""
 
     pts: int
     size: int
@@ -58,14 +58,14 @@ class Keyframe:
     packet: int
     """Its number, 0 first, in the order of decoding."""
     position: int | None
-    """Byte of the file; None where the container does not tell."""
+    """Byte of the file; None where the container does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyframeIndex:
     """The keyframes of one file.
 
-    All that decoding from the beginning would give can be told from it, without decoding: which
+    What decoding from the beginning would give can be predicted from it, without decoding: which
     frame comes out at a keyframe, and the pts of every frame. Where that is not certain, there is
     no keyframe in it, and `unusable` says why. Damage that only a decoder finds is not seen.
     """

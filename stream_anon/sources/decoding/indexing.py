@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Uncertain(Exception):
-    """What decoding would give cannot be told. Not for users: all is decoded instead."""
+    """The result of decoding cannot be predicted. Internal: everything is decoded instead."""
 
 
 def index_of(path: Path) -> KeyframeIndex:
@@ -88,7 +88,7 @@ class _Indexer:
             raise Uncertain("part of the file is damaged")
         pts = packet.pts
         if pts is None:
-            raise Uncertain("the container does not tell when frames are shown")
+            raise Uncertain("the container does not say when frames are shown")
         if not len(self._packets):
             self._earliest = self._latest = pts
             if not packet.is_keyframe or not self._is_entry(data):
@@ -129,5 +129,5 @@ class _Indexer:
 
 
 def identity(packet: av.Packet[VideoStream], pts: int) -> Packet:
-    """What tells a packet from others."""
+    """The fields that identify a packet."""
     return Packet(pts, packet.size, packet.duration or 0, packet.is_discard)

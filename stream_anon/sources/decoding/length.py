@@ -20,11 +20,11 @@ STILL_FORMATS = ("image2", "png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "ti
 INDEXED_FORMATS = ("mov,mp4,m4a,3gp,3g2,mj2",)
 """Containers whose index lists every packet, also those that are missing."""
 GAPPY_FORMATS = ("matroska,webm",)
-"""Containers that skip what they cannot read without a word: gaps in time tell."""
+"""Containers that silently skip what they cannot read: only gaps in time show it."""
 
 
 class Length:
-    """What the header of a file promises."""
+    """Length of a video, according to the header of its file."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, path: Path) -> None:
         self._container, self._stream, self._path = container, stream, path
@@ -104,7 +104,7 @@ class Length:
 
 
 def _tagged_seconds(tag: str) -> Fraction | None:
-    """Seconds that Matroska's `DURATION` tag tells, as in 00:01:02.250000000."""
+    """Seconds that Matroska's `DURATION` tag gives, as in 00:01:02.250000000."""
     try:
         hours, minutes, seconds = tag.split(":")
         return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)

@@ -1,4 +1,4 @@
-"""Opening a file, choosing its video, and saying what is wrong with it."""
+"""Opening a file, choosing its video stream, and reporting what is wrong with it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 MAX_THREADS = 8
 """Pictures that are decoded at the same time: each takes memory and time to come out."""
 CHECKSUMMED = ("png", "apng")
-"""Decoders that know damage for certain, but show the picture all the same unless told not to.
+"""Decoders that know damage for certain, but still show the picture unless told not to.
 
-The others are not told so: they would also refuse healthy files that are a little out of line.
+The others are not: they would also refuse healthy files that are a little out of line.
 """
 
 
@@ -40,7 +40,9 @@ def open_input(path: Path) -> InputContainer:
     if path.is_dir():
         raise SourceError(f"{path} is a folder: name one video file")
     if not path.is_file():
-        raise SourceError(f"{path} is no plain file but a pipe or device: save it to a file first")
+        raise SourceError(
+            f"{path} is not a regular file but a pipe or device: save it to a file first"
+        )
     if path.stat().st_size == 0:
         raise SourceError(f"{path} is empty")
     try:
@@ -50,7 +52,7 @@ def open_input(path: Path) -> InputContainer:
             )
         return open_file(path)
     except PermissionError as error:
-        raise SourceError(f"{path} may not be read: check its permissions") from error
+        raise SourceError(f"{path} cannot be read: check its permissions") from error
     except av.error.ArgumentError as error:
         raise SourceError(
             f"{path} is not a video that can be read: its format is unknown here, or may read "
@@ -72,7 +74,7 @@ def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
     """
     streams = [s for s in container.streams.video if not is_cover(s.disposition)]
     if not streams:
-        raise SourceError(f"{path} holds no video (only sound, or a cover picture)")
+        raise SourceError(f"{path} contains no video (only sound, or a cover picture)")
     best = max(streams, key=lambda s: (is_default(s.disposition), s.width * s.height))
     # The type stubs promise a context, but there is none for codecs that FFmpeg does not know.
     context: object = best.codec_context
@@ -81,7 +83,7 @@ def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
     # With threads inside one picture alone, the H.264 decoder does not look for damage at all.
     best.thread_type = "AUTO"
     best.thread_count = min(MAX_THREADS, cpu_count() or 1)
-    # What cannot be decoded whole comes out all the same, marked, and is hidden.
+    # What cannot be decoded whole still comes out, marked, and is hidden.
     best.codec_context.flags |= Flags.output_corrupt
     is_certain = best.codec_context.name in CHECKSUMMED
     best.codec_context.options = {"err_detect": "crccheck+explode" if is_certain else "crccheck"}
@@ -89,7 +91,7 @@ def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
 
 
 def pixel_aspect(stream: VideoStream) -> Fraction:
-    """Width of a pixel over its height; square where nothing tells."""
+    """Width of a pixel over its height; square where that is not known."""
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     return Fraction(aspect) if aspect else Fraction(1)
 
@@ -136,6 +138,6 @@ def is_default(disposition: int) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """What FFmpeg says, without the address that PyAV adds to it."""
+    """FFmpeg's message, without the address that PyAV adds to it."""
     said = getattr(error, "strerror", None) or type(error).__name__
     return str(said).lower()

@@ -1,4 +1,4 @@
-"""Passes over a file: from its beginning, or from a keyframe in it."""
+"""Decoding passes over a file: from its beginning, or from a keyframe in it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class KeyframePass:
     """
 
     def __init__(self, path: Path, index: KeyframeIndex, entry: Keyframe) -> None:
-        """Open the file anew."""
+        """Open the file again."""
         self._index, self._entry = index, entry
         self._losses = Losses()
         self._container = open_input(path)
@@ -140,7 +140,7 @@ class KeyframePass:
                     if expected == len(shown) or picture.pts != shown[expected]:
                         raise Uncertain("other frames come out than the index promises")
                     if expected == self._entry.frame and not picture.key_frame:
-                        raise Uncertain("what the container calls a keyframe is none")
+                        raise Uncertain("what the container calls a keyframe is not one")
                     if suspect or self._losses:
                         raise Uncertain(self._losses.reason or "the decoder reports damage")
                     yield picture, False

@@ -74,7 +74,7 @@ class Upright:
     ) -> None:
         """Args:
             first: the first picture, which says how all are to be turned.
-            label: name of the source for people.
+            label: display name of the source.
             size: columns and rows of every picture, upright; None takes those of the first.
             color: of every picture; None takes that of the first.
 

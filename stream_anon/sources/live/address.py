@@ -37,9 +37,9 @@ class SourceAddress:
     kind: str
     """A row of the registry."""
     label: str
-    """Name for people, short."""
+    """Display name, short."""
     url: str = field(repr=False)
-    """What FFmpeg opens; for a file, its path."""
+    """URL for FFmpeg; for a file, its path."""
     format: str | None = None
     """FFmpeg's name of the input, where it cannot tell by itself."""
     options: dict[str, str] = field(default_factory=dict)
@@ -103,7 +103,7 @@ def network(text: str, settings: Live) -> SourceAddress | None:
     login, rest = _split_login(rest)
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if not host and scheme != "udp":
-        raise ConfigError(f"the address {scheme}://… names no host")
+        raise ConfigError(f"the address {scheme}://… has no host")
     keep = "@" if login is not None and scheme == "udp" else ""
     if scheme in WITH_LOGIN:
         keep = _login(login).before_host

@@ -1,4 +1,4 @@
-"""The process that opens, reads and decodes a source: FFmpeg may hang there and hold up nobody.
+"""The capture process, which opens, reads and decodes a source: if FFmpeg hangs, only it hangs.
 
 It is told what to open by its parent's first message, never by its arguments, which others see.
 It answers "ready", "found" once the source is open, "reading" for what comes before the first
@@ -21,7 +21,7 @@ import av.error
 from stream_anon.core.channel import Channel, Overflow
 from stream_anon.core.frame import ColorTags, StreamInfo
 from stream_anon.errors import SourceError
-from stream_anon.processes.host import Line, named, serve, within
+from stream_anon.processes.host import ParentPipe, named, serve, within
 from stream_anon.processes.wire import Message
 from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.live.address import GIVES_UP_AFTER
@@ -43,7 +43,7 @@ OPENING, SILENCE = 2, 3
 """Times `open_timeout` until there is a picture to show, and times `watchdog` until the next one,
 before the system ends this process: the parent's own limits are shorter."""
 SETTLING = 0.5
-"""Seconds in which pictures from before come all at once; those left out are no loss."""
+"""Seconds in which a burst of old pictures may come; those left out do not count as dropped."""
 
 
 def main() -> None:
@@ -51,19 +51,19 @@ def main() -> None:
     serve(work)
 
 
-def work(line: Line) -> None:
+def work(parent: ParentPipe) -> None:
     """Do what the parent's first message asks for."""
-    line.send(Message("ready"))
-    order = line.receive()
+    parent.send(Message("ready"))
+    order = parent.receive()
     if order is None:
         return
     begin = threading.Event()
-    threading.Thread(target=_listen, args=(line, begin), daemon=True).start()
+    threading.Thread(target=_listen, args=(parent, begin), daemon=True).start()
     ends = bool(order.fields["ends"])
-    sender = PictureSender(line, Overflow.BLOCK if ends else Overflow.DROP_OLDEST)
+    sender = PictureSender(parent, Overflow.BLOCK if ends else Overflow.DROP_OLDEST)
     try:
         play = play_source if order.fields["opens"] else play_live
-        sender.end(play(order.fields, line, sender, begin))
+        sender.end(play(order.fields, parent, sender, begin))
     except SourceError as error:
         said = str(error).removeprefix(f"{order.fields['label']} ")
         sender.end(_failed(said, permanent=ends))
@@ -72,8 +72,8 @@ def work(line: Line) -> None:
         sender.end(_failed(said, permanent=never))
 
 
-def _listen(line: Line, begin: threading.Event) -> None:
-    while (message := line.receive()) is not None:
+def _listen(parent: ParentPipe, begin: threading.Event) -> None:
+    while (message := parent.receive()) is not None:
         if message.kind == "begin":
             begin.set()
     os._exit(0)
@@ -86,10 +86,10 @@ def _failed(said: str, *, permanent: bool) -> Message:
 class PictureSender:
     """Hands pictures to the parent in a thread of its own, so that reading goes on meanwhile."""
 
-    def __init__(self, line: Line, overflow: Overflow) -> None:
-        self._line = line
+    def __init__(self, parent: ParentPipe, overflow: Overflow) -> None:
+        self._parent = parent
         self._waiting: Channel[Message] = Channel(WAITING, overflow)
-        self._seams = 0
+        self._discontinuities = 0
         self._begun: float | None = None
         self._forgiven = 0
         self._thread = threading.Thread(target=self._hand_over, daemon=True)
@@ -102,10 +102,10 @@ class PictureSender:
         losses: Losses,
         *,
         corrupt: bool,
-        seam: bool,
+        discontinuity: bool,
     ) -> None:
-        """Args: seam: nothing known of earlier pictures holds for this one."""
-        self._seams += seam
+        """Args: discontinuity: nothing known of earlier pictures holds for this one."""
+        self._discontinuities += discontinuity
         now = monotonic()
         self._begun = self._begun or now
         if now - self._begun < SETTLING:
@@ -114,7 +114,8 @@ class PictureSender:
             "time": None if time is None else str(time),
             "at": now,
             "corrupt": corrupt,
-            "seams": self._seams,  # a number, because the marked picture may be left out
+            # A count, because the marked picture may be dropped.
+            "discontinuities": self._discontinuities,
             "lost": losses.packets,
             "why": losses.reason,
             "dropped": self._waiting.dropped - self._forgiven,
@@ -125,25 +126,25 @@ class PictureSender:
         """Hand over what waits, and the last word."""
         self._waiting.close()
         self._thread.join()
-        self._line.send(last)
+        self._parent.send(last)
 
     def _hand_over(self) -> None:
         for message in self._waiting:
-            self._line.send(message)
+            self._parent.send(message)
 
 
 # -- sources of the registry ------------------------------------------------------------------
 
 
 def play_source(
-    order: dict[str, Any], line: Line, sender: PictureSender, begin: threading.Event
+    order: dict[str, Any], parent: ParentPipe, sender: PictureSender, begin: threading.Event
 ) -> Message:
     """What a `Source` reads; one that ends, such as a recorded video, at its own pace."""
     with within(OPENING * order["open_timeout"]):
         source: Source = named(order["opens"])(order["url"])
-    line.send(Message("found"))
+    parent.send(Message("found"))
     info = replace(source.info, time_base=TIME_BASE, frames=None, still=False, live=True)
-    line.send(Message("opened", info.to_fields()))
+    parent.send(Message("opened", info.to_fields()))
     begin.wait()
     pacer = Pacer() if order["ends"] else None
     for frame in _limited(source.frames(), SILENCE * order["watchdog"]):
@@ -151,7 +152,11 @@ def play_source(
         if pacer:
             pacer.wait(time)
         sender.put(
-            frame.planes, time, source.losses, corrupt=frame.corrupt, seam=frame.discontinuity
+            frame.planes,
+            time,
+            source.losses,
+            corrupt=frame.corrupt,
+            discontinuity=frame.discontinuity,
         )
     losses = source.losses
     fields = {"packets": losses.packets, "frames": losses.frames, "reason": losses.reason}
@@ -162,22 +167,22 @@ def play_source(
 
 
 def play_live(
-    order: dict[str, Any], line: Line, sender: PictureSender, begin: threading.Event
+    order: dict[str, Any], parent: ParentPipe, sender: PictureSender, begin: threading.Event
 ) -> Message:
     """A camera or stream, as it comes."""
     with within(OPENING * order["open_timeout"]):
         source = _open(order)
-        line.send(Message("found"))
-        pictures = source.pictures(lambda: line.send(Message("reading")))
+        parent.send(Message("found"))
+        pictures = source.pictures(lambda: parent.send(Message("reading")))
         first = next(pictures, None)
         if first is None:
-            return _failed("it ended before its first whole picture", permanent=False)
+            return _failed("it ended before its first complete picture", permanent=False)
         upright = _upright(first[0], order)
         rate = source.rate
         if rate is None and order["size"] is None:
             rate = _measured(pictures)
     info = _describe(source, upright, rate, order["label"])
-    line.send(Message("opened", info.to_fields()))
+    parent.send(Message("opened", info.to_fields()))
     pacer = Pacer() if source.comes_at_once else None
     for decoded, suspect in chain([first], _limited(pictures, SILENCE * order["watchdog"])):
         planes, resized = upright.read(decoded)
@@ -185,7 +190,7 @@ def play_live(
         if pacer:
             pacer.wait(time)
         if begin.is_set():
-            sender.put(planes, time, source.losses, corrupt=suspect, seam=resized)
+            sender.put(planes, time, source.losses, corrupt=suspect, discontinuity=resized)
     return Message("ended", {"reason": source.losses.reason})
 
 

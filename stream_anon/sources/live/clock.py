@@ -9,7 +9,7 @@ TICKS = 90_000
 """Units of the output clock in a second."""
 TIME_BASE = Fraction(1, TICKS)
 TIME_SLIP = 0.2
-"""Seconds that time may run back by without having started anew."""
+"""Seconds that time may run back by without counting as a restart."""
 JUMP = 1.0
 """Seconds between the source's time and the time of arrival that are too many."""
 WINDOW = 10.0
@@ -39,7 +39,7 @@ class LiveClock:
         self._window = self._least_late = 0.0
 
     def restart(self) -> None:
-        """The source is opened anew: what was known of its time holds no longer."""
+        """The source is reopened: forget the previous time offset."""
         with self._lock:
             self._shift = None
 

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 MODULE = "stream_anon.sources.live.capture"
 MOST_PIXELS = 1 << 28
 """In a picture: what is announced to be larger is nonsense."""
-BROKEN = (KeyError, TypeError, ValueError, ArithmeticError)
-"""What fields that are missing or of another kind than expected lead to."""
-NONSENSE = "the capture process answered with nonsense"
+MALFORMED = (KeyError, TypeError, ValueError, ArithmeticError)
+"""Exceptions from fields that are missing or of the wrong type."""
+INVALID_DATA = "the capture process sent invalid data"
 
 
-class Lost(Exception):
-    """The source cannot be opened, or has gone. Not for users; it is opened anew."""
+class ConnectionLost(Exception):
+    """The source cannot be opened, or is gone. Internal: it is reopened."""
 
     def __init__(self, reason: str, *, permanent: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.permanent = permanent
-        """It will never be better by itself."""
+        """Retrying cannot succeed."""
 
 
 class Connection:
@@ -61,13 +61,13 @@ class Connection:
         Args:
             wanted: what pictures are to be like; None takes them as they are.
             patience: seconds for the first answer, where it is known how long that takes, and
-                between two signs of life after it.
+                between two messages after it.
 
         Returns:
             What it announces. Pictures that are larger are not even received.
 
         Raises:
-            Lost: it cannot be opened, or not in time.
+            ConnectionLost: it cannot be opened, or not in time.
         """
         address, settings = self._address, self._settings
         limit = settings.open_timeout
@@ -93,36 +93,36 @@ class Connection:
         fields = self._await_picture(limit, answer)
         try:
             info = replace(StreamInfo.from_fields(fields), label=address.label)
-        except BROKEN as error:
-            raise Lost(NONSENSE) from error
+        except MALFORMED as error:
+            raise ConnectionLost(INVALID_DATA) from error
         if not 0 < info.width * info.height <= MOST_PIXELS or min(info.width, info.height) < 1:
-            raise Lost(NONSENSE)
+            raise ConnectionLost(INVALID_DATA)
         if wanted and (info.width, info.height) != (wanted.width, wanted.height):
-            raise Lost(NONSENSE)
+            raise ConnectionLost(INVALID_DATA)
         self._shapes = plane_shapes(info.width, info.height)
         self._child.most_received = sum(rows * columns for rows, columns in self._shapes)
         return info
 
     def _await_picture(self, limit: float, patience: float) -> dict[str, Any]:
-        """Wait for a keyframe: for a while as long as anything comes, not for long otherwise."""
+        """Wait for a keyframe: up to `limit` while packets come, up to `patience` in silence."""
         deadline = monotonic() + limit
         while (left := deadline - monotonic()) > 0:
             if left < patience:
-                message = self._receive(left, f"no whole picture came within {limit:g} s")
+                message = self._receive(left, f"no complete picture came within {limit:g} s")
             else:
-                silence = f"nothing came for {patience:.2g} s before the first whole picture"
+                silence = f"nothing came for {patience:.2g} s before the first complete picture"
                 message = self._receive(patience, silence)
             if message.kind == "opened":
                 return message.fields
             if message.kind != "reading":
-                raise Lost(NONSENSE)
-        raise Lost(f"no whole picture came within {limit:g} s")
+                raise ConnectionLost(INVALID_DATA)
+        raise ConnectionLost(f"no complete picture came within {limit:g} s")
 
     def begin(self) -> None:
         """Ask for the pictures.
 
         Raises:
-            Lost: the process has gone.
+            ConnectionLost: the process has gone.
         """
         self._silent = 0.0
         self._send(Message("begin"))
@@ -131,22 +131,22 @@ class Connection:
         """One message for each picture; ends with a file's last word.
 
         Raises:
-            Lost: the source has gone, or no intact picture came for too long.
+            ConnectionLost: the source has gone, or no intact picture came for too long.
         """
         limit = self._settings.watchdog
         silence = f"no intact picture for {limit:g} s"
         while True:
             if self._silent >= limit:
-                raise Lost(silence)
+                raise ConnectionLost(silence)
             message = self._receive(limit - self._silent, silence)
             if message.kind == "frame":
                 self._check(message)
                 if not message.fields["corrupt"]:
                     self._silent = 0.0
             elif message.kind != "ended":
-                raise Lost(NONSENSE)
+                raise ConnectionLost(INVALID_DATA)
             if message.kind == "ended" and not self._address.ends:
-                raise Lost("the stream ended")
+                raise ConnectionLost("the stream ended")
             yield message
             if message.kind == "ended":
                 return
@@ -154,7 +154,7 @@ class Connection:
     def _check(self, message: Message) -> None:
         shapes = tuple(plane.shape for plane in message.planes)
         if shapes != self._shapes or message.fields.get("corrupt") not in (False, True):
-            raise Lost(NONSENSE)
+            raise ConnectionLost(INVALID_DATA)
 
     def kill(self) -> None:
         """End the process at once: whoever waits for it is freed."""
@@ -168,12 +168,12 @@ class Connection:
         try:
             self._child.send(message, START_LIMIT)
         except ChildGone as gone:
-            raise Lost(f"the capture process failed: {gone}") from gone
+            raise ConnectionLost(f"the capture process failed: {gone}") from gone
 
     def _expect(self, kind: str, limit: float, otherwise: str) -> Message:
         message = self._receive(limit, otherwise)
         if message.kind != kind:
-            raise Lost(NONSENSE)
+            raise ConnectionLost(INVALID_DATA)
         return message
 
     def _receive(self, limit: float, otherwise: str) -> Message:
@@ -183,10 +183,12 @@ class Connection:
             message = self._child.receive(limit)
         except ChildGone as gone:
             late = monotonic() - begun >= limit
-            raise Lost(otherwise if late else f"the capture process failed: {gone}") from gone
+            raise ConnectionLost(
+                otherwise if late else f"the capture process failed: {gone}"
+            ) from gone
         self._silent += monotonic() - begun
         if message.kind == "failed":
             fields = message.fields
-            reason = str(fields.get("reason", NONSENSE))
-            raise Lost(reason, permanent=fields.get("permanent") is True)
+            reason = str(fields.get("reason", INVALID_DATA))
+            raise ConnectionLost(reason, permanent=fields.get("permanent") is True)
         return message

@@ -1,4 +1,4 @@
-"""Which webcams there are."""
+"""Enumeration of webcams."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Device:
     """A webcam."""
 
     name: str
-    """What it calls itself."""
+    """Name that it reports."""
     path: str
-    """What to give as a source."""
+    """Name to use as a source."""
     modes: tuple[str, ...] = ()
     """Sizes and rates, where they are known without opening it."""
 
@@ -34,11 +34,11 @@ def list_devices() -> list[Device]:
     """All webcams. None is opened on Linux.
 
     Raises:
-        SourceError: the system does not tell.
+        SourceError: the system cannot list them.
     """
     if sys.platform == "linux":
         return linux_devices(SYSTEM)
-    return _told_by_ffmpeg("dshow" if sys.platform == "win32" else "avfoundation")
+    return _list_with_ffmpeg("dshow" if sys.platform == "win32" else "avfoundation")
 
 
 def linux_devices(system: Path) -> list[Device]:
@@ -62,8 +62,8 @@ def linux_devices(system: Path) -> list[Device]:
 def _takes_pictures(node: Path, system: Path) -> bool:
     """Not a second node of the same webcam, for its other data, nor an output."""
     number = _read(node / "dev")
-    told = _read(system / f"run/udev/data/c{number}") if number else ""
-    for line in told.splitlines():
+    listed = _read(system / f"run/udev/data/c{number}") if number else ""
+    for line in listed.splitlines():
         if line.startswith("E:ID_V4L_CAPABILITIES="):
             return ":capture:" in line
     return _read(node / "index") in ("", "0")
@@ -76,19 +76,19 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _told_by_ffmpeg(system: str) -> list[Device]:
+def _list_with_ffmpeg(system: str) -> list[Device]:
     import av.device  # noqa: PLC0415 - on Linux nothing of it is needed
     import av.error  # noqa: PLC0415
 
     try:
-        told = av.device.enumerate_input_devices(system)
+        listed = av.device.enumerate_input_devices(system)
     except (av.error.FFmpegError, ValueError) as error:
-        raise SourceError("this system does not tell which webcams it has") from error
-    return list(_webcams(told, system))
+        raise SourceError("the webcams of this system cannot be listed") from error
+    return list(_webcams(listed, system))
 
 
-def _webcams(told: list[Any], system: str) -> Iterator[Device]:
-    for device in told:
+def _webcams(listed: list[Any], system: str) -> Iterator[Device]:
+    for device in listed:
         if "video" in device.media_types:
             name = str(device.description or device.name)
             path = str(device.name)

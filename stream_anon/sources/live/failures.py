@@ -1,4 +1,4 @@
-"""Why a source cannot be opened or read, in our words and without addresses."""
+"""Messages for sources that cannot be opened or read, without addresses."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import av.error
 
 from stream_anon.sources.decoding.opening import reason
 
-LOGIN = "it asks for another login: set STREAM_ANON_USER and STREAM_ANON_PASSWORD"
+LOGIN = "login required or rejected: set STREAM_ANON_USER and STREAM_ANON_PASSWORD"
 _SAID: tuple[tuple[type[Exception], str], ...] = (
     (av.error.HTTPUnauthorizedError, LOGIN),
-    (av.error.HTTPForbiddenError, "it refuses this login (403)"),
-    (av.error.HTTPNotFoundError, "it knows no such stream (404)"),
-    (av.error.ProtocolNotFoundError, "this build of FFmpeg does not know that kind of address"),
+    (av.error.HTTPForbiddenError, "access denied (403)"),
+    (av.error.HTTPNotFoundError, "no such stream (404)"),
+    (av.error.ProtocolNotFoundError, "this build of FFmpeg does not support that protocol"),
     (av.error.DemuxerNotFoundError, "this build of FFmpeg cannot read such devices"),
-    (av.error.ConnectionRefusedError, "nobody listens there"),
-    (av.error.ConnectionResetError, "it broke the connection off"),
-    (av.error.BrokenPipeError, "it broke the connection off"),
-    (av.error.TimeoutError, "it does not answer"),
-    (av.error.ExitError, "nothing came in time"),
-    (av.error.EOFError, "it ended at once"),
-    (av.error.InvalidDataError, "what it sends is no video that can be read"),
+    (av.error.ConnectionRefusedError, "connection refused"),
+    (av.error.ConnectionResetError, "connection reset"),
+    (av.error.BrokenPipeError, "connection reset"),
+    (av.error.TimeoutError, "no answer"),
+    (av.error.ExitError, "timed out"),
+    (av.error.EOFError, "the stream ended at once"),
+    (av.error.InvalidDataError, "not a readable video stream"),
     (
         av.error.ArgumentError,
-        "what it sends is no video that can be read here, or may read files of this machine",
+        "not a video stream that can be read here, or it may read files of this machine",
     ),
-    (av.error.PermissionError, "it may not be read: is your user in the group video?"),
-    (av.error.FileNotFoundError, "there is no such device: see `stream-anon devices`"),
+    (av.error.PermissionError, "permission denied: is your user in the group video?"),
+    (av.error.FileNotFoundError, "no such device: see `stream-anon devices`"),
 )
 _NEVER = (
     av.error.ProtocolNotFoundError,
@@ -37,10 +37,10 @@ _NEVER = (
 
 
 def explain(error: Exception) -> tuple[str, bool]:
-    """What went wrong, and whether it will never be better by itself."""
+    """The message for an error, and whether the error is permanent."""
     for kind, said in _SAID:
         if isinstance(error, kind):
             return said, isinstance(error, _NEVER)
     if getattr(error, "errno", None) == errno.EBUSY:
-        return "another program uses it", False
+        return "in use by another program", False
     return reason(error), False

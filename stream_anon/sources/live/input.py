@@ -1,4 +1,4 @@
-"""Reading a camera or a stream as it comes, with as little waiting as possible."""
+"""Low-latency input of a camera or a stream."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LiveInput:
         Args:
             url: with credentials.
             label: without.
-            format: FFmpeg's name of the input; None where it is to tell.
+            format: FFmpeg's name of the input; None lets FFmpeg detect it.
             options: for FFmpeg.
             limits: seconds to open it, and between two packets.
 
@@ -75,7 +75,7 @@ class LiveInput:
 
     @property
     def rate(self) -> Fraction | None:
-        """Frames per second as the stream tells, where that can be true."""
+        """Frames per second as the stream says, if that is plausible."""
         stream = self._stream
         low, high = PLAUSIBLE_RATES
         for rate in (stream.average_rate, stream.codec_context.framerate):
@@ -131,23 +131,23 @@ class LiveInput:
         return is_whole and knows and self.losses.packets == self._losses_at_key
 
     def _watch(self, packet: av.Packet[VideoStream]) -> None:
-        """Hear what is not in the packet itself."""
+        """Take into account what is not in the packet itself."""
         if packet.is_keyframe:
             self._losses_at_key = self.losses.packets
         if self._lost_packets.happened():
             # It may concern this packet or the one before, whose end was found in the next.
-            self._decoder.lose("packets got lost on the way", packet)
+            self._decoder.lose("packets were lost in transit", packet)
 
 
 def time_of(picture: av.VideoFrame) -> Fraction | None:
-    """When it is to be shown, in seconds; None where the source does not tell."""
+    """When it is to be shown, in seconds; None where the source does not say."""
     if picture.pts is None or picture.time_base is None:
         return None
     return picture.pts * Fraction(picture.time_base)
 
 
 class _LostPackets(logging.Handler):
-    """Hears of packets that got lost on the way from what FFmpeg logs: it tells in no other way."""
+    """Detects packet loss in transit from FFmpeg's log: there is no other report of it."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -164,11 +164,11 @@ class _LostPackets(logging.Handler):
 
 def _watch_for_losses() -> _LostPackets:
     """Listen to FFmpeg; for processes that have one input only."""
-    ear = _LostPackets()
-    logging.getLogger(f"libav.{HIDES_LOSS}").addHandler(ear)
+    handler = _LostPackets()
+    logging.getLogger(f"libav.{HIDES_LOSS}").addHandler(handler)
     everything = logging.getLogger("libav")
     everything.addHandler(logging.NullHandler())
     everything.propagate = False  # it names addresses with their passwords
     av.logging.set_level(av.logging.WARNING)
     av.logging.set_skip_repeated(False)
-    return ear
+    return handler

@@ -1,4 +1,4 @@
-"""Playing what comes too fast at its own pace, and finding out what that pace is."""
+"""Real-time pacing of what comes too fast, and measuring its rate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from time import monotonic, sleep
 LONGEST_PAUSE = 1.0
 """Seconds between two pictures; longer gaps are left out."""
 ENOUGH = 10
-"""Pictures that tell the rate."""
+"""Pictures that are enough to measure the rate."""
 MEASURES_FOR = 1.0
 """Seconds to wait for them."""
 
@@ -36,7 +36,7 @@ class Pacer:
 
 
 class RateMeter:
-    """Measures the rate of a stream that does not tell it."""
+    """Measures the rate of a stream that does not say it."""
 
     def __init__(self) -> None:
         self._times: list[Fraction] = []

@@ -1,4 +1,4 @@
-"""How long a source that is known may take to answer."""
+"""Adaptive connect timeout of a known source."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections import deque
 SHORTEST, SLOWER = 2.0, 4.0
 """Seconds that a source has to answer at least, and times as long as it usually takes."""
 ANSWERS = 8
-"""Latest answers that tell what is usual."""
+"""Latest answers that define what is usual."""
 RARELY = 8
-"""Every so-manieth retry in a row waits for as long as the settings allow."""
+"""Every `RARELY`th retry in a row waits for as long as the settings allow."""
 
 
 class Patience:
     """Learns from the answers of one source.
 
-    A server may take a call and never answer it: while it starts, after it was frozen, or for good
-    on that connection, while it answers a new one at once.
+    A server may accept a connection and never answer: while it starts, after it was frozen, or for
+    good on that connection, while it answers a new one at once.
     """
 
     def __init__(self) -> None:
@@ -32,9 +32,9 @@ class Patience:
         """How long to wait for an answer; infinite where nothing but the settings is to limit it.
 
         Args:
-            failures: tries in a row that came to nothing.
-            backoff: seconds from the start of this try to the next one at least. It costs nothing
-                to wait as long.
+            failures: failed attempts in a row.
+            backoff: seconds from the start of this attempt to the next one at least. It costs
+                nothing to wait as long.
         """
         if not self._answers or failures % RARELY == RARELY - 1:  # it may have become slower
             return math.inf

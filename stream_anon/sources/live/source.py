@@ -1,4 +1,4 @@
-"""A source that never ends: what it reads may hang, break off and come back."""
+"""A live source that reconnects: what it reads may hang, break off and come back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stream_anon.errors import SourceError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.sources.base import Losses
 from stream_anon.sources.live.clock import TIME_BASE, LiveClock
-from stream_anon.sources.live.connection import BROKEN, NONSENSE, Connection, Lost
+from stream_anon.sources.live.connection import INVALID_DATA, MALFORMED, Connection, ConnectionLost
 from stream_anon.sources.live.patience import Patience
 from stream_anon.sources.live.state import SourceState
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = stream_logger(__name__)
 
 LASTED = 10.0
-"""Seconds after which a connection counts as a good one."""
+"""Seconds after which a connection counts as good and resets the backoff."""
 DELIVERED = 100
 """Intact pictures after which it does."""
 
@@ -52,14 +52,14 @@ class LiveSource:
         self._backoff = Backoff(settings.backoff, settings.longest_backoff)
         self._patience = Patience()
         self._failures = 0
-        """Tries in a row that came to nothing."""
+        """Failed attempts in a row."""
         self._info: StreamInfo | None = None
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._connection: Connection | None = None
         self._state = SourceState(since=monotonic())
         self._index = 0
-        self._seams = self._lost_before = self._dropped_before = 0
+        self._discontinuities = self._lost_before = self._dropped_before = 0
 
     @property
     def info(self) -> StreamInfo:
@@ -79,20 +79,20 @@ class LiveSource:
         return self._clock.now(monotonic())
 
     def connect(self) -> StreamInfo:
-        """Open the source, trying again and again.
+        """Open the source, with retries.
 
         Raises:
-            SourceError: it can never be opened, or not in as many tries as the settings allow.
+            SourceError: it can never be opened, or not in as many attempts as the settings allow.
             Cancelled: `cancel` was called.
         """
-        self._info = self._dial()
+        self._info = self._connect_with_retries()
         return self._info
 
     def frames(self) -> Iterator[Frame]:
         """Frames for as long as there are any; ends when it is cancelled, or with the file.
 
         Raises:
-            SourceError: the source was lost, and did not come back in as many tries as allowed.
+            SourceError: the source was lost, and did not come back in as many attempts as allowed.
         """
         while True:
             begun, intact = monotonic(), 0
@@ -100,7 +100,7 @@ class LiveSource:
                 for frame in self._read():
                     intact += not frame.corrupt
                     yield frame
-            except Lost as lost:
+            except ConnectionLost as lost:
                 if monotonic() - begun > LASTED or intact > DELIVERED:
                     self._failures = 0
                     self._backoff.reset()
@@ -122,20 +122,20 @@ class LiveSource:
     def close(self) -> None:
         """Free everything."""
         self.cancel()
-        self._hang_up()
+        self._disconnect()
 
     # -- connecting ---------------------------------------------------------------------------
 
-    def _dial(self) -> StreamInfo:
-        """Try until it is open.
+    def _connect_with_retries(self) -> StreamInfo:
+        """Retry until it is open.
 
-        Waits count from the start of a try: one that nobody answered has waited already.
+        The backoff counts from the start of an attempt: one that timed out has waited already.
         """
         while True:
             begun = monotonic()
             try:
                 return self._open()
-            except Lost as lost:
+            except ConnectionLost as lost:
                 if lost.permanent and self._info is None:
                     raise self._given_up(lost) from lost
                 self._wait("cannot open", lost, monotonic() - begun)
@@ -146,7 +146,7 @@ class LiveSource:
         info = connection.open(self._info, patience)
         self._patience.answered(connection.answered_in)
         self._clock.restart()
-        self._seams = self._lost_before = self._dropped_before = 0
+        self._discontinuities = self._lost_before = self._dropped_before = 0
         self._note(connected=True, reason="")
         log.info(
             "connected to %s, %dx%d at %s",
@@ -157,34 +157,34 @@ class LiveSource:
         )
         return info
 
-    def _recover(self, lost: Lost) -> None:
+    def _recover(self, lost: ConnectionLost) -> None:
         if self._address.ends and not self._cancelled.is_set():
             self._note(connected=False, reason=lost.reason)
-            raise SourceError(f"{self._address.label} cannot be played on: {lost.reason}") from lost
+            raise SourceError(
+                f"{self._address.label} cannot be played any further: {lost.reason}"
+            ) from lost
         self._wait("lost", lost)
-        self._dial()
+        self._connect_with_retries()
         with self._lock:
             self._state = replace(self._state, reconnects=self._state.reconnects + 1)
 
-    def _wait(self, what: str, lost: Lost, waited: float = 0.0) -> None:
-        """Give up, or wait for the next try, which gets a fresh process meanwhile."""
-        self._hang_up()
+    def _wait(self, what: str, lost: ConnectionLost, waited: float = 0.0) -> None:
+        """Give up, or back off until the next attempt, which gets a fresh process meanwhile."""
+        self._disconnect()
         self._check_cancelled()
         self._note(connected=False, reason=lost.reason)
         delay = max(0.0, self._backoff.wait() - waited)
         self._failures += 1
         if 0 < self._settings.attempts <= self._failures:
             raise self._given_up(lost) from lost
-        log.warning(
-            "%s %s: %s; trying again in %.1f s", what, self._address.label, lost.reason, delay
-        )
-        with suppress(Lost):  # the next try says so
+        log.warning("%s %s: %s; retrying in %.1f s", what, self._address.label, lost.reason, delay)
+        with suppress(ConnectionLost):  # the next attempt says so
             self._start()
         self._cancelled.wait(delay)
         self._check_cancelled()
 
-    def _given_up(self, lost: Lost) -> SourceError:
-        self._hang_up()
+    def _given_up(self, lost: ConnectionLost) -> SourceError:
+        self._disconnect()
         return SourceError(f"{self._address.label} cannot be opened: {lost.reason}")
 
     def _start(self) -> Connection:
@@ -193,10 +193,10 @@ class LiveSource:
             try:
                 self._connection = Connection(self._address, self._settings)
             except (OSError, RuntimeError, MemoryError) as error:
-                raise Lost("the system starts no more processes") from error
+                raise ConnectionLost("the system cannot start more processes") from error
             return self._connection
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         with self._lock:
             connection, self._connection = self._connection, None
         if connection is not None:
@@ -218,7 +218,7 @@ class LiveSource:
         """Frames of one connection."""
         connection = self._connection
         if connection is None:
-            raise Lost("it was closed")
+            raise ConnectionLost("it was closed")
         connection.begin()
         fresh = True
         for message in connection.frames():
@@ -227,8 +227,8 @@ class LiveSource:
                     self._count_missing(message.fields)
                     return
                 frame = self._frame(message, fresh)
-            except BROKEN as error:
-                raise Lost(NONSENSE) from error
+            except MALFORMED as error:
+                raise ConnectionLost(INVALID_DATA) from error
             yield frame
             fresh = False
 
@@ -237,8 +237,8 @@ class LiveSource:
         captured = min(float(fields["at"]), monotonic())
         time = None if fields["time"] is None else Fraction(fields["time"])
         pts, jumped = self._clock.stamp(captured, time)
-        seam = fields["seams"] != self._seams
-        self._seams = fields["seams"]
+        discontinuity = fields["discontinuities"] != self._discontinuities
+        self._discontinuities = fields["discontinuities"]
         self._count(fields, captured)
         y, u, v = message.planes
         frame = Frame(
@@ -248,7 +248,7 @@ class LiveSource:
             time_base=TIME_BASE,
             captured_at=captured,
             corrupt=bool(fields["corrupt"]),
-            discontinuity=fresh or jumped or seam,
+            discontinuity=fresh or jumped or discontinuity,
         )
         self._index += 1
         return frame

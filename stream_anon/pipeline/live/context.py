@@ -1,4 +1,4 @@
-"""What the inference stage of a live run works on, shared by whichever worker is at it."""
+"""State shared by the successive inference workers of one live stream."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from stream_anon.pipeline.live.controls import Controls
 
 
-class Looker(Protocol):
-    """Engines that are loaded, and what this machine can do with them."""
+class LoadedEngines(Protocol):
+    """Loaded engines, and the levels of effort that this machine can afford."""
 
     @property
     def efforts(self) -> Sequence[Effort]:
-        """Levels of effort, the closest look first."""
+        """Levels of effort, the highest first."""
 
     @property
     def level(self) -> int:
-        """The closest of them that costs no more than it may."""
+        """The highest of them that this machine can afford."""
 
     def masker(self, hidden: frozenset[str], apart: frozenset[str]) -> Masker:
         """A new masker that knows nothing yet; see `Masker` for the labels."""
@@ -38,11 +38,11 @@ class Looker(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Lane:
-    """One stream on its way through the inference stage."""
+class InferenceContext:
+    """Input, output, settings and controls of the inference stage of one stream."""
 
-    load: Callable[[], Looker]
-    """Loads the engines; called again where they fail."""
+    load: Callable[[], LoadedEngines]
+    """Loads the engines; called again after they fail."""
     frames: Channel[Frame]
     """In; the oldest are dropped where there are too many."""
     masked: Channel[MaskedFrame]
@@ -50,7 +50,7 @@ class Lane:
     settings: Live
     controls: Controls
     stats: LiveStats
-    _breaks: deque[int] = field(default_factory=deque)
+    _discontinuities: deque[int] = field(default_factory=deque)
     _taken: int = 0
 
     def put(self, frame: Frame) -> None:
@@ -60,20 +60,20 @@ class Lane:
             Cancelled: nobody takes frames any more.
         """
         if frame.discontinuity:
-            self._breaks.append(frame.index)
+            self._discontinuities.append(frame.index)
         before = self.frames.dropped
         self.frames.put(frame)
         if dropped := self.frames.dropped - before:
             self.stats.drop("before inference", dropped)
 
-    def own(self, frame: Frame) -> Frame:
-        """A frame that was taken, under a number without gaps: some may have been dropped.
+    def renumber(self, frame: Frame) -> Frame:
+        """The frame with an index without gaps: frames before it may have been dropped.
 
-        Where the dropped one was the first after a break, this one is.
+        If a dropped frame carried a discontinuity, this one inherits it.
         """
-        broken = frame.discontinuity
-        while self._breaks and self._breaks[0] <= frame.index:
-            self._breaks.popleft()
-            broken = True
+        discontinuity = frame.discontinuity
+        while self._discontinuities and self._discontinuities[0] <= frame.index:
+            self._discontinuities.popleft()
+            discontinuity = True
         index, self._taken = self._taken, self._taken + 1
-        return replace(frame, index=index, discontinuity=broken)
+        return replace(frame, index=index, discontinuity=discontinuity)

@@ -1,4 +1,4 @@
-"""The same thing is said seldom, and nothing goes uncounted."""
+"""The same message is logged seldom, and every suppressed one is counted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from stream_anon.core.rate_limited_log import LONGEST, Complaints
+from stream_anon.core.rate_limited_log import LONGEST, RateLimitedLog
 
 
 class Clock:
@@ -22,31 +22,31 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def complaints(clock: Clock) -> Complaints:
-    return Complaints(logging.getLogger("test.complaints"), logging.ERROR, clock=clock)
+def limited(clock: Clock) -> RateLimitedLog:
+    return RateLimitedLog(logging.getLogger("test.limited"), logging.ERROR, clock=clock)
 
 
 def test_a_month_of_failures_is_a_few_thousand_lines(
-    complaints: Complaints, clock: Clock, caplog: pytest.LogCaptureFixture
+    limited: RateLimitedLog, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(30 * 24 * 3600):
         clock.now += 1
-        complaints.say("down")
+        limited.write("down")
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == "down"
-    assert lines[1] == "down (9 times more since it was said last)"
+    assert lines[1] == "down (9 more times since the last message)"
     assert 4000 < len(lines) < 5000
 
 
 def test_after_a_quiet_time_it_is_said_at_once_and_often_again(
-    complaints: Complaints, clock: Clock, caplog: pytest.LogCaptureFixture
+    limited: RateLimitedLog, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     for _ in range(5000):
         clock.now += 1
-        complaints.say("down")
+        limited.write("down")
     clock.now += 2 * LONGEST
     caplog.clear()
     for _ in range(15):
         clock.now += 1
-        complaints.say("down")
+        limited.write("down")
     assert len(caplog.records) == 2

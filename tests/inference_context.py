@@ -13,9 +13,9 @@ from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.keyframes import Effort
 from stream_anon.masking.masker import Masker
 from stream_anon.pipeline.figures.stats import LiveStats
+from stream_anon.pipeline.live.context import InferenceContext
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.live.inference import Inference
-from stream_anon.pipeline.live.lane import Lane
 from tests.stubs import StubParser, make_info, nobody, stub_row
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def live_settings(**more: Any) -> Settings:
     return load_settings(None, values | {key.replace("__", "."): v for key, v in more.items()})
 
 
-class StubLooker:
-    """A looker with one parser."""
+class StubEngines:
+    """Loaded engines with one parser."""
 
     def __init__(
         self, parser: Detector, settings: Settings, bodies: Detector | None = None
@@ -62,28 +62,30 @@ class StubLooker:
         self.closed += 1
 
 
-def lane_with(parsers: Callable[[], Detector], settings: Settings, *, room: int = 1000) -> Lane:
+def context_with(
+    parsers: Callable[[], Detector], settings: Settings, *, room: int = 1000
+) -> InferenceContext:
     """Args: parsers: gives a parser each time that engines are loaded."""
     frames: Channel[Frame] = Channel(room, Overflow.DROP_OLDEST)
     masked: Channel[MaskedFrame] = Channel(1000, Overflow.DROP_OLDEST)
     controls = Controls(settings.redaction, [stub_row()], debug=False)
-    return Lane(
-        lambda: StubLooker(parsers(), settings), frames, masked, settings.live, controls,
+    return InferenceContext(
+        lambda: StubEngines(parsers(), settings), frames, masked, settings.live, controls,
         LiveStats(),
     )  # fmt: skip
 
 
-def lane_with_bodies(bodies: Callable[[], Detector], settings: Settings) -> Lane:
-    """A lane whose engines are a parser of faces that sees nobody, and one of bodies."""
-    lane = lane_with(lambda: StubParser(nobody), settings)
-    lane.load = lambda: StubLooker(StubParser(nobody), settings, bodies())
-    return lane
+def context_with_bodies(bodies: Callable[[], Detector], settings: Settings) -> InferenceContext:
+    """A context whose engines are a parser of faces that sees nobody, and one of bodies."""
+    context = context_with(lambda: StubParser(nobody), settings)
+    context.load = lambda: StubEngines(StubParser(nobody), settings, bodies())
+    return context
 
 
 @contextmanager
-def running(lane: Lane) -> Iterator[Inference]:
+def running(context: InferenceContext) -> Iterator[Inference]:
     """The stage at work."""
-    inference = Inference(lane)
+    inference = Inference(context)
     inference.start()
     try:
         yield inference
@@ -92,22 +94,24 @@ def running(lane: Lane) -> Iterator[Inference]:
 
 
 def feed(
-    lane: Lane, frames: Sequence[Frame], check: Callable[[float], None] = lambda _: None
+    context: InferenceContext,
+    frames: Sequence[Frame],
+    check: Callable[[float], None] = lambda _: None,
 ) -> None:
     """Put frames in as a camera would."""
     for frame in frames:
-        lane.put(replace(frame, captured_at=monotonic()))
+        context.put(replace(frame, captured_at=monotonic()))
         check(0.0)
         sleep(1 / RATE)
 
 
-def drain(lane: Lane, count: int, seconds: float = 10.0) -> list[MaskedFrame]:
+def drain(context: InferenceContext, count: int, seconds: float = 10.0) -> list[MaskedFrame]:
     """The next masked frames, as many as come of `count`."""
     got: list[MaskedFrame] = []
     deadline = monotonic() + seconds
     while len(got) < count and monotonic() < deadline:
         try:
-            got.append(lane.masked.get(timeout=0.05))
+            got.append(context.masked.get(timeout=0.05))
         except TimeoutError:
             continue
         except (Closed, Cancelled):

@@ -1,4 +1,4 @@
-"""Engines that are ready for a live stream: loaded, warm, and timed."""
+"""Engines of a live stream: loaded, compiled, warmed up and timed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from stream_anon.core.frame import Frame, StreamInfo, plane_shapes
 from stream_anon.core.parts import Box
 from stream_anon.core.stream_log import stream_logger
-from stream_anon.detectors.base import Look, whole_look
+from stream_anon.detectors.base import DetectionPass, whole_frame_pass
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.keyframes import Effort
 from stream_anon.masking.masker import Masker
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 log = stream_logger(__name__)
 
 SIDES = (1600, 1280, 960, 640)
-"""Working sizes of a deep look in live use, the closest first; each is compiled at the start."""
+"""Working sizes of a deep pass in live use, the largest first; each is compiled at the start."""
 AFFORDABLE = 0.3
-"""Share of the latency budget that a deep look may cost: everything behind it waits."""
+"""Share of the latency budget that a deep pass may cost: everything behind it waits."""
 RUNS = 3
-"""Timed runs, of which the fastest counts: at the start of a run the machine has more to do."""
+"""Timed runs, of which the fastest counts: at the start of a run the machine is busier."""
 
 
-class EngineLooker:
-    """Detectors for one stream, and the levels of effort that this machine can pay."""
+class LiveEngines:
+    """Detectors for one stream, and the levels of effort that this machine can afford."""
 
     def __init__(self, engines: Engines, settings: Settings, info: StreamInfo) -> None:
         """Compile for every size that a stream may ask for: later, it would have to wait.
@@ -43,10 +43,10 @@ class EngineLooker:
         self._engines = engines
         self._settings, self._info = settings, info
         self._frame = _gray_frame(info)
-        if engines.slow is not None:  # it works beside the stream, but compiles like others
-            engines.slow.parse(self._frame, whole_look(info, settings.m2fp.short_side))
-        self.efforts, self.level = self._time_looks()
-        log.info("deep looks at %d pixels", self.efforts[self.level].deep_side)
+        if engines.slow is not None:  # it runs in the background, but compiles like others
+            engines.slow.parse(self._frame, whole_frame_pass(info, settings.m2fp.short_side))
+        self.efforts, self.level = self._time_passes()
+        log.info("deep passes at %d pixels", self.efforts[self.level].deep_side)
 
     def masker(self, hidden: frozenset[str], apart: frozenset[str]) -> Masker:
         horizon = Horizon.of_live(self._settings, self._info)
@@ -57,36 +57,36 @@ class EngineLooker:
     def close(self) -> None:
         self._engines.close()
 
-    def _time_looks(self) -> tuple[tuple[Effort, ...], int]:
+    def _time_passes(self) -> tuple[tuple[Effort, ...], int]:
         settings, info = self._settings.parsing, self._info
         longest = round(max(info.width * float(info.pixel_aspect), info.height))
         light = min(settings.light_side, longest)
         middle = Box(info.width / 2 - 8, info.height / 2 - 8, 16, 16)
-        for look in (Look(light), Look(settings.region_side, middle)):
-            self._parse(look)
+        for detection_pass in (DetectionPass(light), DetectionPass(settings.region_side, middle)):
+            self._parse(detection_pass)
         sides = [side for side in SIDES if light < side <= min(settings.deep_side, longest)]
         sides = sides or [light]
-        costs = [self._cost(Look(side)) for side in sides]
+        costs = [self._cost(DetectionPass(side)) for side in sides]
         for side, cost in zip(sides, costs, strict=True):
-            log.info("a look at %d pixels takes %.0f ms", side, 1000 * cost)
+            log.info("a pass at %d pixels takes %.0f ms", side, 1000 * cost)
         budget = AFFORDABLE * self._settings.live.latency
         level = next((n for n, cost in enumerate(costs) if cost <= budget), len(sides) - 1)
         efforts = [Effort(side, tuple(s for s in sorted(sides) if s <= side)) for side in sides]
         return (*efforts, Effort(sides[-1], (sides[-1],), 2.0)), level
 
-    def _cost(self, look: Look) -> float:
+    def _cost(self, detection_pass: DetectionPass) -> float:
         """Seconds that all fast detectors take together, once compiled."""
-        self._parse(look)
+        self._parse(detection_pass)
         costs = []
         for _ in range(RUNS):
             began = perf_counter()
-            self._parse(look)
+            self._parse(detection_pass)
             costs.append(perf_counter() - began)
         return min(costs)
 
-    def _parse(self, look: Look) -> None:
+    def _parse(self, detection_pass: DetectionPass) -> None:
         for detector in self._engines.fast:
-            detector.parse(self._frame, look)
+            detector.parse(self._frame, detection_pass)
 
 
 def _gray_frame(info: StreamInfo) -> Frame:

@@ -1,4 +1,4 @@
-"""The slow parser beside a live stream: one frame at a time, in a thread of its own."""
+"""The slow parser of a live stream: a background worker that takes one frame at a time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from stream_anon.core.parts import Part
 
 
-class Beside:
-    """Parses a frame while the stream goes on. Used by one thread; `close` is called once."""
+class BackgroundParser:
+    """A background thread that parses one frame while the stream goes on.
+
+    Used by one thread; `close` is called once.
+    """
 
     def __init__(self, parse: Callable[[Frame], list[Part]]) -> None:
         self._parse = parse
