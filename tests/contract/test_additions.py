@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEIGHT, FRAMES = 320, 192, 24
 PLATE = 60, 32
 """Width and height."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Frame
 
+pytestmark = pytest.mark.slow
+
 REORDERED = {"preset": "medium"}
 OPEN = REORDERED | {"x264-params": f"open-gop=1:scenecut=0:keyint={GOP}:bframes=3"}
 OPEN_HEVC = {"x265-params": f"log-level=error:open-gop=1:keyint={GOP}:bframes=4:scenecut=0"}

@@ -25,6 +25,8 @@ from tests.bodies import (
 from tests.people import HEIGHT, WIDTH, PeopleParser, Shape, scene
 from tests.stubs import make_frame
 
+pytestmark = pytest.mark.slow
+
 
 class TestBetweenKeyframes:
     def test_each_part_follows_its_own_motion(self) -> None:

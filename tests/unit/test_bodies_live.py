@@ -20,6 +20,8 @@ from tests.stubs import StubParser, make_info, masker_of, nobody
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 
 class TestBesideALiveStream:
     def test_a_late_answer_is_carried_forward_to_now(self) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Sound = NDArray[np.float32]
     Real = NDArray[np.float64]
 
+pytestmark = pytest.mark.slow
+
 RATE = 10_000
 PITCH = 150.0
 FORMANTS = (700.0, 1700.0, 3100.0, 4300.0)

@@ -24,6 +24,7 @@ def test_all_is_exactly_what_is_public() -> None:
     assert set(stream_anon.__all__) == public | {"LiveRun"}, "which is loaded when asked for"
 
 
+@pytest.mark.slow
 def test_recordings_load_nothing_of_live_runs() -> None:
     code = "import sys, stream_anon; sys.exit('stream_anon.pipeline.live.run' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

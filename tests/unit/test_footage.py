@@ -15,6 +15,8 @@ from footage_person import FACE, Corners, Picture, Pose, make_puppet, photo
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEIGHT, RATE = 480, 270, 10
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+pytestmark = pytest.mark.slow
+
 CLASSES = "sem_seg_head.predictor.class_embed"
 QUERIES = "sem_seg_head.predictor.query_feat.weight"
 

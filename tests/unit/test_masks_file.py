@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Frame
 
+pytestmark = pytest.mark.slow
+
 HAIR = Shape("hair", 0, (60, 60, 60, 50), (4, 1))
 ARM = Shape("left-arm", 1, (300, 120, 40, 90), (-5, 1), "hook")
 

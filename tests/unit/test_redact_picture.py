@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     Picture = NDArray[np.uint8]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:

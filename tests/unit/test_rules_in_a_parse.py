@@ -29,6 +29,8 @@ from tests.stubs import StubParser, make_info, masker_of, nobody, stub_row
 if TYPE_CHECKING:
     from stream_anon.core.redacted import MaskedFrame
 
+pytestmark = pytest.mark.slow
+
 BODY = Shape("human", 0, (150, 40, 140, 200), (1, 0))
 HAIR = Shape("hair", 0, (190, 50, 60, 40), (1, 0))
 ARM = Shape("left-arm", 0, (160, 120, 30, 60), (1, 0))

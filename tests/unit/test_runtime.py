@@ -25,6 +25,8 @@ from tests.stubs import astronaut_frame
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 
