@@ -10,7 +10,6 @@ answer is carried forward through the motion since the frame that it is about.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from stream_anon.detectors.base import whole_frame_pass
@@ -18,6 +17,7 @@ from stream_anon.detectors.checking import checked_answer
 from stream_anon.errors import ParserError
 from stream_anon.masking.association import associate
 from stream_anon.masking.background_parser import BackgroundParser
+from stream_anon.masking.identities import HUMAN, Identities
 from stream_anon.masking.keyframes import ParsePolicy
 from stream_anon.masking.tracker import Tracker
 from stream_anon.masking.tracks import Detection, parts_at
@@ -34,16 +34,13 @@ if TYPE_CHECKING:
 
     from stream_anon.config import Settings
     from stream_anon.core.frame import Frame, StreamInfo
-    from stream_anon.core.parts import Box, Part
+    from stream_anon.core.parts import Part
     from stream_anon.detectors.base import Detector
     from stream_anon.masking.horizon import Horizon
     from stream_anon.masking.motion import Thumbnail
     from stream_anon.masking.tracks import Place, Track
     from stream_anon.masking.window import FrameWindow, HeldFrame
 
-HUMAN = "human"
-WHERE_FACES_ARE = ("face", "hair", "hat", "sunglasses", HUMAN)
-"""Parts that identify whose face it is, the surest first."""
 LATE = 4.0
 """Seconds that an answer for a live stream may take; later, nothing is known any more."""
 
@@ -74,7 +71,7 @@ class Bodies:
             number: gives each person their number.
             apart: labels to follow on a person who is hidden whole too.
         """
-        self._parser, self._hidden, self._number = parser, hidden, number
+        self._parser, self._hidden = parser, hidden
         self._apart = apart
         self._settings, self._window = settings.m2fp, window
         # In a live stream the lookahead bridges nothing: masks are carried forward.
@@ -90,12 +87,7 @@ class Bodies:
             linger=patience,
             patience=max(patience, horizon.lookahead),
         )
-        self._people: dict[int, int] = {}
-        """Person of each track, by track number."""
-        self._faces: dict[int, int] = {}
-        """Person of each followed face, by the face's track number."""
-        self._parsed_faces: set[int] = set()
-        """Followed faces on whose bodies the parser has answered."""
+        self._identities = Identities(number)
         self._parsed_people: list[KnownPerson] = []
         """Those whom the detector saw in its last pass."""
         self._parsed_at: Thumbnail | None = None
@@ -143,20 +135,18 @@ class Bodies:
         """
         if self._background is not None and self._background.parsing is not None:
             return False
-        new = (face for face in faces if face.number not in self._faces)
         return self._policy.is_due(
             held.index,
             held.frame.time,
             first=self._known_from is None,
             changed=self._has_changed(held),
-            asked=self._asks_for_newcomers and any(new),
+            asked=self._asks_for_newcomers and self._identities.has_new(faces),
         )
 
     def parse(self, held: HeldFrame, faces: Sequence[Track]) -> None:
         """Parse a frame, or begin to."""
         self._policy.parsed(held.index, held.frame.time)
-        for face in faces:
-            self._faces.setdefault(face.number, face.number)
+        self._identities.ask_about(faces)
         if self._background is not None:
             self._background.submit(held.frame)
             self._submitted, self._submitted_at = held.thumbnail, held.clock
@@ -212,20 +202,18 @@ class Bodies:
         tracker, clock = self._tracker, self._window.motions[index].clock
         detections = [Detection.of_part(part) for part in self._relevant(parts)]
         pairs, new = associate(tracker.alive, detections, index)
-        people = self._name_people(parts, pairs, faces, index)
+        people = self._identities.name(parts, pairs, faces, index)
         tracker.follow(pairs, index, clock)
         reach = clock - self._parsed_clock - 1e-3 if self._known_from is not None else 0.0
         known = {id(detection): track for track, detection in pairs}
         for detection in new:
             known[id(detection)] = tracker.begin(detection, index, clock, reach=max(0.0, reach))
         for detection in detections:
-            self._people[known[id(detection)].number] = people[detection.parts[0].person]
+            self._identities.assign(known[id(detection)], people[detection.parts[0].person])
         self._parsed_people = [
             KnownPerson(place, [known[id(s)] for s in detections if s.parts[0].person == person])
             for person, place in whole_people(parts).items()
         ]
-        named = {people[person] for person in people}
-        self._parsed_faces |= {f.number for f in faces if self._faces.get(f.number) in named}
         self._parsed_at, self._parsed_clock, self._parsed_index = thumbnail, clock, index
         if self._known_from is None:
             self._known_from = index
@@ -244,31 +232,6 @@ class Bodies:
     def _hides_all(self) -> bool:
         return HUMAN in self._hidden
 
-    def _name_people(
-        self,
-        parts: Sequence[Part],
-        pairs: Sequence[tuple[Track, Detection]],
-        faces: Sequence[Track],
-        index: int,
-    ) -> dict[int, int]:
-        """Our number for each person of an answer: that of most of their parts, or their face's."""
-        votes: dict[int, Counter[int]] = {}
-        for track, detection in pairs:
-            person = detection.parts[0].person
-            votes.setdefault(person, Counter())[self._people[track.number]] += 1
-        names: dict[int, int] = {}
-        for person in dict.fromkeys(part.person for part in parts):
-            own = [part for part in parts if part.person == person]
-            theirs = [face for face in faces if _is_face_of(face.forward.get(index), own)]
-            if person in votes:
-                names[person] = votes[person].most_common(1)[0][0]
-            elif theirs:
-                names[person] = self._faces.get(theirs[0].number, theirs[0].number)
-            else:
-                names[person] = self._number()
-            self._faces.update({face.number: names[person] for face in theirs})
-        return names
-
     # -- hiding -------------------------------------------------------------------------------
 
     def knows(self, index: int) -> bool:
@@ -279,13 +242,13 @@ class Bodies:
 
     def person_of(self, face: Track) -> int:
         """The person whose face it is."""
-        return self._faces.get(face.number, face.number)
+        return self._identities.of_face(face)
 
     def parts(self, index: int) -> Iterator[tuple[Part, int]]:
         """Parts to hide in frame `index`, and their age in frames."""
         settings = self._settings
         for track, place in self._tracker.places(index):
-            person = self._people[track.number]
+            person = self._identities.of_track(track)
             for part in parts_at(place, person, settings.part_margin, settings.part_growth):
                 yield part, place.age
 
@@ -304,7 +267,7 @@ class Bodies:
         unknown = (
             as_part(body_below(place.anchor, held.frame), self.person_of(track))
             for track, place in faces
-            if track.number not in self._parsed_faces
+            if not self._identities.is_parsed(track)
         )
         known = [
             region
@@ -322,23 +285,4 @@ class Bodies:
     def forget(self, index: int, faces: Sequence[Track]) -> None:
         """Frames before `index` will not be asked for again."""
         self._tracker.forget(index)
-        known = self._tracker.numbers()
-        self._people = {n: p for n, p in self._people.items() if n in known}
-        alive = {face.number for face in faces}
-        self._faces = {n: p for n, p in self._faces.items() if n in alive}
-        self._parsed_faces &= alive
-
-
-def _is_face_of(face: Box | None, parts: Sequence[Part]) -> bool:
-    """Whether a face lies on these parts of one person."""
-    if face is None:
-        return False
-    x, y = face.center
-    for label in WHERE_FACES_ARE:
-        for part in parts:
-            box = part.box
-            if part.label == label and (
-                box.x <= x <= box.x + box.width and box.y <= y <= box.y + box.height
-            ):
-                return True
-    return False
+        self._identities.forget(self._tracker.numbers(), faces)

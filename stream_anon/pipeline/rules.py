@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stream_anon.detectors.registry import BUILT_IN
 from stream_anon.detectors.scopes import resolve_rules, seen_by
 from stream_anon.errors import ScopeError
-from stream_anon.masking.bodies import HUMAN
+from stream_anon.masking.identities import HUMAN
 from stream_anon.redaction.registry import method_named
 
 if TYPE_CHECKING:
