@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from stream_anon.pipeline.report import Summary
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(autouse=True)
 def _stub_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,8 @@ from tests.runs import leftovers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 LIMIT = 2.0
 """Seconds within which an interrupted run has ended."""

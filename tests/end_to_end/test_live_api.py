@@ -18,6 +18,8 @@ from tests.live.leaks import exposure
 from tests.media import pictures
 from tests.requirements import require_live
 
+pytestmark = pytest.mark.alone
+
 
 def test_a_file_at_its_own_pace_ends_by_itself(clip: Path, tmp_path: Path) -> None:
     run = stream_anon.prepare_live(clip, pace=True, to=[tmp_path / "out.mkv"])

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from stream_anon.pipeline.report import Summary
     from tests.runs import Luma
 
+pytestmark = pytest.mark.alone
+
 RATE = 24
 NEAR = 4
 """Frames before and after a picture's time that it may have been made of."""

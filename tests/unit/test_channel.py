@@ -15,6 +15,8 @@ from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.alone
+
 SHORT = 0.02
 LONG = 5.0
 

@@ -10,6 +10,8 @@ import pytest
 
 from stream_anon.sources.live.clock import JUMP, TICKS, LiveClock
 
+pytestmark = pytest.mark.alone
+
 STEP = Fraction(1, 25)
 BEGUN = 1000.0
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from stream_anon.pipeline.live.context import InferenceContext
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 FRAMES = 40
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from stream_anon.processes.wire import Message
 
+pytestmark = pytest.mark.alone
+
 WIDTH, HEIGHT = 320, 192
 UNIT = Fraction(1, 90_000)
 SECRET = START

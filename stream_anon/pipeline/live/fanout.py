@@ -129,7 +129,7 @@ class Fanout:
                     self._open(label, address, self._info)
                 except RuntimeError as error:
                     raise SinkError(
-                        f"{label} cannot be added: the system starts no more threads"
+                        f"{label} cannot be added: the system cannot start more threads"
                     ) from error
             self._addresses[label] = address
         return label

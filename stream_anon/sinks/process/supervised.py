@@ -205,7 +205,7 @@ class SupervisedSink:
         try:
             child = self._child = Child(HOSTED)
         except OSError as error:
-            raise _Failed("the system starts no more processes") from error
+            raise _Failed("the system cannot start more processes") from error
         listener = StreamThread(target=self._listen, args=(child,), daemon=True)
         try:
             self._open(child, limit)
