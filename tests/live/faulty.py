@@ -17,7 +17,7 @@ from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.shapes import ellipse
 from stream_anon.masking.masker import Masker
 from stream_anon.pipeline.engines import Engines
-from stream_anon.pipeline.live import run as build_live
+from stream_anon.pipeline.live import opening
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.process import supervised
 from tests.live.odd_sink import VARIABLE
@@ -78,7 +78,8 @@ def _break_parser(answer: Callable[[Frame, DetectionPass], Any]) -> None:
 
 
 def _use(answers: Callable[[Frame, DetectionPass], Any]) -> None:
-    vars(build_live)["load_engines"] = lambda *_: Engines([StubParser(answers)])
+    assert "load_engines" in vars(opening)
+    vars(opening)["load_engines"] = lambda *_: Engines([StubParser(answers)])
 
 
 def _break_for_a_while(owner: type, name: str) -> None:
