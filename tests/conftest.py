@@ -16,13 +16,14 @@ import pytest
 from footage import make_footage
 
 import stream_anon
+from stream_anon.detectors.compiled import COMPILED, Key
 from stream_anon.detectors.m2fp import store
 from tests.m2fp_models import make_outspoken, use_models, write_tiny_model
 from tests.requirements import require_m2fp
 from tests.runs import SHARED, Redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from footage import Footage
@@ -34,6 +35,7 @@ hypothesis.settings.load_profile("patient")
 SLOW_FOLDERS = {"end_to_end", "live"}
 
 WIDTH, HEIGHT, SECONDS = 640, 360, 5.0
+MOST_KEPT = 32
 GRACE = 2.0
 """Seconds that a thread has to end after its test."""
 
@@ -100,6 +102,24 @@ def _no_thread_stays_behind() -> Iterator[None]:
     while (extra := set(threading.enumerate()) - before) and monotonic() < deadline:
         sleep(0.01)
     assert not extra, f"still running after the test: {sorted(t.name for t in extra)}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _networks_are_compiled_once() -> Iterator[None]:
+    """Each network stays compiled from its first use in this process on, for all later tests."""
+    acquire, kept = COMPILED.acquire, set[Key]()
+
+    def keep(key: Key, compile_it: Callable[[], object]) -> object:
+        if key not in kept and len(kept) < MOST_KEPT:
+            acquire(key, compile_it)  # one user more, who stays
+            kept.add(key)
+        return acquire(key, compile_it)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(COMPILED, "acquire", keep)
+        yield
+    for key in kept:
+        COMPILED.release(key)
 
 
 @pytest.fixture(scope="session", autouse=True)
