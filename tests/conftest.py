@@ -52,11 +52,7 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent.name == "live":
-            item.add_marker(pytest.mark.alone)
     if not config.getoption("--fast"):
         return
     slow = [item for item in items if _is_slow(item)]

@@ -8,7 +8,7 @@ is under a lock; any thread may enter and leave, in any order.
     the thread of tqdm        `no_progress_thread`, likewise
     modules that may load     `without_module`, while OpenVINO is imported
     OpenVINO's first steps    `first_alone`: two threads in one of them at once can deadlock
-    the service manager       `RUNS`: who speaks to it, see `live.notify`
+    the service manager       `RUNS`: who speaks to it, see `figures.notify`
     the environment           `quiet_svt`: set once and left, as other threads may be reading it
 
 Elsewhere, and not for runs in one process: signal handlers and handlers of the logger belong to the

@@ -35,6 +35,8 @@ class MasksMasker:
                 f"but {info.label} has one of {info.time_base} s"
             )
         self._reader = reader
+        self.labels: set[str] = set()
+        """What was hidden so far."""
 
     def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
         """Every frame with its mask, in order.
@@ -52,6 +54,8 @@ class MasksMasker:
             elif record is None or (record.index, record.pts) != (frame.index, frame.pts):
                 yield MaskedFrame(frame, Unknown.NOT_IN_TRACKS)
             else:
+                if not isinstance(record.parts, Unknown):
+                    self.labels.update(part.label for part in record.parts)
                 yield MaskedFrame(frame, record.parts)
         for _ in records:  # read on beyond the input, to find damage
             pass

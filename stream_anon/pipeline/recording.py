@@ -11,8 +11,7 @@ from stream_anon.audio.tracks import SideTracks
 from stream_anon.core.files import HashedFile, publish
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.core.stream_log import stream_logger
-from stream_anon.detectors.registry import BUILT_IN
-from stream_anon.detectors.scopes import choose, resolve_scope, seen_by
+from stream_anon.detectors.scopes import choose, resolve_scope
 from stream_anon.errors import ConfigError, SourceError
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.masker import Masker
@@ -164,8 +163,8 @@ class _Run:
             file, reader = open_masks(path)
             self.in_use.callback(file.close)
             self.engine = MASKS_ENGINE
-            everything = seen_by(BUILT_IN.values())  # which labels it has is known at its end only
-            self.rules, _ = rules_for_tracks(self.settings.redaction, everything)
+            # Which labels it has is known at its end only.
+            self.rules, _ = rules_for_tracks(self.settings.redaction, frozenset())
             if reader.footer is not None:
                 self._expected = reader.footer.input_sha256
             else:
@@ -228,6 +227,9 @@ class _Run:
         given = [file for file in (self.tracks, self.masks_file) if file is not None]
         if given and "scope" in self.settings.redaction.model_fields_set:
             notes.append(f"the scope had no effect: {given[0].path.name} says what to hide")
+        if isinstance(self.masks, MasksMasker):
+            _, idle = rules_for_tracks(self.settings.redaction, frozenset(self.masks.labels))
+            notes += [f"the rule for {name} had no effect: no mask has it" for name in idle]
         return notes + [
             f"{file.path.name} changed while it was read: its hash is not known"
             for file in (self.input, *given)

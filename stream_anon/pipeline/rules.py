@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stream_anon.detectors.registry import BUILT_IN
+from stream_anon.detectors.registry import BUILT_IN, rows
 from stream_anon.detectors.scopes import resolve_rules, seen_by
 from stream_anon.errors import ScopeError
 from stream_anon.masking.identities import HUMAN
@@ -63,12 +63,13 @@ def told_apart(rules: Mapping[str, Redaction]) -> frozenset[str]:
 def rules_for_tracks(
     redaction: Redaction, labels: frozenset[str]
 ) -> tuple[dict[str, Redaction], list[str]]:
-    """As `rules_by_label`, for a tracks file, which says what is hidden.
+    """As `rules_by_label`, for tracks or masks that exist already and say what is hidden.
 
     Returns:
-        How to hide labels, and the rules that none of the file's labels follows.
+        How to hide labels, and the rules that none of these labels follows.
     """
-    detectors = BUILT_IN.values()
+    # Packages of others are asked where it matters: a broken one is no reason not to render.
+    detectors = rows().values() if redaction.rules else BUILT_IN.values()
     known = seen_by(detectors) | labels
     names, _ = resolve_rules(redaction.rules, known, detectors)
     followed = {names[label] for label in labels if label in names}

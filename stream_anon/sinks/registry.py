@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from stream_anon.core.address import split_address
-from stream_anon.core.credentials import name_shown
+from stream_anon.core.credentials import name_shown, scheme_of
 from stream_anon.errors import ConfigError
 from stream_anon.sinks.live import address
 from stream_anon.sinks.live.address import SinkAddress
@@ -93,6 +93,7 @@ def parse_sink(text: str) -> SinkAddress:
     Raises:
         ConfigError: it is none of the registry's kinds, or one that makes no sense.
     """
+    _check_place(text)
     for row in ROWS:
         if (found := row.parse(text)) is not None:
             return found
@@ -104,3 +105,14 @@ def parse_sink(text: str) -> SinkAddress:
     raise ConfigError(
         f"{name_shown(text)!r} is not a valid output: name {', '.join([*known, *schemes])}"
     )
+
+
+def _check_place(text: str) -> None:
+    """Refuse an address in place of a file, folder or device: its label would show a login."""
+    kind, _, place = text.partition(":") if text.startswith(("hls:", "camera:")) else ("", "", text)
+    scheme = scheme_of(place)
+    if scheme and (kind or "://" not in place):
+        raise ConfigError(
+            f"an address ({scheme}:/…) is not a file, folder or device; a stream is named as "
+            "rtsp://HOST/PATH"
+        )

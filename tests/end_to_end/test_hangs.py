@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from stream_anon.pipeline.report import Summary
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)

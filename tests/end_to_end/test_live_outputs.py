@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stream_anon import LiveRun
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.slow
 
 WIDTH, HEIGHT = 320, 192
 COUNT = 100

@@ -12,12 +12,14 @@ import stream_anon
 from stream_anon.cli import main as cli
 from stream_anon.core.files import HashedFile
 from stream_anon.core.redacted import Unknown
+from stream_anon.detectors import registry
 from stream_anon.errors import ConfigError, OutputExistsError, ParserError, SinkError, SourceError
 from stream_anon.masking import masks_file
 from stream_anon.masking.masks_file import MasksWriter, open_masks
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.file import MediaSink
 from tests.runs import leftovers
+from tests.toys import plates
 
 if TYPE_CHECKING:
     from stream_anon.pipeline.report import Summary
@@ -79,6 +81,19 @@ class TestTheTwoSteps:
         assert record["masks"] == {"name": "masks.jsonl", "sha256": HashedFile(masks).sha256}
         assert record["tracks"] is None
         assert record["keyframes"] == 0
+
+    def test_a_rule_holds_for_what_another_package_has_found(
+        self, direct: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(registry, "plugins", lambda: {plates.ROW.name: plates.ROW})
+        masks = tmp_path / "plates.jsonl"
+        masks.write_text((direct / "masks.jsonl").read_text().replace('"face"', '"plate"'))
+        rules = {"redaction.rules": {"plate": {"method": "fill"}, "hair": {"method": "fill"}}}
+        summary = stream_anon.redact(clip, tmp_path / "1.mp4", masks=masks, settings=rules)
+        assert summary.notes == ["the rule for hair had no effect: no mask has it"]
+        filled = {"redaction.method": "fill"}
+        stream_anon.redact(clip, tmp_path / "2.mp4", masks=masks, settings=filled)
+        assert (tmp_path / "1.mp4").read_bytes() == (tmp_path / "2.mp4").read_bytes()
 
     def test_so_it_is_with_body_parts(self, tiny_m2fp: Path, clip: Path, tmp_path: Path) -> None:
         options: dict[str, Any] = {"scope": "person", "settings": OVER_PARTS}

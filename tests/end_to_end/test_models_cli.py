@@ -19,8 +19,7 @@ from stream_anon.cli import main as cli
 from stream_anon.detectors.m2fp import hub as getting
 from stream_anon.detectors.m2fp import store
 from tests.hub import DOWNLOAD, NOWHERE, Hub, model_repository, point_to, running_hub
-from tests.m2fp_models import write_tiny_model
-from tests.requirements import require_m2fp
+from tests.m2fp_models import use_models
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +31,11 @@ Said = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(tiny_m2fp_root: Path) -> Path:
     """A small model. Read-only."""
-    require_m2fp()
-    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+    with pytest.MonkeyPatch.context() as patch:
+        use_models(patch, tiny_m2fp_root)
+        return store.model_dir()
 
 
 @pytest.fixture
@@ -46,13 +46,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def networks(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def networks(tiny_m2fp_root: Path) -> Path:
     """The small model converted to fp32, once for all tests that are not about that. Read-only."""
-    from stream_anon.detectors.m2fp.convert import convert
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("networks")))
-        convert(tiny)
+        use_models(patch, tiny_m2fp_root)
         return store.networks_dir()
 
 
@@ -115,7 +112,9 @@ def test_a_model_is_fetched_converted_and_listed(hub: Hub, home: Path, capsys: S
     assert "int8 (" not in told
 
 
-def test_a_model_is_imported_from_a_folder(home: Path, tiny: Path, capsys: Said) -> None:
+def test_a_model_is_imported_from_a_folder(
+    home: Path, tiny: Path, converted: None, capsys: Said
+) -> None:
     assert cli.run(["models", "import", "m2fp", str(tiny)]) == 0
     told = capsys.readouterr()
     assert told.err == ""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stream_anon.pipeline.report import Summary
     from tests.runs import Luma
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.slow
 
 RATE = 24
 NEAR = 4

@@ -10,7 +10,7 @@ import pytest
 
 from stream_anon.sources.live.clock import JUMP, TICKS, LiveClock
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.slow
 
 STEP = Fraction(1, 25)
 BEGUN = 1000.0

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from stream_anon.pipeline.live.context import InferenceContext
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 FRAMES = 40
 

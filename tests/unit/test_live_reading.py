@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.feeds import Step
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from stream_anon.core.parts import Part
     from stream_anon.detectors.base import DetectionPass
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 WAIT = 0.13
 """Seconds that a live run holds a frame at most where no other comes."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from stream_anon.processes.wire import Message
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.slow
 
 WIDTH, HEIGHT = 320, 192
 UNIT = Fraction(1, 90_000)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.numbered import RATE, expected, numbers, seen
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

@@ -150,6 +150,10 @@ def test_a_stream_key_of_the_environment_is_used_where_the_address_has_none(
         ("rtsp://me:12?secret@host/cam", "%3F"),
         ("rtsp://me:12#secret@host/cam", "%23"),
         ("rtsp://me:a@b/secret@host/cam", "%2F"),
+        ("hls:https://me:secret@host/live", "not a file, folder or device"),
+        ("camera:rtsp://me:secret@host/live", "not a file, folder or device"),
+        ("https:/me:secret@host/x.m3u8", "not a file, folder or device"),
+        ("https:/me:secret@host/x.mkv", "not a file, folder or device"),
     ],
 )
 def test_nonsense_is_refused_in_one_line_without_the_password(text: str, told: str) -> None:

@@ -106,6 +106,8 @@ def test_a_file_is_played_with_pace_only(tmp_path: Path) -> None:
         ("rtsp://user:s3cret@", False, "has no host"),
         ("camera", False, "camera is not a valid source"),
         ("rtsp:/user:s3cret@cam/1", False, "^cam/… is not a valid source"),
+        ("rtsp://user:53/cret@cam/1", False, "^the address rtsp://… has an @ after its host"),
+        ("http://user:53#cret@cam/1", False, "@ as %40"),
         ("rtsp://user:s3cret@cam/1", True, "--pace is for files"),
     ],
 )
@@ -179,7 +181,7 @@ def test_passwords_in_an_address_arrive_as_they_are_meant(
 
 
 def test_an_at_sign_in_a_path_is_no_login() -> None:
-    assert login_of(parse("http://cam:80/a@b.ts")) == ("", "")
+    assert login_of(parse("http://cam/a@b.ts")) == ("", "")
     assert parse("http://[::1]:80/a@b.ts").url == "http://[::1]:80/a@b.ts"
 
 

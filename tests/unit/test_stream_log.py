@@ -21,7 +21,7 @@ from tests.toys import array_sink, array_source
 if TYPE_CHECKING:
     from stream_anon import LiveRun
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(stream_anon.__file__).parent
 log = stream_logger("stream_anon.test")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 USER, PASSWORD = "STREAM_ANON_USER", "STREAM_ANON_PASSWORD"
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "srt", "tcp")
 WITH_LOGIN = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https")
+_LOGIN_OR_PORT = re.compile(r"[^][/?#@:]+:\d*[/?#].*@", re.DOTALL)
+"""`name:12/34@…` is a host and its port, or a user and a password of digits up to its slash."""
 LONGEST_LABEL = 60
 MICROSECONDS = 1_000_000
 GIVES_UP_AFTER = 2
@@ -100,6 +102,11 @@ def network(text: str, settings: Live) -> SourceAddress | None:
     scheme, rest = split_address(text) or ("", "")
     if scheme not in SCHEMES:
         return None
+    if scheme in WITH_LOGIN and _LOGIN_OR_PORT.match(rest):
+        raise ConfigError(
+            f"the address {scheme}://… has an @ after its host and port: in a password, write / as "
+            "%2F, ? as %3F and # as %23; elsewhere, @ as %40"
+        )
     login, rest = _split_login(rest)
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if not host and scheme != "udp":
