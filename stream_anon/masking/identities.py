@@ -27,7 +27,7 @@ class Identities:
         self._faces: dict[int, int] = {}
         """Person of each followed face, by the face's track number."""
         self._parsed: set[int] = set()
-        """Followed faces on whose bodies the parser has answered."""
+        """Followed faces on whose bodies the parser's newest answer is."""
 
     def of_track(self, track: Track) -> int:
         """The person whose part it is."""
@@ -51,7 +51,7 @@ class Identities:
         return any(face.number not in self._faces for face in faces)
 
     def is_parsed(self, face: Track) -> bool:
-        """Whether the parser has answered for the body of this face."""
+        """Whether the parser's newest answer has the body of this face."""
         return face.number in self._parsed
 
     def name(
@@ -85,7 +85,7 @@ class Identities:
                 names[person] = self._number()
             self._faces.update({face.number: names[person] for face in theirs})
         named = set(names.values())
-        self._parsed |= {f.number for f in faces if self._faces.get(f.number) in named}
+        self._parsed = {f.number for f in faces if self._faces.get(f.number) in named}
         return names
 
     def forget(self, tracks: set[int], faces: Iterable[Track]) -> None:
