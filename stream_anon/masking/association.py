@@ -31,15 +31,19 @@ def without_doubles(detections: Sequence[Detection]) -> list[Detection]:
     """
     kept: list[Detection] = []
     for detection in sorted(detections, key=lambda s: -s.score):
-        for n, other in enumerate(kept):
-            shared = detection.anchor.iou(other.anchor)
-            if shared >= SAME:
-                if shared < SAME_PLACE:
-                    kept[n] = replace(other, parts=(*other.parts, *detection.parts))
-                break
-        else:
-            kept.append(detection)
+        add_unless_double(kept, detection)
     return kept
+
+
+def add_unless_double(kept: list[Detection], detection: Detection) -> None:
+    """Add a detection to others of its frame, or hide it as one with the person it is there."""
+    for n, other in enumerate(kept):
+        shared = detection.anchor.iou(other.anchor)
+        if shared >= SAME:
+            if shared < SAME_PLACE:
+                kept[n] = replace(other, parts=(*other.parts, *detection.parts))
+            return
+    kept.append(detection)
 
 
 def associate(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
+
+from stream_anon.core.parts import INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from stream_anon.core.parts import Box, Part
+    from stream_anon.core.parts import Part
     from stream_anon.masking.tracks import Detection, Track
 
 HUMAN = "human"
@@ -27,7 +30,7 @@ class Identities:
         self._faces: dict[int, int] = {}
         """Person of each followed face, by the face's track number."""
         self._parsed: set[int] = set()
-        """Followed faces on whose bodies the parser has answered."""
+        """Followed faces on whose bodies the parser's newest answer is."""
 
     def of_track(self, track: Track) -> int:
         """The person whose part it is."""
@@ -51,7 +54,7 @@ class Identities:
         return any(face.number not in self._faces for face in faces)
 
     def is_parsed(self, face: Track) -> bool:
-        """Whether the parser has answered for the body of this face."""
+        """Whether the parser's newest answer has the body of this face."""
         return face.number in self._parsed
 
     def name(
@@ -74,18 +77,18 @@ class Identities:
             person = detection.parts[0].person
             votes.setdefault(person, Counter())[self.of_track(track)] += 1
         names: dict[int, int] = {}
+        theirs = _faces_of(parts, faces, index)
         for person in dict.fromkeys(part.person for part in parts):
-            own = [part for part in parts if part.person == person]
-            theirs = [face for face in faces if _is_face_of(face.forward.get(index), own)]
+            face = theirs.get(person)
             if person in votes:
                 names[person] = votes[person].most_common(1)[0][0]
-            elif theirs:
-                names[person] = self.of_face(theirs[0])
+            elif face is not None:
+                names[person] = self.of_face(face)
             else:
                 names[person] = self._number()
-            self._faces.update({face.number: names[person] for face in theirs})
-        named = set(names.values())
-        self._parsed |= {f.number for f in faces if self._faces.get(f.number) in named}
+            if face is not None:
+                self._faces[face.number] = names[person]
+        self._parsed = {face.number for face in theirs.values()}
         return names
 
     def forget(self, tracks: set[int], faces: Iterable[Track]) -> None:
@@ -96,16 +99,38 @@ class Identities:
         self._parsed &= alive
 
 
-def _is_face_of(face: Box | None, parts: Sequence[Part]) -> bool:
-    """Whether a face lies on these parts of one person."""
-    if face is None:
-        return False
-    x, y = face.center
-    for label in WHERE_FACES_ARE:
+def _faces_of(parts: Sequence[Part], faces: Sequence[Track], index: int) -> dict[int, Track]:
+    """The face of each person of an answer: one at most, on the mask of their surest part.
+
+    Whoever stands in front of somebody has a face there too, but not where that one's head is.
+    """
+    candidates: list[tuple[int, float, int, int]] = []
+    for row, face in enumerate(faces):
+        if (box := face.forward.get(index)) is None:
+            continue
         for part in parts:
-            box = part.box
-            if part.label == label and (
-                box.x <= x <= box.x + box.width and box.y <= y <= box.y + box.height
-            ):
-                return True
-    return False
+            if part.label in WHERE_FACES_ARE and _is_on(part, *box.center):
+                far = math.dist(box.center, _head(part))
+                candidates.append((WHERE_FACES_ARE.index(part.label), far, part.person, row))
+    theirs: dict[int, Track] = {}
+    used: set[int] = set()
+    for _, _, person, row in sorted(candidates):
+        if person not in theirs and row not in used:
+            theirs[person] = faces[row]
+            used.add(row)
+    return theirs
+
+
+def _is_on(part: Part, x: float, y: float) -> bool:
+    """Whether a spot of the frame is on the mask of a part."""
+    rows, columns = part.mask.shape
+    row = math.floor((y - part.box.y) * rows / part.box.height)
+    column = math.floor((x - part.box.x) * columns / part.box.width)
+    inside = 0 <= row < rows and 0 <= column < columns
+    return inside and bool(part.mask[row, column] >= INSIDE)
+
+
+def _head(part: Part) -> tuple[float, float]:
+    """About where the head is: in the middle of one of its parts, at the top of a whole person."""
+    x, y = part.box.center
+    return (x, part.box.y) if part.label == HUMAN else (x, y)

@@ -77,6 +77,16 @@ def largest_change(before: Thumbnail, after: Thumbnail) -> float:
     return max(block, pixel / PIXELS_PER_BLOCK_LEVEL)
 
 
+def changed_blocks(before: Thumbnail, after: Thumbnail, threshold: float) -> Mask:
+    """1 for each block whose change, as in `largest_change`, is more than `threshold` levels."""
+    changed: Mask = (np.abs(after.blocks - before.blocks) > threshold).astype(np.uint8)
+    pixels = cv2.absdiff(after.luma, before.luma) > PIXELS_PER_BLOCK_LEVEL * threshold
+    (rows, columns), (height, width) = changed.shape, pixels.shape
+    y, x = np.nonzero(pixels)
+    changed[y * rows // height, x * columns // width] = 1
+    return changed
+
+
 class Flow:
     """Where each spot of one thumbnail went in the next one; computed on first use.
 

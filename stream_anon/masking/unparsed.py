@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from stream_anon.core.parts import Box, Part
+from stream_anon.masking.motion import changed_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,13 +88,13 @@ def changed_outside(
         before: the picture that the parser saw.
         now: the picture to hide in.
         known: where the people are that it reported, in frame pixels.
-        threshold: grey levels by which a block must differ.
+        threshold: grey levels by which a block must differ, or a pixel by eight times as many.
 
     Returns:
         At most one part, of the blocks that changed and those around them; None where they are
         more than `MOST` of the picture.
     """
-    differs = (np.abs(now.blocks - before.blocks) > threshold).astype(np.uint8)
+    differs = changed_blocks(before, now, threshold)
     rows, columns = differs.shape
     height, width = now.luma.shape[0] * now.scale, now.luma.shape[1] * now.scale
     for box in known:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stream_anon.detectors.checking import checked_answer
-from stream_anon.masking.association import associate, nearest, without_doubles
+from stream_anon.masking.association import (
+    add_unless_double,
+    associate,
+    nearest,
+    without_doubles,
+)
 from stream_anon.masking.horizon import DOUBTFUL
 from stream_anon.masking.keyframes import FollowedFace, KeyframePolicy
 from stream_anon.masking.tracker import Tracker, speeds
@@ -171,8 +176,7 @@ class Watch:
             uncertain = [t for t in tracker.alive if t in lost or not tracker.is_confirmed(t)]
             again, others = associate(uncertain, self._detect(held.frame, closer), index)
             tracker.follow(again, index, clock)
-            _, new = associate(tracker.alive, others, index)
-            came = self._begin(new, index, clock) or came
+            came = self._begin(self._newcomers(others, index), index, clock) or came
         if came and held.motion.flow is not None and not self._horizon.waits:
             self._search_back(held)
         self._last_pass, self._last_pass_clock = index, clock
@@ -189,6 +193,22 @@ class Watch:
             and self._policy.visible(track.forward[index], passes)
             and track.miss()
         ]
+
+    def _newcomers(self, detections: Sequence[Detection], index: int) -> list[Detection]:
+        """Those of a closer pass who are nobody that the passes before it have seen or missed.
+
+        Somebody close to a face that has its own detection is somebody else, unless they overlap:
+        then both are hidden as one, as `without_doubles` does.
+        """
+        unseen = [track for track in self.alive if track.last_seen < index]
+        seen = [track for track in self.alive if index in track.detections]
+        _, rest = associate(unseen, detections, index)
+        kept = [track.detections[index] for track in seen]
+        for detection in rest:
+            add_unless_double(kept, detection)
+        for track, detection in zip(seen, kept, strict=False):
+            track.detections[index] = detection
+        return kept[len(seen) :]
 
     def _begin(self, detections: Sequence[Detection], index: int, clock: float) -> bool:
         """Follow those who were not known before, unless it is hardly anybody."""

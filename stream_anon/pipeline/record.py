@@ -40,6 +40,8 @@ class RecordedRun(Protocol):
     masks_file: HashedFile | None
     engine: str
     model_hash: str
+    apart: frozenset[str]
+    """Labels that are in the masks of somebody hidden whole too, because of a rule."""
 
     @property
     def source(self) -> Source:
@@ -198,7 +200,7 @@ def _header(run: RecordedRun) -> Header:
         frames=info.frames,
         engine=run.engine,
         model_sha256=run.model_hash or None,
-        settings_sha256=_settings_hash(run.settings),
+        settings_sha256=_settings_hash(run.settings, run.apart),
     )
 
 
@@ -206,7 +208,7 @@ def _rational(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def _settings_hash(settings: Settings) -> str:
+def _settings_hash(settings: Settings, apart: frozenset[str]) -> str:
     """SHA-256 of what masks depend on; the number of threads is not among it."""
     values = settings.model_dump(
         mode="json",
@@ -220,6 +222,7 @@ def _settings_hash(settings: Settings) -> str:
     )
     for section in ("parsing", "m2fp"):
         values[section].pop("threads")
+    values["redaction"]["apart"] = sorted(apart)
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.scopes import choose, resolve_scope
 from stream_anon.errors import ConfigError, SourceError
 from stream_anon.masking.horizon import Horizon
+from stream_anon.masking.identities import HUMAN
 from stream_anon.masking.masker import Masker
 from stream_anon.masking.masks_file import open_masks
 from stream_anon.masking.masks_masker import MasksMasker
@@ -133,6 +134,7 @@ class _Run:
         self.tracks = HashedFile(tracks) if tracks else None
         self.masks_file = HashedFile(masks) if masks else None
         self.sink: MediaSink | None = None
+        self.apart: frozenset[str] = frozenset()
         self._notes: list[str] = []
         self._expected: str | None = None
         """SHA-256 of the input that the tracks or the masks were made from."""
@@ -214,9 +216,10 @@ class _Run:
         self._notes += engines.notes
         log.info("hiding %s", ", ".join(sorted(scope)))
         horizon = Horizon.of_recording(settings, info)
-        apart = told_apart(self.rules)
+        if HUMAN in scope:  # without a whole person, all parts are followed anyway
+            self.apart = told_apart(self.rules)
         return Masker(
-            engines.fast, scope, settings, info, horizon, bodies=engines.slow, apart=apart
+            engines.fast, scope, settings, info, horizon, bodies=engines.slow, apart=self.apart
         )
 
     def notes(self) -> list[str]:

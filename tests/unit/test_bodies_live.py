@@ -181,6 +181,20 @@ class TestNewcomers:
         assert any(p.label == "human" and p.box.height > 150 and p.mask.all() for p in parts)
         assert max(visible(body, masked) for masked in told) < 0.02
 
+    def test_a_body_that_the_parser_misses_later_is_hidden_below_its_face(self) -> None:
+        walker = Shape("upper-clothes", 0, (10, 60, 60, 150), (1, 0))
+        head = Shape("face", 1, (330, 20, 40, 50))
+        body = Shape("upper-clothes", 1, (310, 75, 80, 150))
+        parser = PeopleParser(lambda n: [walker, head, body] if n == 0 else [walker])
+        faces = StubParser(lambda f, _pass: [part] if (part := head.part(f.index)) else [])
+        masks = masks_with(
+            parser, scene([walker, head, body], 7 * SECOND), hidden=frozenset({"upper-clothes"}),
+            live=True, paced=lambda _frame: sleep(0.002), faces=faces, masking__lookahead=0,
+            masking__linger=0.2,
+        )  # fmt: skip
+        assert len(parser.asked) > 2
+        assert max(visible(body, masked) for masked in masks) < 0.02
+
     def test_a_picture_that_changes_everywhere_is_hidden_whole(self) -> None:
         stop = threading.Event()
         parser = PeopleParser([HAIR], before=lambda index: index and stop.wait(WAIT))

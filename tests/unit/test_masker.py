@@ -293,6 +293,26 @@ class TestCloseLooks:
         masks = masks_of(StubParser(answer), flickering_frames(20), keyframes__deep_interval=60)
         assert all(covers(masked, self.OTHER) for masked in masks[6:])
 
+    @pytest.mark.parametrize("apart", [0, 5, 15, 36])
+    def test_somebody_close_to_a_face_that_is_in_view_is_hidden(self, apart: int) -> None:
+        """The close pass at a face that is lost sees somebody beside or behind another one."""
+        lost, beside = Box(220, 20, 60, 72), START.moved(apart, 0)
+
+        def answer(frame: Frame, detection_pass: DetectionPass) -> list[Part]:
+            if detection_pass.region is not None:
+                return [face(beside)]
+            return [face(START), face(lost, person=1)] if frame.index < 6 else [face(START)]
+
+        masks = masks_of(
+            StubParser(answer), flickering_frames(20), keyframes__interval=1, masking__lookahead=0,
+            keyframes__deep_interval=60,
+        )  # fmt: skip
+        assert all(covers(masked, START) for masked in masks)
+        assert covers(masks[6], beside)
+        assert isinstance(masks[6].parts, tuple)
+        people = {part.person for part in masks[6].parts if part.box.overlap(START)}
+        assert len(people) == (2 if apart == 36 else 1), "nobody is followed twice"
+
     def test_lost_faces_leave_close_looks_to_doubtful_ones(self) -> None:
         lost = [Box(10 + 80 * n, 120, 30, 36) for n in range(3)]
 

@@ -14,7 +14,8 @@ from stream_anon.core.frame import ColorTags
 from stream_anon.detectors.labels import CENTERFACE_LABELS, PARSED_LABELS
 from stream_anon.detectors.registry import BUILT_IN
 from stream_anon.detectors.scopes import resolve_scope
-from stream_anon.errors import ScopeError
+from stream_anon.errors import ConfigError, ScopeError
+from stream_anon.masking.masks_merge import merge
 from stream_anon.pipeline import recording
 from stream_anon.pipeline.engines import Engines
 from stream_anon.pipeline.live.controls import Controls
@@ -114,6 +115,29 @@ def test_in_a_recording(tiny_m2fp: Path, tmp_path: Path, monkeypatch: pytest.Mon
         assert luma[HAIR.inside(index)].mean() > 220, index
         below = BODY.inside(index) & (np.arange(HEIGHT)[:, None] > 120)
         assert luma[below].mean() < 30, index
+
+
+def test_masks_of_other_rules_within_a_parse_are_not_merged(
+    tiny_m2fp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tiny_m2fp.is_dir()
+    source = write(tmp_path / "in.mp4", frames=2, size=(WIDTH, HEIGHT))
+
+    def masks_of(name: str, scope: str, rules: dict[str, Any]) -> Path:
+        engines = Engines([StubParser(nobody)], PeopleParser([BODY, HAIR]))
+        monkeypatch.setattr(recording, "load_engines", lambda *_: engines)
+        path, settings = tmp_path / name, {"redaction.rules": rules}
+        stream_anon.redact(source, None, scope=scope, settings=settings, export_masks=path)
+        return path
+
+    plain = masks_of("plain.jsonl", "person", {})
+    alike = masks_of("alike.jsonl", "person", {"human": LIGHT})
+    apart = masks_of("apart.jsonl", "person", {"human": DARK, "hair": LIGHT})
+    merge([plain, alike], tmp_path / "all.jsonl")
+    with pytest.raises(ConfigError, match=r"apart\.jsonl is from other settings than plain"):
+        merge([plain, apart], tmp_path / "none.jsonl")
+    parts = [masks_of(f"{n}.jsonl", "hair", rules) for n, rules in enumerate(({}, {"hair": DARK}))]
+    merge(parts, tmp_path / "parts.jsonl")
 
 
 def test_in_a_live_run_and_after_a_reload() -> None:
