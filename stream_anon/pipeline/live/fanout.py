@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from stream_anon.core.stream_log import stream_logger
-from stream_anon.errors import ConfigError, SinkError
+from stream_anon.errors import ConfigError, SinkError, StreamAnonError
 from stream_anon.pipeline.live.outputs import (
     check_output,
     free_label,
@@ -72,8 +72,8 @@ class Fanout:
             self._addresses[free_label(address.label, self._addresses)] = address
         self._sinks: dict[str, SupervisedSink] = {}
         """By label, those that are open. Replaced as a whole: it is read without the lock."""
-        self._required: frozenset[str] = frozenset()
-        """Labels of those without which the run does not begin."""
+        self._required = frozenset(self._addresses)
+        """Labels of those that the run was prepared with: without one of them it does not begin."""
         self._failed: dict[str, SupervisedSink] = {}
         """Those that were added and could never be opened."""
         self._leaving: list[SupervisedSink] = []
@@ -104,9 +104,25 @@ class Fanout:
             self._info = info
             for label, address in self._addresses.items():
                 self._open(label, address, info)
-            self._required = frozenset(self._sinks)
             if self._asked.preview:
                 self.preview = self._started(preview_opening(self._asked, self._settings, info))
+
+    def wait_open(self) -> None:
+        """Wait until what the run begins with has been opened; dropped meanwhile, it is let go.
+
+        Raises:
+            StreamAnonError: it cannot be opened.
+        """
+        for label in self._required:
+            sink = self._sinks.get(label)
+            try:
+                if sink is not None:
+                    sink.wait_open()
+            except StreamAnonError:
+                if label in self._required:
+                    raise
+        if self.preview is not None:
+            self.preview.wait_open()
 
     def add(self, where: str) -> str:
         """Add an output: it begins with the next frame, and opening it delays nobody.
@@ -147,6 +163,7 @@ class Fanout:
         """
         with self._lock:
             label = self._label_of(where)
+            self._required -= {label}  # one that is added later may have the same label
             self._addresses.pop(label, None)
             sink = self._sinks.get(label) or self._failed.pop(label, None)
             self._sinks = {known: s for known, s in self._sinks.items() if known != label}
@@ -208,7 +225,7 @@ class Fanout:
         """Called often, by one thread.
 
         Raises:
-            StreamAnonError: what the run began with could not be opened.
+            StreamAnonError: what the run was prepared with could not be opened.
         """
         for label, sink in self._sinks.items():
             if sink.error is None:

@@ -291,8 +291,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         )
         try:
             inference = self._patiently(lambda: Inference(context))
-            for sink in fanout.all:
-                self._patiently(sink.wait_open)
+            self._patiently(fanout.wait_open)
         except BaseException:
             for sink in fanout.end():
                 sink.finish(1.0)  # so that no file without a picture is left
