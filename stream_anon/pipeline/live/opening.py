@@ -37,7 +37,12 @@ def context_for(
     masked: Channel[MaskedFrame] = Channel(2 * room, Overflow.DROP_OLDEST)
 
     def load() -> LiveEngines:
-        return LiveEngines(load_engines(detectors, settings, info, None), settings, info)
+        engines = load_engines(detectors, settings, info, None)
+        try:
+            return LiveEngines(engines, settings, info)
+        except BaseException:
+            engines.close()
+            raise
 
     return InferenceContext(load, frames, masked, settings.live, controls, stats)
 

@@ -241,12 +241,18 @@ class LiveRun(AbstractContextManager["LiveRun"]):
                 self._play(info)
         return self.stats.snapshot()
 
-    def _patiently(self, work: Callable[[], T], limit: float = LOADING) -> T:
+    def _patiently(
+        self,
+        work: Callable[[], T],
+        limit: float = LOADING,
+        unused: Callable[[Future[T]], None] | None = None,
+    ) -> T:
         """Do what may take long in a thread, and stay answerable meanwhile.
 
         Args:
             work: what to do; abandoned when the run is stopped.
             limit: seconds after which no more heartbeats are sent to the service manager.
+            unused: given the result where the run was stopped meanwhile, once it is there.
 
         Raises:
             Cancelled: the run was stopped.
@@ -262,6 +268,8 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             if self._requests.stop:
                 self._source.cancel()
                 thread.join(TICK)
+                if unused is not None:
+                    future.add_done_callback(unused)
                 raise Cancelled
             if monotonic() - began < limit:
                 self._notifier.alive()
@@ -289,10 +297,13 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         session = self._session = LiveSession(
             self._source, context, presenter, fanout, self._notifier, self._requests
         )
+        inference: Inference | None = None
         try:
-            inference = self._patiently(lambda: Inference(context))
+            inference = self._patiently(lambda: Inference(context), unused=_close_unused)
             self._patiently(fanout.wait_open)
         except BaseException:
+            if inference is not None:
+                inference.close(0)
             for sink in fanout.end():
                 sink.finish(1.0)  # so that no file without a picture is left
             raise
@@ -304,3 +315,8 @@ class LiveRun(AbstractContextManager["LiveRun"]):
     def _tell(self, kind: str, text: str) -> None:
         if self._session is not None:
             self._session.tell(kind, text)
+
+
+def _close_unused(loading: Future[Inference]) -> None:
+    if loading.exception() is None:
+        loading.result().close(0)

@@ -135,6 +135,10 @@ class Worker:
         """Seconds of work: a clock that stands still while the whole program does."""
         return monotonic() - self._paused
 
+    def free(self) -> None:
+        """Free the engines of a worker whose thread never ran."""
+        self._close_engines()
+
     def abandon(self) -> None:
         """Abandon the worker: its later answers are not used."""
         self._is_abandoned = True
