@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
     from stream_anon.core.redacted import RedactedFrame
 
 
-class TapSink:
+class TapSink(AbstractContextManager["TapSink"]):
     """Holds the newest redacted frame until it is taken; an older one is dropped and counted.
 
     The run's thread sends and never waits. The consumer takes, in any other thread, and is woken
-    when the tap is finished or closed.
+    when the tap is finished or closed. Leaving a loop over its frames closes it, as does leaving it
+    as a context manager.
     """
 
     def __init__(self) -> None:
         self._frames: Channel[RedactedFrame] = Channel(1, Overflow.DROP_OLDEST)
         self._size: tuple[int, int] | None = None
+        self.is_closed = False
+        """No frame is taken any more."""
 
     @property
     def dropped(self) -> int:
@@ -48,13 +52,16 @@ class TapSink:
             return None
 
     def frames(self, timeout: float | None = None) -> Iterator[RedactedFrame]:
-        """The newest frame, again and again, until the tap ends.
+        """The newest frame, again and again, until the tap ends; left earlier, it is closed.
 
         Raises:
             TimeoutError: nothing came for `timeout` seconds.
         """
-        while (frame := self.latest(timeout)) is not None:
-            yield frame
+        try:
+            while (frame := self.latest(timeout)) is not None:
+                yield frame
+        finally:
+            self.close()
 
     def __iter__(self) -> Iterator[RedactedFrame]:
         return self.frames()
@@ -72,4 +79,8 @@ class TapSink:
 
     def close(self) -> None:
         """Free the frame that waits and wake the consumer."""
+        self.is_closed = True
         self._frames.cancel()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

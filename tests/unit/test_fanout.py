@@ -15,6 +15,7 @@ from stream_anon.pipeline.live import fanout as fanout_module
 from stream_anon.pipeline.live.fanout import Fanout
 from stream_anon.pipeline.live.outputs import Outputs
 from stream_anon.sinks.process.supervised import SinkStatus
+from tests.numbered import numbered
 from tests.stubs import make_info
 
 if TYPE_CHECKING:
@@ -152,3 +153,16 @@ def test_one_that_is_dropped_while_it_opens_never_ends_the_run(case: Case) -> No
     waiting.join(WAIT)
     assert not waiting.is_alive()
     assert raised == []
+
+
+def test_taps_that_were_closed_are_let_go(case: Case) -> None:
+    left = case.fanout.tap()
+    case.fanout.feed(numbered(0))
+    for _ in left:
+        break
+    open_one = case.fanout.tap()
+    assert case.fanout._taps == (open_one,), "without any frame since"
+    with case.fanout.tap():
+        pass
+    case.fanout.feed(numbered(1))
+    assert case.fanout._taps == (open_one,)

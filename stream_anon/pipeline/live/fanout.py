@@ -206,7 +206,7 @@ class Fanout:
             if self._is_over:
                 tap.finish()
             else:
-                self._taps = (*self._taps, tap)
+                self._taps = (*(other for other in self._taps if not other.is_closed), tap)
         return tap
 
     def feed(self, frame: RedactedFrame) -> None:
