@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
@@ -10,9 +12,12 @@ from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from stream_anon.core.redacted import RedactedFrame
+
+CHECK = 0.2
+"""Seconds between two looks whether the run is over while no frame comes."""
 
 
 class TapSink(AbstractContextManager["TapSink"]):
@@ -23,7 +28,13 @@ class TapSink(AbstractContextManager["TapSink"]):
     as a context manager.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_wait: Callable[[], object] = lambda: None) -> None:
+        """Nothing has come yet.
+
+        Args:
+            on_wait: called now and then by a consumer that waits: it may find that the run is over.
+        """
+        self._on_wait = on_wait
         self._frames: Channel[RedactedFrame] = Channel(1, Overflow.DROP_OLDEST)
         self._size: tuple[int, int] | None = None
         self.is_closed = False
@@ -46,8 +57,16 @@ class TapSink(AbstractContextManager["TapSink"]):
         Raises:
             TimeoutError: nothing came in time.
         """
+        until = inf if timeout is None else monotonic() + timeout
         try:
-            return self._frames.get(timeout)
+            while True:
+                self._on_wait()
+                left = max(0.0, until - monotonic())
+                try:
+                    return self._frames.get(min(left, CHECK))
+                except TimeoutError:
+                    if left <= CHECK:
+                        raise
         except (Closed, Cancelled):
             return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import stream_anon
-from stream_anon import SinkError
+from stream_anon import ConfigError, SinkError, StreamAnonError
 from stream_anon.detectors import registry as detectors
 from stream_anon.sources import registry as sources
 from tests.live_sources import wait_for
@@ -100,3 +101,54 @@ def test_engines_are_freed_where_they_fail_in_their_first_pass(case: Case) -> No
 def test_engines_are_freed_once_at_the_end_of_a_run(case: Case) -> None:
     assert case.prepared().run().frames_out > 10
     assert case.engine.closed == 1
+
+
+# -- nobody waits for ever ------------------------------------------------------------------------
+
+
+def test_a_run_that_cannot_start_its_thread_keeps_nobody_waiting(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    run = case.prepared()
+    tap = run.tap()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(StreamAnonError, match="more threads"):
+            run.start()
+    with pytest.raises(StreamAnonError, match="more threads"):
+        run.wait(WAIT)
+    assert tap.latest(WAIT) is None
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(run.__exit__, None, None, None).result(WAIT)
+
+
+@pytest.mark.parametrize("end", ["stopped", "left"])
+def test_a_run_that_ends_before_it_began_keeps_nobody_waiting(case: Case, end: str) -> None:
+    run = case.prepared()
+    tap = run.tap()
+    with ThreadPoolExecutor(2) as pool:
+        waiting, consuming = pool.submit(run.wait, WAIT), pool.submit(tap.latest, WAIT)
+        if end == "stopped":
+            run.stop()
+        else:
+            with run:
+                pass
+        assert waiting.result().frames_out == 0
+        assert consuming.result() is None
+
+
+def test_the_consumer_of_a_run_that_never_begins_is_woken_though_nobody_waits_for_it(
+    case: Case,
+) -> None:
+    run = case.prepared()
+    tap = run.tap()
+    with ThreadPoolExecutor(1) as pool:
+        consuming = pool.submit(lambda: list(tap.frames(WAIT)))
+        run.stop()
+        assert consuming.result() == []
+    assert run.wait(0).frames_out == 0
+    with pytest.raises(ConfigError, match="runs once"):
+        run.run()

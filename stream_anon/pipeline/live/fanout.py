@@ -199,9 +199,9 @@ class Fanout:
 
     # -- taps ---------------------------------------------------------------------------------
 
-    def tap(self) -> TapSink:
+    def tap(self, on_wait: Callable[[], object] = lambda: None) -> TapSink:
         """A new tap; it has ended already where the run has."""
-        tap = TapSink()
+        tap = TapSink(on_wait)
         with self._lock:
             if self._is_over:
                 tap.finish()
