@@ -166,3 +166,39 @@ def test_taps_that_were_closed_are_let_go(case: Case) -> None:
         pass
     case.fanout.feed(numbered(1))
     assert case.fanout._taps == (open_one,)
+
+
+STREAM = "rtmp://me:s3cret@host/live/key"
+
+
+def test_one_that_is_still_being_completed_is_not_added_again(case: Case) -> None:
+    case.begin()
+    label = case.fanout.add(STREAM)
+    old = case.sink(label)
+    old.finished.clear()
+    dropping = threading.Thread(target=case.fanout.drop, args=(STREAM, WAIT))
+    dropping.start()
+    assert old.finishing.wait(WAIT)
+    with pytest.raises(SinkError, match="still being completed") as caught:
+        case.fanout.add(STREAM)
+    assert "s3cret" not in str(caught.value)
+    other = case.fanout.add(STREAM.replace("key", "another"))
+    assert other != label, "one label stands for one output"
+    old.finished.set()
+    dropping.join(WAIT)
+    assert case.fanout.add(STREAM) == label
+
+
+def test_a_failed_one_is_forgotten_when_one_like_it_is_added(case: Case) -> None:
+    case.begin()
+    case.fanout.add(case.two)
+    case.fail(case.two)
+    case.fanout.check()
+    assert list(case.fanout.incomplete) == [case.two]
+    assert case.fanout.add(case.two) == case.two
+    case.opened(case.two)
+    case.fanout.check()
+    assert case.fanout.incomplete == {}
+    case.fail(case.two)
+    case.fanout.check()
+    assert list(case.fanout.incomplete) == [case.two], "unless it fails too"
