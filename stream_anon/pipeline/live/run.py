@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stream_anon.core.channel import Cancelled
 from stream_anon.core.process_state import single_threaded_opencv
-from stream_anon.core.stream_log import StreamName, StreamThread, stream_logger
+from stream_anon.core.stream_log import StreamName, stream_logger
 from stream_anon.detectors.scopes import choose
 from stream_anon.errors import ConfigError, StreamAnonError
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
@@ -21,7 +21,7 @@ from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.live.fanout import Fanout
 from stream_anon.pipeline.live.inference import Inference
-from stream_anon.pipeline.live.opening import context_for, for_live, fulfil
+from stream_anon.pipeline.live.opening import context_for, for_live, fulfil, in_thread
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.pipeline.live.session import TICK, LiveSession, Requests, count_source
 from stream_anon.sinks.window.window import check_display
@@ -271,35 +271,28 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         self,
         work: Callable[[], T],
         limit: float = LOADING,
-        unused: Callable[[Future[T]], None] | None = None,
+        unused: Callable[[T], object] = lambda _: None,
     ) -> T:
-        """Do what may take long in a thread, and stay answerable meanwhile.
+        """Do what may take long, and stay answerable meanwhile; see `in_thread`.
 
         Args:
             work: what to do; abandoned when the run is stopped.
             limit: seconds after which no more heartbeats are sent to the service manager.
-            unused: given the result where the run was stopped meanwhile, once it is there.
+            unused: given the result if it comes after that.
 
         Raises:
             Cancelled: the run was stopped.
         """
-        future: Future[T] = Future()
-        name = "stream_anon opening"
-        thread = StreamThread(target=fulfil, args=(future, work), name=name, daemon=True)
-        thread.start()
-        began = monotonic()
-        while not future.done():
-            thread.join(TICK)
+
+        def stay_answerable(seconds: float) -> None:
             count_source(self.stats, self._source)
             if self._requests.stop:
                 self._source.cancel()
-                thread.join(TICK)
-                if unused is not None:
-                    future.add_done_callback(unused)
                 raise Cancelled
-            if monotonic() - began < limit:
+            if seconds < limit:
                 self._notifier.alive()
-        return future.result()
+
+        return in_thread(work, stay_answerable, unused)
 
     def _health(self) -> tuple[bool, str]:
         return health(self.stats.snapshot(), HEALTHY_FOR * self._settings.live.watchdog)
@@ -325,7 +318,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         )
         inference: Inference | None = None
         try:
-            inference = self._patiently(lambda: Inference(context), unused=_close_unused)
+            inference = self._patiently(lambda: Inference(context), unused=_close)
             self._patiently(fanout.wait_open)
         except BaseException:
             if inference is not None:
@@ -343,6 +336,5 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             self._session.tell(kind, text)
 
 
-def _close_unused(loading: Future[Inference]) -> None:
-    if loading.exception() is None:
-        loading.result().close(0)
+def _close(inference: Inference) -> None:
+    inference.close(0)
