@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
@@ -9,21 +12,33 @@ from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from stream_anon.core.redacted import RedactedFrame
 
+CHECK = 0.2
+"""Seconds between two looks whether the run is over while no frame comes."""
 
-class TapSink:
+
+class TapSink(AbstractContextManager["TapSink"]):
     """Holds the newest redacted frame until it is taken; an older one is dropped and counted.
 
     The run's thread sends and never waits. The consumer takes, in any other thread, and is woken
-    when the tap is finished or closed.
+    when the tap is finished or closed. Leaving a loop over its frames closes it, as does leaving it
+    as a context manager.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_wait: Callable[[], object] = lambda: None) -> None:
+        """Nothing has come yet.
+
+        Args:
+            on_wait: called now and then by a consumer that waits: it may find that the run is over.
+        """
+        self._on_wait = on_wait
         self._frames: Channel[RedactedFrame] = Channel(1, Overflow.DROP_OLDEST)
         self._size: tuple[int, int] | None = None
+        self.is_closed = False
+        """No frame is taken any more."""
 
     @property
     def dropped(self) -> int:
@@ -42,19 +57,30 @@ class TapSink:
         Raises:
             TimeoutError: nothing came in time.
         """
+        until = inf if timeout is None else monotonic() + timeout
         try:
-            return self._frames.get(timeout)
+            while True:
+                self._on_wait()
+                left = max(0.0, until - monotonic())
+                try:
+                    return self._frames.get(min(left, CHECK))
+                except TimeoutError:
+                    if left <= CHECK:
+                        raise
         except (Closed, Cancelled):
             return None
 
     def frames(self, timeout: float | None = None) -> Iterator[RedactedFrame]:
-        """The newest frame, again and again, until the tap ends.
+        """The newest frame, again and again, until the tap ends; left earlier, it is closed.
 
         Raises:
             TimeoutError: nothing came for `timeout` seconds.
         """
-        while (frame := self.latest(timeout)) is not None:
-            yield frame
+        try:
+            while (frame := self.latest(timeout)) is not None:
+                yield frame
+        finally:
+            self.close()
 
     def __iter__(self) -> Iterator[RedactedFrame]:
         return self.frames()
@@ -72,4 +98,8 @@ class TapSink:
 
     def close(self) -> None:
         """Free the frame that waits and wake the consumer."""
+        self.is_closed = True
         self._frames.cancel()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -20,6 +20,7 @@ from stream_anon.detectors.shapes import ellipse
 from stream_anon.errors import ParserError, StalledError
 from stream_anon.pipeline.live.worker import Worker
 from tests.inference_context import (
+    StubEngines,
     context_with,
     context_with_bodies,
     drain,
@@ -27,6 +28,7 @@ from tests.inference_context import (
     live_settings,
     running,
 )
+from tests.live_sources import wait_for
 from tests.stubs import StubParser, covers, face, moving, truth
 
 if TYPE_CHECKING:
@@ -266,6 +268,28 @@ class Broken:
         pass
 
 
+class Slow(Broken):
+    """A parser of bodies that works, and takes its time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(list)
+        self.started = threading.Event()
+        self.at_once = self.most_at_once = 0
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self.parse = self._parse
+
+    def _parse(self, *_: object) -> list[Part]:
+        with self._lock:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        self.started.set()
+        sleep(self._seconds)
+        with self._lock:
+            self.at_once -= 1
+        return []
+
+
 class TestBesideTheStream:
     def test_a_parser_that_always_fails_is_not_asked_again_and_again(
         self, caplog: pytest.LogCaptureFixture
@@ -304,6 +328,44 @@ class TestBesideTheStream:
         finally:
             released.set()
         assert 4 <= len(loads) <= 6
+
+    @pytest.mark.parametrize("ends", ["later", "during the parse"])
+    def test_a_slow_parse_is_no_hang_where_a_fast_detector_fails_meanwhile(
+        self, ends: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        slow = Slow(2.0)
+        broken = threading.Event()
+
+        def fast(frame: Frame, detection_pass: DetectionPass) -> Any:
+            if slow.started.is_set() and not broken.is_set():
+                broken.set()
+                boom()
+            return good(frame, detection_pass)
+
+        settings = live_settings(live__stall=8.0, pipeline__stall=8.0)
+        context = context_with(lambda: StubParser(fast), settings)
+        loaded: list[StubEngines] = []
+
+        def load() -> StubEngines:
+            loaded.append(StubEngines(StubParser(fast), settings, slow))
+            return loaded[-1]
+
+        context.load = load
+        frames = moving(40) * (4 if ends == "later" else 1)
+        with running(context) as inference:
+            feed(context, frames, inference.check)
+            context.frames.close()
+            masks = drain(context, len(frames))
+        wait_for(lambda: loaded[0].closed, 5)
+        assert slow.most_at_once == 1, "the parse was over when the next one began"
+        assert slow.at_once == 0, "and when its engines were closed"
+        assert [engines.closed for engines in loaded] == [1], "engines are kept, and closed once"
+        assert len(masks) == len(frames)
+        hidden = [m.frame.index for m in masks if m.parts is Unknown.PARSER_FAILED]
+        assert broken.is_set()
+        assert hidden
+        assert ends == "during the parse" or hidden[-1] < len(frames) - 10, "a new masker took over"
+        assert not [r for r in caplog.records if "hangs" in r.message]
 
 
 class TestDropping:

@@ -7,6 +7,7 @@ from time import sleep
 
 import pytest
 
+from stream_anon.core.channel import Cancelled
 from stream_anon.sinks.tap import TapSink
 from tests.numbered import numbered
 
@@ -48,3 +49,29 @@ def test_after_closing_no_frame_is_held() -> None:
     tap.send(numbered(0))
     tap.close()
     assert tap.latest() is None
+
+
+def test_a_loop_that_is_left_closes_the_tap() -> None:
+    tap = TapSink()
+    tap.send(numbered(0))
+    for _ in tap:
+        break
+    assert tap.is_closed
+    with pytest.raises(Cancelled):
+        tap.send(numbered(1))
+    assert tap.latest(0) is None
+
+
+def test_a_timeout_in_a_loop_closes_the_tap() -> None:
+    tap = TapSink()
+    with pytest.raises(TimeoutError):
+        list(tap.frames(0.01))
+    assert tap.is_closed
+
+
+def test_it_is_closed_as_a_context_manager() -> None:
+    with TapSink() as tap:
+        tap.send(numbered(0))
+        assert not tap.is_closed
+    assert tap.is_closed
+    assert tap.latest(0) is None

@@ -6,10 +6,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from stream_anon.core.stream_log import stream_logger
-from stream_anon.errors import ConfigError, SinkError
+from stream_anon.errors import ConfigError, SinkError, StreamAnonError
 from stream_anon.pipeline.live.outputs import (
     check_output,
     free_label,
+    label_of,
     opening_of,
     parse_outputs,
     preview_opening,
@@ -72,11 +73,11 @@ class Fanout:
             self._addresses[free_label(address.label, self._addresses)] = address
         self._sinks: dict[str, SupervisedSink] = {}
         """By label, those that are open. Replaced as a whole: it is read without the lock."""
-        self._required: frozenset[str] = frozenset()
-        """Labels of those without which the run does not begin."""
-        self._failed: dict[str, SupervisedSink] = {}
-        """Those that were added and could never be opened."""
-        self._leaving: list[SupervisedSink] = []
+        self._required = frozenset(self._addresses)
+        """Labels of those that the run was prepared with: without one of them it does not begin."""
+        self._failed: dict[str, tuple[SinkAddress, SupervisedSink]] = {}
+        """Those that were added and could never be opened, until one like it is added."""
+        self._leaving: dict[str, tuple[SinkAddress, SupervisedSink]] = {}
         """Dropped, and being completed."""
         self._taps: tuple[TapSink, ...] = ()
         self.preview: SupervisedSink | None = None
@@ -93,7 +94,7 @@ class Fanout:
     def incomplete(self) -> dict[str, str]:
         """Outputs that could not be opened or completed, or were down at the end, and why."""
         with self._lock:
-            known = [*self.all, *self._failed.values()]
+            known = [*self.all, *(sink for _, sink in self._failed.values())]
         return {sink.status.label: sink.incomplete for sink in known if sink.incomplete}
 
     # -- coming and going ---------------------------------------------------------------------
@@ -104,9 +105,25 @@ class Fanout:
             self._info = info
             for label, address in self._addresses.items():
                 self._open(label, address, info)
-            self._required = frozenset(self._sinks)
             if self._asked.preview:
                 self.preview = self._started(preview_opening(self._asked, self._settings, info))
+
+    def wait_open(self) -> None:
+        """Wait until what the run begins with has been opened; dropped meanwhile, it is let go.
+
+        Raises:
+            StreamAnonError: it cannot be opened.
+        """
+        for label in self._required:
+            sink = self._sinks.get(label)
+            try:
+                if sink is not None:
+                    sink.wait_open()
+            except StreamAnonError:
+                if label in self._required:
+                    raise
+        if self.preview is not None:
+            self.preview.wait_open()
 
     def add(self, where: str) -> str:
         """Add an output: it begins with the next frame, and opening it delays nobody.
@@ -116,14 +133,22 @@ class Fanout:
 
         Raises:
             ConfigError: it makes no sense.
-            SinkError: its folder is missing, or the run has ended.
+            SinkError: its folder is missing, the run has ended, or one like it was dropped and is
+                not complete yet.
         """
         address = parse_sink(where)
+        failed: SupervisedSink | None = None
         with self._lock:
             check_output(address, self._asked, self._addresses.values())
             if self._is_over:
                 raise SinkError(f"the run has ended: {address.label} cannot be added to it")
-            label = free_label(address.label, {*self._addresses, *self._failed})
+            if label_of(address, _addresses(self._leaving)) is not None:
+                raise SinkError(
+                    f"output {address.label} is still being completed: add it again after that"
+                )
+            if (before := label_of(address, _addresses(self._failed))) is not None:
+                _, failed = self._failed.pop(before)
+            label = free_label(address.label, {*self._addresses, *self._failed, *self._leaving})
             if self._info is not None:
                 try:
                     self._open(label, address, self._info)
@@ -132,6 +157,8 @@ class Fanout:
                         f"{label} cannot be added: the system cannot start more threads"
                     ) from error
             self._addresses[label] = address
+        if failed is not None:
+            failed.close()
         return label
 
     def drop(self, where: str, patience: float) -> None:
@@ -147,17 +174,23 @@ class Fanout:
         """
         with self._lock:
             label = self._label_of(where)
-            self._addresses.pop(label, None)
-            sink = self._sinks.get(label) or self._failed.pop(label, None)
-            self._sinks = {known: s for known, s in self._sinks.items() if known != label}
-            if sink is None:
-                return
-            self._leaving.append(sink)
-        sink.finish(patience)
-        sink.close()
-        with self._lock:
-            self._leaving.remove(sink)
-            self._stats.forget_sink(label)
+            self._required -= {label}  # one that is added later may have the same label
+            if label in self._failed:
+                address, sink = self._failed.pop(label)
+            else:
+                address = self._addresses.pop(label)
+                if label not in self._sinks:
+                    return
+                sink = self._sinks[label]
+                self._sinks = {known: s for known, s in self._sinks.items() if known != label}
+            self._leaving[label] = (address, sink)
+        try:
+            sink.finish(patience)
+            sink.close()
+        finally:
+            with self._lock:
+                del self._leaving[label]
+                self._stats.forget_sink(label)
         if sink.incomplete:
             raise SinkError(f"output {label} was not completed: {sink.incomplete}")
 
@@ -165,10 +198,10 @@ class Fanout:
         if where in self._addresses or where in self._failed:
             return where
         wanted = parse_sink(where)
-        for label, address in self._addresses.items():
-            if (address.kind, address.target) == (wanted.kind, wanted.target):
-                return label
-        raise ConfigError(f"there is no output {wanted.label} to drop")
+        label = label_of(wanted, self._addresses | _addresses(self._failed))
+        if label is None:
+            raise ConfigError(f"there is no output {wanted.label} to drop")
+        return label
 
     def _open(self, label: str, address: SinkAddress, info: StreamInfo) -> None:
         opening = opening_of(address, label, self._asked, self._settings, info)
@@ -182,14 +215,14 @@ class Fanout:
 
     # -- taps ---------------------------------------------------------------------------------
 
-    def tap(self) -> TapSink:
+    def tap(self, on_wait: Callable[[], object] = lambda: None) -> TapSink:
         """A new tap; it has ended already where the run has."""
-        tap = TapSink()
+        tap = TapSink(on_wait)
         with self._lock:
             if self._is_over:
                 tap.finish()
             else:
-                self._taps = (*self._taps, tap)
+                self._taps = (*(other for other in self._taps if not other.is_closed), tap)
         return tap
 
     def feed(self, frame: RedactedFrame) -> None:
@@ -208,7 +241,7 @@ class Fanout:
         """Called often, by one thread.
 
         Raises:
-            StreamAnonError: what the run began with could not be opened.
+            StreamAnonError: what the run was prepared with could not be opened.
         """
         for label, sink in self._sinks.items():
             if sink.error is None:
@@ -216,10 +249,9 @@ class Fanout:
             if label in self._required:
                 raise sink.error
             with self._lock:
-                self._addresses.pop(label, None)
                 if self._sinks.get(label) is sink:
                     self._sinks = {known: s for known, s in self._sinks.items() if known != label}
-                    self._failed[label] = sink
+                    self._failed[label] = (self._addresses.pop(label), sink)
                     log.warning("output %s cannot be opened: %s", label, sink.error)
         if self.preview is not None and self.preview.error is not None:
             raise self.preview.error
@@ -244,9 +276,13 @@ class Fanout:
             self._is_over = True
             for tap in self._taps:
                 tap.finish()
-            return [*self.all, *self._leaving]
+            return [*self.all, *(sink for _, sink in self._leaving.values())]
 
     def close(self) -> None:
         """Free everything. Called once."""
-        for sink in [*self.end(), *self._failed.values()]:
+        for sink in [*self.end(), *(sink for _, sink in self._failed.values())]:
             sink.close()
+
+
+def _addresses(sinks: dict[str, tuple[SinkAddress, SupervisedSink]]) -> dict[str, SinkAddress]:
+    return {label: address for label, (address, _) in sinks.items()}

@@ -65,11 +65,13 @@ class Inference:
         self._abandoned.append(monotonic())
 
     def close(self, patience: float) -> None:
-        """End the worker. One that hangs is left to the operating system."""
+        """End the worker and free its engines. One that hangs is left to the operating system."""
         self._context.frames.cancel()
         self._context.masked.cancel()
         thread = self._worker.thread
-        if thread.ident is not None:
+        if thread.ident is None:
+            self._worker.free()
+        else:
             thread.join(patience)
             if thread.is_alive():
                 log.warning("the parser did not stop when asked to and is abandoned")

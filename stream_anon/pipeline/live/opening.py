@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from stream_anon.core.channel import Channel, Overflow
+from stream_anon.core.stream_log import StreamThread
 from stream_anon.errors import ConfigError
 from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.live.context import InferenceContext
 from stream_anon.pipeline.live.engines import LiveEngines
+from stream_anon.pipeline.live.session import TICK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from concurrent.futures import Future
 
     from stream_anon.config import Settings
     from stream_anon.core.frame import Frame, StreamInfo
@@ -37,7 +40,12 @@ def context_for(
     masked: Channel[MaskedFrame] = Channel(2 * room, Overflow.DROP_OLDEST)
 
     def load() -> LiveEngines:
-        return LiveEngines(load_engines(detectors, settings, info, None), settings, info)
+        engines = load_engines(detectors, settings, info, None)
+        try:
+            return LiveEngines(engines, settings, info)
+        except BaseException:
+            engines.close()
+            raise
 
     return InferenceContext(load, frames, masked, settings.live, controls, stats)
 
@@ -48,6 +56,32 @@ def fulfil(future: Future[T], work: Callable[[], T]) -> None:
         future.set_result(work())
     except BaseException as error:  # noqa: BLE001 - raised again where the result is taken
         future.set_exception(error)
+
+
+def in_thread(
+    work: Callable[[], T], meanwhile: Callable[[float], None], unused: Callable[[T], object]
+) -> T:
+    """Do something in a thread of its own, and something else meanwhile.
+
+    Args:
+        work: what to do; abandoned where `meanwhile` raises.
+        meanwhile: called often, with the seconds that have passed.
+        unused: given the result of abandoned work, if one comes.
+    """
+    future: Future[T] = Future()
+    name = "stream_anon opening"
+    thread = StreamThread(target=fulfil, args=(future, work), name=name, daemon=True)
+    thread.start()
+    began = monotonic()
+    try:
+        while not future.done():
+            thread.join(TICK)
+            meanwhile(monotonic() - began)
+    except BaseException:
+        thread.join(TICK)
+        future.add_done_callback(lambda late: None if late.exception() else unused(late.result()))
+        raise
+    return future.result()
 
 
 def for_live(settings: Settings) -> Settings:

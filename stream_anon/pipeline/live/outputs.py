@@ -12,7 +12,7 @@ from stream_anon.sinks.process.supervised import Opening
 from stream_anon.sinks.registry import Room, parse_sink, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from stream_anon.config import Settings
     from stream_anon.core.frame import StreamInfo
@@ -127,3 +127,9 @@ def free_label(label: str, taken: Collection[str]) -> str:
         number += 1
         free = f"{label} ({number})"
     return free
+
+
+def label_of(address: SinkAddress, labelled: Mapping[str, SinkAddress]) -> str | None:
+    """The label under which an output like it is known; None where there is none."""
+    wanted = (address.kind, address.target)
+    return next((name for name, a in labelled.items() if (a.kind, a.target) == wanted), None)

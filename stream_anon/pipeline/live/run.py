@@ -5,22 +5,23 @@ from __future__ import annotations
 import math
 import threading
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager, ExitStack, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from stream_anon.core.channel import Cancelled
 from stream_anon.core.process_state import single_threaded_opencv
-from stream_anon.core.stream_log import StreamName, StreamThread, stream_logger
+from stream_anon.core.stream_log import StreamName, stream_logger
 from stream_anon.detectors.scopes import choose
-from stream_anon.errors import ConfigError
+from stream_anon.errors import ConfigError, StreamAnonError
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
 from stream_anon.pipeline.figures.notify import Notifier
 from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.live.fanout import Fanout
 from stream_anon.pipeline.live.inference import Inference
-from stream_anon.pipeline.live.opening import context_for, for_live, fulfil
+from stream_anon.pipeline.live.opening import context_for, for_live, fulfil, in_thread
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.pipeline.live.session import TICK, LiveSession, Requests, count_source
 from stream_anon.sinks.window.window import check_display
@@ -150,7 +151,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
 
         Of any number of taps, each holds the newest frame until it is taken. Closing one ends it.
         """
-        return self._fanout.tap()
+        return self._fanout.tap(self._settle)
 
     # -- running ------------------------------------------------------------------------------
 
@@ -168,11 +169,22 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         return self._result.result()
 
     def start(self) -> Self:
-        """Run in a thread of its own, and come back at once; `wait` waits for its end."""
+        """Run in a thread of its own, and come back at once; `wait` waits for its end.
+
+        Raises:
+            StreamAnonError: the system cannot start more threads.
+        """
         self._begin()
-        threading.Thread(
+        thread = threading.Thread(
             target=fulfil, args=(self._result, self._run), name="stream_anon run", daemon=True
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:
+            failed = StreamAnonError("the run cannot begin: the system cannot start more threads")
+            self._fanout.close()
+            self._result.set_exception(failed)
+            raise failed from error
         return self
 
     def wait(self, timeout: float | None = None) -> Snapshot:
@@ -188,10 +200,20 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             TimeoutError: it still runs.
             StreamAnonError: what ended the run.
         """
-        return self._result.result(timeout)
+        until = math.inf if timeout is None else monotonic() + timeout
+        while not self._result.done():
+            self._settle()
+            left = until - monotonic()
+            if left <= 0:
+                break
+            wait_for([self._result], min(left, TICK))
+        return self._result.result(0)
 
     def stop(self) -> None:
-        """End the run soon. Takes no lock, so that signal handlers may call it."""
+        """End the run soon. Takes no lock, so that signal handlers may call it.
+
+        Whoever waits for a run that has not begun then stops waiting, and it never begins.
+        """
         self._requests.stop = True
 
     def reload_with(self, load: Callable[[], Redaction]) -> None:
@@ -205,10 +227,14 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         _trace: TracebackType | None,
     ) -> None:
         self.stop()
-        if self._begun.acquire(blocking=False):
-            self._fanout.close()  # it will never run
-        else:
-            self._result.exception()
+        self._settle()
+        self._result.exception()
+
+    def _settle(self) -> None:
+        """End a run that was stopped before it began."""
+        if self._requests.stop and self._begun.acquire(blocking=False):
+            self._fanout.close()
+            self._result.set_result(self.stats.snapshot())
 
     def _begin(self) -> None:
         if not self._begun.acquire(blocking=False):
@@ -241,31 +267,32 @@ class LiveRun(AbstractContextManager["LiveRun"]):
                 self._play(info)
         return self.stats.snapshot()
 
-    def _patiently(self, work: Callable[[], T], limit: float = LOADING) -> T:
-        """Do what may take long in a thread, and stay answerable meanwhile.
+    def _patiently(
+        self,
+        work: Callable[[], T],
+        limit: float = LOADING,
+        unused: Callable[[T], object] = lambda _: None,
+    ) -> T:
+        """Do what may take long, and stay answerable meanwhile; see `in_thread`.
 
         Args:
             work: what to do; abandoned when the run is stopped.
             limit: seconds after which no more heartbeats are sent to the service manager.
+            unused: given the result if it comes after that.
 
         Raises:
             Cancelled: the run was stopped.
         """
-        future: Future[T] = Future()
-        name = "stream_anon opening"
-        thread = StreamThread(target=fulfil, args=(future, work), name=name, daemon=True)
-        thread.start()
-        began = monotonic()
-        while not future.done():
-            thread.join(TICK)
+
+        def stay_answerable(seconds: float) -> None:
             count_source(self.stats, self._source)
             if self._requests.stop:
                 self._source.cancel()
-                thread.join(TICK)
                 raise Cancelled
-            if monotonic() - began < limit:
+            if seconds < limit:
                 self._notifier.alive()
-        return future.result()
+
+        return in_thread(work, stay_answerable, unused)
 
     def _health(self) -> tuple[bool, str]:
         return health(self.stats.snapshot(), HEALTHY_FOR * self._settings.live.watchdog)
@@ -289,11 +316,13 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         session = self._session = LiveSession(
             self._source, context, presenter, fanout, self._notifier, self._requests
         )
+        inference: Inference | None = None
         try:
-            inference = self._patiently(lambda: Inference(context))
-            for sink in fanout.all:
-                self._patiently(sink.wait_open)
+            inference = self._patiently(lambda: Inference(context), unused=_close)
+            self._patiently(fanout.wait_open)
         except BaseException:
+            if inference is not None:
+                inference.close(0)
             for sink in fanout.end():
                 sink.finish(1.0)  # so that no file without a picture is left
             raise
@@ -305,3 +334,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
     def _tell(self, kind: str, text: str) -> None:
         if self._session is not None:
             self._session.tell(kind, text)
+
+
+def _close(inference: Inference) -> None:
+    inference.close(0)

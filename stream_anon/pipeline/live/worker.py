@@ -6,6 +6,7 @@ A parser that fails costs the frames that it was asked about: they are hidden wh
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -38,8 +39,50 @@ LOADING = 120.0
 """Seconds that loading an engine may take."""
 HEALED = 10.0
 """Seconds without a failure after which earlier ones are forgotten."""
-CLOSING = 1.0
-"""Seconds that a background parse is waited for; longer, it ends by itself."""
+CLOSING = 0.1
+"""Seconds that a background parse is waited for at once; longer, frames are hidden meanwhile."""
+AT_THE_END = 1.0
+"""The same at the end of the worker; a longer parse closes the engines itself, when it returns."""
+
+
+class _Closing:
+    """The end of a masker whose background parse may be under way.
+
+    Whoever is last with the engines closes them: the worker, or this where it outlasts the worker.
+    """
+
+    def __init__(self, masker: Masker, began: float) -> None:
+        self.began = began
+        """By the worker's clock."""
+        self._lock = threading.Lock()
+        self._is_done = False
+        self._engines: LoadedEngines | None = None
+        self._thread = StreamThread(
+            target=self._close, args=(masker,), name="stream_anon closing", daemon=True
+        )
+        self._thread.start()
+
+    def is_done(self, patience: float = 0.0) -> bool:
+        self._thread.join(patience)
+        return self._is_done
+
+    def hand_over(self, engines: LoadedEngines) -> None:
+        """Close these engines as soon as the parse has returned."""
+        with self._lock:
+            if not self._is_done:
+                self._engines = engines
+                return
+        engines.close()
+
+    def _close(self, masker: Masker) -> None:
+        try:
+            masker.close()
+        finally:
+            with self._lock:
+                self._is_done = True
+            if self._engines is not None:
+                with suppress(Exception):  # nobody is there to be told
+                    self._engines.close()
 
 
 class Worker:
@@ -60,6 +103,8 @@ class Worker:
         """
         self._context, self._engines, self._on_abandoned = context, engines, on_abandoned
         self._masker: Masker | None = None
+        self._closing: _Closing | None = None
+        """The last masker, while its background parse goes on: the engines are in use."""
         self._choice: Choice | None = None
         """What the masker hides, and how."""
         self._due: float | None = None
@@ -90,6 +135,10 @@ class Worker:
         """Seconds of work: a clock that stands still while the whole program does."""
         return monotonic() - self._paused
 
+    def free(self) -> None:
+        """Free the engines of a worker whose thread never ran."""
+        self._close_engines()
+
     def abandon(self) -> None:
         """Abandon the worker: its later answers are not used."""
         self._is_abandoned = True
@@ -107,8 +156,8 @@ class Worker:
             if not self._is_abandoned:
                 masked.close()
         finally:
-            if self._retire() and self._engines is not None:
-                self._engines.close()
+            self._retire(AT_THE_END)
+            self._close_engines()
 
     def _work(self) -> None:
         context = self._context
@@ -133,7 +182,7 @@ class Worker:
     def _guarded(self, step: Callable[[], None], frame: Frame | None = None) -> None:
         """Do something with the masker; where it fails, hide what it had."""
         waiting = [] if frame is None else [frame]
-        if monotonic() < self._retry_at:
+        if monotonic() < self._retry_at or not self._is_retired():
             self._hide(waiting)
             return
         self._mark_busy(self._context.settings.stall)
@@ -216,20 +265,34 @@ class Worker:
         held = self._masker.held if self._masker is not None else []
         known = {frame.index for frame in held}
         self._hide(held + [frame for frame in waiting if frame.index not in known])
-        if not self._retire():  # a background parse hangs: the engine is in use
-            self._engines = None
-            self._on_abandoned()
-        elif self._failures > TOLERATED and self._engines is not None:
+        self._retire(CLOSING)
+        if self._failures > TOLERATED:
             with suppress(Exception):  # it has failed already
-                self._engines.close()
-            self._engines = None
+                self._close_engines()
 
-    def _retire(self) -> bool:
-        """Let go of the masker; False where it is still at work."""
+    def _retire(self, patience: float) -> None:
+        """Let go of the masker."""
         masker, self._masker = self._masker, None
-        if masker is None:
+        if masker is not None:
+            self._closing = _Closing(masker, self._clock())
+            self._is_retired(patience)
+
+    def _is_retired(self, patience: float = 0.0) -> bool:
+        """Whether the engines are free for a new masker."""
+        if self._closing is None:
             return True
-        closing = StreamThread(target=masker.close, name="stream_anon closing", daemon=True)
-        closing.start()
-        closing.join(CLOSING)
-        return not closing.is_alive()
+        if not self._closing.is_done(patience):
+            if self._clock() - self._closing.began <= self._context.settings.stall:
+                return False
+            with suppress(Exception):  # mostly once the parse returns, if it ever does
+                self._close_engines()
+            self._on_abandoned()
+        self._closing = None
+        return True
+
+    def _close_engines(self) -> None:
+        engines, self._engines = self._engines, None
+        if engines is not None and self._closing is not None:
+            self._closing.hand_over(engines)
+        elif engines is not None:
+            engines.close()
