@@ -206,9 +206,13 @@ def test_what_to_hide_can_be_changed_while_it_runs(
         run.wait_for_pictures(50)
         run.stop()
     found = how_hidden(serving, target)
-    assert set(found) == {("blurred", "face"), ("filled", "head")}
     before, after = found.index(("filled", "head")), found[::-1].index(("blurred", "face"))
-    assert before + after == len(found), "changed once, as a whole, and never back"
+    # Masks that were on their way when it changed are those of before, by the new method.
+    between = found[len(found) - after : before]
+    assert between in ([("filled", "face")] * count for count in range(4))
+    kept = [*found[: len(found) - after], *found[before:]]
+    assert set(kept) == {("blurred", "face"), ("filled", "head")}
+    assert len(kept) + len(between) == len(found), "changed once and never back"
     assert min(before, after) > 20
     assert exposure(serving, target).leaked == 0
 
