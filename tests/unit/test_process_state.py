@@ -27,6 +27,7 @@ from stream_anon.core.process_state import (
 )
 from stream_anon.detectors import runtime
 from stream_anon.detectors.centerface import find_weights
+from stream_anon.detectors.compiled import Compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -229,6 +230,7 @@ class TestFirstAlone:
             yield
 
         monkeypatch.setattr(runtime, "first_alone", noted)
+        monkeypatch.setattr(runtime, "COMPILED", Compiled())
         network = runtime.Network(find_weights(), threads=1)
         network.run(np.zeros((1, 3, 32, 32), np.float32))
         network.close()

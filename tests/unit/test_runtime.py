@@ -17,7 +17,6 @@ from stream_anon.core.frame import ColorTags
 from stream_anon.detectors import compiled, runtime
 from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.centerface import CenterFace, find_weights
-from stream_anon.detectors.compiled import COMPILED
 from stream_anon.detectors.runtime import COMPILED_SIZES, Network
 from stream_anon.errors import ModelError, ParserError
 from tests.stubs import astronaut_frame
@@ -123,14 +122,14 @@ def test_an_earlier_answer_survives_a_later_question(network: Network) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(first, kept, strict=True))
 
 
-def test_many_sizes_do_not_pile_up() -> None:
-    before = len(COMPILED)
+def test_many_sizes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "COMPILED", compiled.Compiled())
     network = Network(find_weights(), threads=1)
     for step in range(COMPILED_SIZES + 3):
         network.run(picture(32, 32 * (step + 1)))
-    assert len(COMPILED) == before + COMPILED_SIZES
+    assert held() == COMPILED_SIZES
     network.close()
-    assert len(COMPILED) == before
+    assert held() == 0
 
 
 @pytest.mark.parametrize("weights", [b"", b"not a network", b"\x00" * 1000])
