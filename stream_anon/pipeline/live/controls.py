@@ -26,7 +26,10 @@ MOST_CELLS = 4
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The settings in force. Replaced as a whole, so that no reader sees half of a change."""
+    """The settings in force. Replaced as a whole, so that no reader sees half of a change.
+
+    Frames that are masked already when it changes get the new method within masks of the old scope.
+    """
 
     redaction: Redaction
     hidden: frozenset[str]
