@@ -14,7 +14,7 @@ from stream_anon.masking.keyframes import Effort
 from stream_anon.masking.masker import Masker
 from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.context import InferenceContext
-from stream_anon.pipeline.live.controls import Controls
+from stream_anon.pipeline.live.controls import ChosenFrame, Controls
 from stream_anon.pipeline.live.inference import Inference
 from tests.stubs import StubParser, make_info, nobody, stub_row
 
@@ -67,7 +67,7 @@ def context_with(
 ) -> InferenceContext:
     """Args: parsers: gives a parser each time that engines are loaded."""
     frames: Channel[Frame] = Channel(room, Overflow.DROP_OLDEST)
-    masked: Channel[MaskedFrame] = Channel(1000, Overflow.DROP_OLDEST)
+    masked: Channel[ChosenFrame] = Channel(1000, Overflow.DROP_OLDEST)
     controls = Controls(settings.redaction, [stub_row()], debug=False)
     return InferenceContext(
         lambda: StubEngines(parsers(), settings), frames, masked, settings.live, controls,
@@ -107,7 +107,12 @@ def feed(
 
 def drain(context: InferenceContext, count: int, seconds: float = 10.0) -> list[MaskedFrame]:
     """The next masked frames, as many as come of `count`."""
-    got: list[MaskedFrame] = []
+    return [chosen.masked for chosen in drain_chosen(context, count, seconds)]
+
+
+def drain_chosen(context: InferenceContext, count: int, seconds: float = 10.0) -> list[ChosenFrame]:
+    """The same, each with the choice that its masks were made for."""
+    got: list[ChosenFrame] = []
     deadline = monotonic() + seconds
     while len(got) < count and monotonic() < deadline:
         try:

@@ -400,18 +400,3 @@ class TestDropping:
             masks = drain(context, 3, seconds=1)
         assert [m.frame.pts for m in masks] == [0, 1, 2]
         assert_safe(masks)
-
-
-def test_another_scope_counts_from_the_next_frame_on() -> None:
-    parser = StubParser(
-        lambda f, _detection_pass: [face(truth_of(f)), face(truth_of(f).grown(9, 9), label="head")]
-    )
-    context = context_with(lambda: parser, live_settings())
-    with running(context):
-        feed(context, moving(40)[:10])
-        first = drain(context, 10)
-        context.controls.press("s")
-        feed(context, moving(40)[10:20])
-        second = drain(context, 10)
-    labels = [{p.label for p in m.parts} for m in (*first, *second) if isinstance(m.parts, tuple)]
-    assert labels == [{"face"}] * 10 + [{"head"}] * 10

@@ -16,6 +16,7 @@ from stream_anon.core.channel import Channel, Overflow
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import MaskedFrame
 from stream_anon.masking.keyframes import Effort
+from stream_anon.pipeline.live.controls import ChosenFrame
 from tests.inference_context import context_with, drain, live_settings, running
 from tests.stubs import (
     StubParser,
@@ -123,7 +124,7 @@ def test_whoever_is_in_the_last_frames_of_a_shot_only_is_hidden() -> None:
     assert all(covers(m, truth(m.frame)) for m in masks[10:12])
 
 
-class Witness(Channel[MaskedFrame]):
+class Witness(Channel[ChosenFrame]):
     """Notes, when a frame is released, up to which one the parser had looked."""
 
     def __init__(self, asked: list[int]) -> None:
@@ -131,9 +132,10 @@ class Witness(Channel[MaskedFrame]):
         self._asked = asked
         self.unseen: list[int] = []
 
-    def put(self, item: MaskedFrame) -> None:
-        if max(self._asked) < item.frame.pts:
-            self.unseen.append(item.frame.pts)
+    def put(self, item: ChosenFrame) -> None:
+        pts = item.masked.frame.pts
+        if max(self._asked) < pts:
+            self.unseen.append(pts)
         super().put(item)
 
 

@@ -17,7 +17,7 @@ from stream_anon.core.frame import ColorTags
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
 from stream_anon.errors import ConfigError
 from stream_anon.pipeline.figures.stats import LiveStats
-from stream_anon.pipeline.live.controls import Controls
+from stream_anon.pipeline.live.controls import ChosenFrame, Controls
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.process.transport import DEBUG, FRAME, unpack
@@ -27,6 +27,7 @@ from tests.stubs import START, face, make_frame, make_info, stub_row
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from stream_anon.pipeline.live.controls import Choice
     from stream_anon.processes.wire import Message
 
 pytestmark = pytest.mark.slow
@@ -74,7 +75,7 @@ class Stage:
         self.controls = Controls(loaded.redaction, [stub_row()], debug=loaded.live.mode == "debug")
         self.camera, self.stats = Camera(), LiveStats()
         self.outlet, self.preview = Outlet(), Outlet()
-        self.masked: Channel[MaskedFrame] = Channel(100)
+        self.masked: Channel[ChosenFrame] = Channel(100)
         self.presenter = Presenter(
             self.info, loaded, self.controls, self.camera, self.stats, [self.outlet], self.preview
         )
@@ -83,6 +84,11 @@ class Stage:
         self.thread.start()
 
     def put(self, parts: object = None, *, pts: int | None = None) -> MaskedFrame:
+        return self.put_chosen(self.controls.choice, parts, pts=pts)
+
+    def put_chosen(
+        self, choice: Choice, parts: object = None, *, pts: int | None = None
+    ) -> MaskedFrame:
         luma = np.full((HEIGHT, WIDTH), 90, np.uint8)
         x, y, w, h = (round(v) for v in SECRET)
         luma[y : y + h, x : x + w] = (np.indices((h, w)).sum(0) % 2) * 200 + 20
@@ -94,7 +100,7 @@ class Stage:
             captured_at=monotonic(),
         )
         item = MaskedFrame(frame, (face(SECRET),) if parts is None else parts)  # type: ignore[arg-type]
-        self.masked.put(item)
+        self.masked.put(ChosenFrame(item, choice))
         return item
 
     def end(self) -> None:
@@ -210,6 +216,19 @@ def test_keys_change_how_things_are_hidden(stage: Stage) -> None:
     x, y = (round(v) for v in SECRET.center)
     blurred, filled = (f.planes[0][y - 9 : y + 9, x - 9 : x + 9] for f in stage.outlet.frames[:2])
     assert filled.min() == filled.max() != blurred.mean()
+
+
+def test_masks_of_an_earlier_choice_are_filled_as_that_one_says(stage: Stage) -> None:
+    before = stage.controls.choice
+    stage.controls.reload(Redaction(method="fill"))
+    late = stage.put_chosen(before)
+    stage.put()
+    wait_for(stage.outlet, 2)
+    x, y = (round(v) for v in SECRET.center)
+    blurred, filled = (f.planes[0][y - 9 : y + 9, x - 9 : x + 9] for f in stage.outlet.frames[:2])
+    assert stage.outlet.frames[0].pts == late.frame.pts
+    assert filled.min() == filled.max()
+    assert blurred.min() < blurred.max()
 
 
 class TestDebug:

@@ -12,11 +12,10 @@ if TYPE_CHECKING:
     from stream_anon.config import Live
     from stream_anon.core.channel import Channel
     from stream_anon.core.frame import Frame
-    from stream_anon.core.redacted import MaskedFrame
     from stream_anon.masking.keyframes import Effort
     from stream_anon.masking.masker import Masker
     from stream_anon.pipeline.figures.stats import LiveStats
-    from stream_anon.pipeline.live.controls import Controls
+    from stream_anon.pipeline.live.controls import ChosenFrame, Controls
 
 
 class LoadedEngines(Protocol):
@@ -45,7 +44,7 @@ class InferenceContext:
     """Loads the engines; called again after they fail."""
     frames: Channel[Frame]
     """In; the oldest are dropped where there are too many."""
-    masked: Channel[MaskedFrame]
+    masked: Channel[ChosenFrame]
     """Out; closed at the end."""
     settings: Live
     controls: Controls

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stream_anon.config import Redaction
+    from stream_anon.core.redacted import MaskedFrame
     from stream_anon.detectors.registry import Row
 
 log = stream_logger(__name__)
@@ -26,10 +27,7 @@ MOST_CELLS = 4
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The settings in force. Replaced as a whole, so that no reader sees half of a change.
-
-    Frames that are masked already when it changes get the new method within masks of the old scope.
-    """
+    """The settings in force. Replaced as a whole, so that no reader sees half of a change."""
 
     redaction: Redaction
     hidden: frozenset[str]
@@ -40,6 +38,17 @@ class Choice:
     """The preview shows where masks are; debug runs only."""
     raw: bool = False
     """The preview shows the picture without redaction; debug runs only."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenFrame:
+    """A masked frame with the choice that its masks were made for, which its redaction follows.
+
+    The methods of one choice within the masks of another could hide less than either.
+    """
+
+    masked: MaskedFrame
+    choice: Choice
 
 
 class Controls:

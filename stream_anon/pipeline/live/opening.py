@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
     from stream_anon.config import Settings
     from stream_anon.core.frame import Frame, StreamInfo
-    from stream_anon.core.redacted import MaskedFrame
     from stream_anon.detectors.registry import Row
     from stream_anon.pipeline.figures.stats import LiveStats
-    from stream_anon.pipeline.live.controls import Controls
+    from stream_anon.pipeline.live.controls import ChosenFrame, Controls
 
 T = TypeVar("T")
 
@@ -37,7 +36,7 @@ def context_for(
     """The context of one stream; its engines are loaded later."""
     room = max(2, round(settings.live.latency * float(info.nominal_rate)) + 1)
     frames: Channel[Frame] = Channel(room, Overflow.DROP_OLDEST)
-    masked: Channel[MaskedFrame] = Channel(2 * room, Overflow.DROP_OLDEST)
+    masked: Channel[ChosenFrame] = Channel(2 * room, Overflow.DROP_OLDEST)
 
     def load() -> LiveEngines:
         engines = load_engines(detectors, settings, info, None)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
     from stream_anon.pipeline.figures.stats import LiveStats
-    from stream_anon.pipeline.live.controls import Choice, Controls
+    from stream_anon.pipeline.live.controls import Choice, ChosenFrame, Controls
     from stream_anon.processes.wire import Message
     from stream_anon.sources.live.state import SourceState
 
@@ -100,12 +100,12 @@ class Presenter:
         """Seconds since the last picture or slate."""
         return monotonic() - self._last_out
 
-    def run(self, masked: Channel[MaskedFrame]) -> None:
+    def run(self, masked: Channel[ChosenFrame]) -> None:
         """Present everything that comes, until there will be no more."""
         self._last_out = monotonic()  # engines take seconds to load
         while True:
             try:
-                item: MaskedFrame | None = masked.get(timeout=self._wait())
+                item: ChosenFrame | None = masked.get(timeout=self._wait())
             except Closed:
                 return
             except TimeoutError:
@@ -127,13 +127,14 @@ class Presenter:
 
     # -- frames -------------------------------------------------------------------------------
 
-    def _show(self, item: MaskedFrame) -> None:
+    def _show(self, chosen: ChosenFrame) -> None:
+        item, choice = chosen.masked, chosen.choice
         frame = item.frame
         last = self._last_pts
         if last is not None and (frame.pts - last) * frame.time_base < self._least_step:
             self._stats.drop("a slate stands in its place", 1)
             return
-        choice = self._follow_controls()
+        self._follow(choice)
         redacted = self._redacted(item)
         debug = self._debug_message(item, choice)
         people = len({p.person for p in item.parts}) if isinstance(item.parts, tuple) else 0
@@ -142,12 +143,10 @@ class Presenter:
         latency = monotonic() - frame.captured_at
         self._stats.count_out(redacted, latency, item.age, people=people)
 
-    def _follow_controls(self) -> Choice:
-        choice = self._controls.choice
+    def _follow(self, choice: Choice) -> None:
         if choice.redaction is not self._choice.redaction:
             self._redactor = self._make_redactor(choice)
         self._choice = choice
-        return choice
 
     def _make_redactor(self, choice: Choice) -> Redactor:
         return Redactor(
@@ -225,14 +224,15 @@ class Presenter:
     def _overlay(self) -> dict[str, object]:
         """What the preview's bar shows."""
         figures = self._stats.snapshot()
-        redaction = self._choice.redaction
+        choice = self._controls.choice
+        redaction = choice.redaction
         whole = figures.hidden_now
         return {
             "state": "live" if whole is None else f"hidden: {whole.value}",
             "fps": figures.fps_out,
             "latency": figures.latency[0] if figures.latency else None,
             "people": figures.people,
-            "method": redaction.method + (", rules" if self._choice.rules else ""),
+            "method": redaction.method + (", rules" if choice.rules else ""),
             "scope": redaction.scope,
             "mode": "debug" if self._debug else None,
             "strength": f"{redaction.cells} cells",

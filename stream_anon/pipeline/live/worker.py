@@ -17,6 +17,7 @@ from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.core.stream_log import StreamThread, stream_logger
 from stream_anon.errors import StreamAnonError
+from stream_anon.pipeline.live.controls import ChosenFrame
 from stream_anon.pipeline.live.governor import Governor
 from stream_anon.pipeline.rules import told_apart
 from stream_anon.processes.backoff import Backoff
@@ -245,7 +246,8 @@ class Worker:
         if self._is_abandoned:
             return
         before = self._context.masked.dropped
-        self._context.masked.put(masked)
+        choice = self._choice or self._context.controls.choice
+        self._context.masked.put(ChosenFrame(masked, choice))
         if dropped := self._context.masked.dropped - before:
             self._context.stats.drop("after inference", dropped)
 
