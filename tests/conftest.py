@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, NoReturn
 
@@ -24,7 +28,6 @@ from tests.runs import SHARED, Redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from footage import Footage
 
@@ -32,10 +35,13 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
-SLOW_FOLDERS = {"end_to_end", "live"}
+LIVE_FOLDER = "live"
+SLOW_FOLDERS = {"end_to_end", LIVE_FOLDER}
 
 WIDTH, HEIGHT, SECONDS = 640, 360, 5.0
 MOST_KEPT = 32
+TEST_MODELS = "STREAM_ANON_TEST_MODELS"
+"""Names a folder where the processes of one run share the small m2fp."""
 GRACE = 2.0
 """Seconds that a thread has to end after its test."""
 
@@ -53,6 +59,11 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name == LIVE_FOLDER:
+            item.add_marker(pytest.mark.realtime)
+        elif "m2fp" in item.nodeid:  # one worker loads PyTorch
+            item.add_marker(pytest.mark.xdist_group("m2fp"))
     if not config.getoption("--fast"):
         return
     slow = [item for item in items if _is_slow(item)]
@@ -133,12 +144,22 @@ def tiny_m2fp_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     require_m2fp()
     from stream_anon.detectors.m2fp.convert import convert
 
-    root = tmp_path_factory.mktemp("m2fp")
-    with pytest.MonkeyPatch.context() as patch:
+    shared = os.environ.get(TEST_MODELS)
+    root = Path(shared) if shared else tmp_path_factory.mktemp("m2fp")
+    with pytest.MonkeyPatch.context() as patch, _alone_in(root):
         use_models(patch, root)
-        make_outspoken(write_tiny_model(store.model_dir(), seed=1))
-        convert(store.model_dir())
+        if not store.is_installed():
+            make_outspoken(write_tiny_model(store.model_dir(), seed=1))
+            convert(store.model_dir())
     return root
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """While the block runs, other processes that ask for the same wait."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture

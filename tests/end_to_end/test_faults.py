@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from stream_anon.pipeline.report import Summary
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture(autouse=True)
 def _stub_engine(monkeypatch: pytest.MonkeyPatch) -> None:

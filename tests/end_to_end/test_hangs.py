@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from stream_anon.pipeline.report import Summary
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from tests.runs import leftovers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 2.0

@@ -18,7 +18,7 @@ from tests.live.leaks import exposure
 from tests.media import pictures
 from tests.requirements import require_live
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 
 def test_a_file_at_its_own_pace_ends_by_itself(clip: Path, tmp_path: Path) -> None:

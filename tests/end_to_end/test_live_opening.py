@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from stream_anon.core.parts import Part
     from stream_anon.detectors.base import DetectionPass
 
+pytestmark = pytest.mark.realtime
+
 WAIT = 20.0
 SETTINGS = {"live.latency": 1.0, "live.backoff": 0.1}
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stream_anon import LiveRun
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 WIDTH, HEIGHT = 320, 192
 COUNT = 100

@@ -20,7 +20,7 @@ from tests.stubs import StubParser, make_info, masker_of, nobody
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 
 class TestBesideALiveStream:

@@ -15,7 +15,7 @@ from stream_anon.core.channel import Cancelled, Channel, Closed, Overflow
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 SHORT = 0.02
 LONG = 5.0

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from stream_anon.sinks.process.supervised import Opening
 
+pytestmark = pytest.mark.realtime
+
 WAIT = 5.0
 
 

@@ -26,7 +26,7 @@ from tests.live_sources import connected, live
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 START = 20.0
 ROOM = 1 << 30

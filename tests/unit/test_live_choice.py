@@ -7,7 +7,7 @@ import pytest
 from tests.inference_context import context_with, drain_chosen, feed, live_settings, running
 from tests.stubs import StubParser, face, moving, truth
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 
 def test_another_scope_counts_from_the_next_frame_on() -> None:

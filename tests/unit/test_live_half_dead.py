@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.feeds import Act, Step
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 WAIT = 3.0
 """Seconds of backoff, exactly."""

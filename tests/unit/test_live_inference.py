@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from stream_anon.pipeline.live.context import InferenceContext
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 FRAMES = 40
 

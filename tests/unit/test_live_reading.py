@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tests.feeds import Step
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.feeds import Step
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 
 @pytest.fixture(scope="module")

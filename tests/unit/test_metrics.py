@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytest.importorskip("prometheus_client", reason="pip install 'stream-anon[live]'")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 HOST = "127.0.0.1"
 FIGURES = replace(

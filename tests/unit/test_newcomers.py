@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from stream_anon.core.parts import Part
     from stream_anon.detectors.base import DetectionPass
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 WAIT = 0.13
 """Seconds that a live run holds a frame at most where no other comes."""

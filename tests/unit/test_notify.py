@@ -17,7 +17,7 @@ from stream_anon.pipeline.figures.notify import Notifier, watchdog_interval
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stream_anon.pipeline.live.controls import Choice
     from stream_anon.processes.wire import Message
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 WIDTH, HEIGHT = 320, 192
 UNIT = Fraction(1, 90_000)

@@ -24,7 +24,7 @@ from stream_anon.processes.wire import Message
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 ODD = "tests.odd_child"
 ROOT = Path(__file__).resolve().parents[2]

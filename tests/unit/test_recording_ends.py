@@ -13,7 +13,7 @@ import pytest
 
 from tests.numbered import RATE, expected, numbers, seen
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 ROOT = Path(__file__).parents[2]
 

@@ -22,7 +22,7 @@ from tests.numbered import INFO, RATE, expected, numbered, numbers, seen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"

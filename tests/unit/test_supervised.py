@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 WAIT = 15.0
 SLOW = {"live.backoff": 60.0, "live.longest_backoff": 60.0}

@@ -11,6 +11,8 @@ from stream_anon.core.channel import Cancelled
 from stream_anon.sinks.tap import TapSink
 from tests.numbered import numbered
 
+pytestmark = pytest.mark.realtime
+
 
 def test_the_newest_frame_is_handed_out_once_and_older_ones_are_counted() -> None:
     tap = TapSink()

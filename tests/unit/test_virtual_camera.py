@@ -22,7 +22,7 @@ from tests.stubs import make_frame
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 TICK = Fraction(1, 90000)
 INFO = StreamInfo("cam", 64, 48, TICK, rate=Fraction(25), live=True)
