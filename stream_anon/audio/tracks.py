@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 import av.error
@@ -35,7 +36,7 @@ _NOT_CARRIED = {"mov": {"opus", "flac", "truehd", "mlp"}, "mp4": {"truehd", "mlp
 class SideTracks:
     """Reads the input a second time and passes sound and subtitles on, in step with the picture.
 
-    Times are kept: the picture's pts are kept too, so both stay in sync. Tags are not copied.
+    Times are shifted as the picture's are, so both stay in sync. Tags are not copied.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class SideTracks:
         audio: Literal["drop", "copy", "disguise"],
         subtitles: bool,
         seed: int | None = None,
+        zero: Fraction = Fraction(0),
     ) -> None:
         """Add the streams to `output`, which must not have been started.
 
@@ -55,13 +57,14 @@ class SideTracks:
             audio: what to do with sound.
             subtitles: copy text subtitles.
             seed: of the disguise; None draws one that nobody knows.
+            zero: the input's time that becomes 0, in seconds.
 
         Raises:
             av.error.FFmpegError: the input cannot be opened again.
         """
         self.notes: list[str] = []
         """Notes for the user: where the output differs from the request."""
-        self._output = output
+        self._output, self._zero = output, zero
         self._name = output.format.name
         carried = output.supported_codecs | _ALSO_CARRIED.get(self._name, set())
         self._carried = carried - _NOT_CARRIED.get(self._name, set())
@@ -123,14 +126,22 @@ class SideTracks:
             try:
                 for packet in self._input.demux(*wanted):
                     failures = 0
+                    self._shift(packet)
                     yield packet
             except av.error.FFmpegError:
                 failures += 1
             else:
                 return
 
-    def feed(self, until: float) -> None:
-        """Pass on everything up to `until` seconds, and a little more."""
+    def _shift(self, packet: Packet[Stream]) -> None:
+        """Let the packet's times count from the zero of the output."""
+        back = round(self._zero / packet.time_base)
+        packet.pts = None if packet.pts is None else packet.pts - back
+        packet.dts = None if packet.dts is None else packet.dts - back
+
+    def feed(self, until: Fraction | float) -> None:
+        """Pass on everything up to `until` seconds of the input, and a little more."""
+        until = float(until - self._zero)
         while (packet := self._waiting or next(self._packets, None)) is not None:
             self._waiting = packet
             if packet.dts is not None and float(packet.dts * packet.time_base) > until + AHEAD:

@@ -59,6 +59,8 @@ class StreamInfo:
     """True for a picture file."""
     converted_from: str | None = None
     """Native pixel format where it was not 8-bit planar 4:2:0 and had to be converted."""
+    zero: Fraction = Fraction(0)
+    """The time at which the recording begins, in seconds: outputs count from there."""
 
     @property
     def nominal_rate(self) -> Fraction:
@@ -79,6 +81,7 @@ class StreamInfo:
             "live": self.live,
             "still": self.still,
             "converted_from": self.converted_from,
+            "zero": str(self.zero),
         }
 
     @classmethod
@@ -102,6 +105,7 @@ class StreamInfo:
             live=bool(fields["live"]),
             still=bool(fields["still"]),
             converted_from=fields["converted_from"],
+            zero=Fraction(fields["zero"]),
         )
 
 

@@ -30,6 +30,7 @@ from stream_anon.sources.file import MediaSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from fractions import Fraction
 
     from stream_anon.config import Settings
     from stream_anon.core.files import PartFile
@@ -179,7 +180,7 @@ class _Run:
 
     def open_sink(self, stack: ExitStack, output: Path, along: Sequence[PartFile]) -> MediaSink:
         """Open the output; it gets its name together with `along`."""
-        side = _side(self.input.path, self.settings)
+        side = _side(self.input.path, self.settings, self.source.info.zero)
         self.sink = sink = MediaSink(output, self.source.info, self.settings.output, side, along)
         stack.callback(sink.close)
         return sink
@@ -225,6 +226,7 @@ class _Run:
     def notes(self) -> list[str]:
         """Notes for the user: where the output differs from the request."""
         notes = [*self._notes, *(self.sink.notes if self.sink is not None else ())]
+        notes += self.source.notes
         if converted := self.source.info.converted_from:
             notes.append(f"pictures were converted from {converted} to 8-bit 4:2:0")
         given = [file for file in (self.tracks, self.masks_file) if file is not None]
@@ -253,12 +255,14 @@ def _log_input(info: StreamInfo) -> None:
     log.debug("%s, pixel aspect %s, %s", info.color, info.pixel_aspect, info.time_base)
 
 
-def _side(source: Path, settings: Settings) -> partial[SideTracks] | None:
+def _side(source: Path, settings: Settings, zero: Fraction) -> partial[SideTracks] | None:
     output = settings.output
     if output.audio == "drop" and not output.keep_subtitles:
         return None
-    return partial(_open_side, source, output.audio, output.keep_subtitles)
+    return partial(_open_side, source, output.audio, output.keep_subtitles, zero)
 
 
-def _open_side(source: Path, audio: str, subtitles: bool, output: object) -> SideTracks:
-    return SideTracks(source, output, audio=audio, subtitles=subtitles)  # type: ignore[arg-type]
+def _open_side(
+    source: Path, audio: str, subtitles: bool, zero: Fraction, output: object
+) -> SideTracks:
+    return SideTracks(source, output, audio=audio, subtitles=subtitles, zero=zero)  # type: ignore[arg-type]

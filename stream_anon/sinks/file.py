@@ -26,6 +26,7 @@ from stream_anon.sinks.encoding.planes import Pictures, Times, open_encoder
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
+    from fractions import Fraction
     from pathlib import Path
 
     from av.codec.codec import Codec
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from stream_anon.config import Output
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import RedactedFrame
+
+LONGEST_LEAD = 1
+"""Seconds before the first frame that an output without sound may have."""
 
 
 class MediaSink:
@@ -73,6 +77,7 @@ class MediaSink:
         self._info = info
         self._sent = 0
         self._side: SideTracks | None = None
+        self._times: Times | None = None
         codec = encoder_for(path, settings.encoder)
         container = container_for(path)
         self._pictures = Pictures(info, codec)
@@ -120,7 +125,7 @@ class MediaSink:
         info, container = self._info, self._container.format.name
         rate = info.nominal_rate
         unit = time_base_for(container, codec.name, info.time_base, rate)
-        self._times = Times(unit)
+        self._unit = unit
         options = options_for(codec.name, container, settings)
         with self._errors():
             stream = self._pictures.add_stream(self._container, codec, options, unit)
@@ -138,17 +143,25 @@ class MediaSink:
             raise SinkError(
                 f"{self._path.name} can hold one picture only: choose a video format for the output"
             )
+        if self._times is None:
+            self._times = Times(self._unit, zero=self._zero(frame))
         self._times.put(picture, frame)
         self._sent += 1
         self._encode(picture)
         if self._side:
             with self._errors():
-                self._side.feed(float(frame.pts * frame.time_base))
+                self._side.feed(frame.pts * frame.time_base)
+
+    def _zero(self, first: RedactedFrame) -> Fraction:
+        """Where the output begins, in the input's seconds: a short way before its first frame."""
+        zero, time = self._info.zero, first.pts * first.time_base
+        return zero if self._side or time - zero <= LONGEST_LEAD else time
 
     def _encode(self, picture: av.VideoFrame | None) -> None:
         with self._errors():
             for packet in self._stream.encode(picture):
-                self._times.restore(packet)
+                if self._times is not None:
+                    self._times.restore(packet)
                 self._container.mux(packet)
 
     # -- completing ---------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from time import monotonic
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from stream_anon.sources.ranges import Range
 
 log = stream_logger(__name__)
+
+NEAR_ZERO = 1
+"""Seconds within which a file begins at 0."""
 
 
 class MediaSource:
@@ -62,7 +66,7 @@ class MediaSource:
         """The pass has given nothing but the first picture."""
         try:
             self._first = self._first_picture()
-            self._upright = Upright(self._first[0], path.name)
+            self._upright = Upright(self._first[0], path.name, crop=self._whole.crop)
             self.info = self._describe()
         except BaseException:
             self._whole.close()
@@ -92,7 +96,21 @@ class MediaSource:
             frames=length.frames,
             still=length.is_still,
             converted_from=upright.converted_from,
+            zero=self._zero(),
         )
+
+    def _zero(self) -> Fraction:
+        """Where the file begins; files that begin near 0 begin at 0."""
+        start = self._whole.start
+        first = self._first[0]
+        if first.pts is not None and first.time_base is not None:
+            start = min(start, first.pts * first.time_base)
+        return start if abs(start) > NEAR_ZERO else Fraction(0)
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes for the user: what of the file is not in the frames as it was coded."""
+        return [*self._whole.notes, *self._upright.notes]
 
     # -- seeking ------------------------------------------------------------------------------
 

@@ -93,7 +93,7 @@ class LiveEncoder:
     def _add_stream(self, codec: Codec, info: StreamInfo, output: Output) -> VideoStream:
         container = self._container.format.name
         unit = time_base_for(container, codec.name, info.time_base, self._rate)
-        self._times = Times(unit, from_zero=True)
+        self._times = Times(unit, zero=None)
         options = options_for(codec.name, container, output) | _UNDELAYED.get(codec.name, {})
         stream = self._pictures.add_stream(self._container, codec, options, unit)
         context = stream.codec_context

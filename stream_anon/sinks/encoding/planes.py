@@ -116,26 +116,30 @@ class Pictures:
 class Times:
     """Exactly the frames' own times, unless the container has coarser ones."""
 
-    def __init__(self, unit: Fraction, *, from_zero: bool = False) -> None:
-        """Args: unit: seconds per unit of the output; from_zero: the first frame is at 0."""
+    def __init__(self, unit: Fraction, *, zero: Fraction | None = Fraction(0)) -> None:
+        """Args:
+        unit: seconds per unit of the output.
+        zero: what becomes 0, in seconds; None takes the time of the first frame.
+        """
         self._unit = unit
-        self._from_zero = from_zero
-        self._first = 0
+        self._zero = zero
         self._last: int | None = None
         self._durations: dict[int, int] = {}
 
     def put(self, picture: av.VideoFrame, frame: RedactedFrame) -> None:
         """Give a picture the time of its frame."""
-        if self._last is None and self._from_zero:
-            self._first = frame.pts
-        scale = frame.time_base / self._unit
-        pts = round((frame.pts - self._first) * scale)
+        time = frame.pts * frame.time_base
+        if self._zero is None:
+            self._zero = time
+        pts = round((time - self._zero) / self._unit)
         if self._last is not None and pts <= self._last:
             pts = self._last + 1
         self._last = picture.pts = pts
         picture.time_base = self._unit
         if frame.duration:
-            picture.duration = self._durations[pts] = max(1, round(frame.duration * scale))
+            picture.duration = self._durations[pts] = max(
+                1, round(frame.duration * frame.time_base / self._unit)
+            )
 
     def restore(self, packet: av.Packet[Any]) -> None:
         """Give a packet the duration of its picture, which most encoders forget."""

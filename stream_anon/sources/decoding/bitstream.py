@@ -45,19 +45,33 @@ class NalReader:
         of a gradual refresh do not.
         """
         if self._is_hevc:
-            return any(_hevc_type(unit) in _HEVC_RANDOM_ACCESS for unit in self._units(packet))
+            return any(_hevc_type(unit) in _HEVC_RANDOM_ACCESS for unit in self.units(packet))
         return any(
-            _h264_type(unit) == _H264_IDR
-            or (_h264_type(unit) == _H264_SEI and _recovers_at_once(unit))
-            for unit in self._units(packet)
+            h264_type(unit) == _H264_IDR
+            or (h264_type(unit) == _H264_SEI and _recovers_at_once(unit))
+            for unit in self.units(packet)
         )
 
     def parameters(self, packet: bytes) -> bytes:
         """The sequence parameters in it, such as the size of the picture; may be empty."""
-        kind_of, wanted = (_hevc_type, _HEVC_SPS) if self._is_hevc else (_h264_type, _H264_SPS)
-        return b"".join(unit for unit in self._units(packet) if kind_of(unit) == wanted)
+        kind_of, wanted = (_hevc_type, _HEVC_SPS) if self._is_hevc else (h264_type, _H264_SPS)
+        return b"".join(unit for unit in self.units(packet) if kind_of(unit) == wanted)
 
-    def _units(self, packet: bytes) -> Iterator[bytes]:
+    def parameter_sets(self, extradata: bytes | None) -> Iterator[bytes]:
+        """The units in the extradata of a stream of H.264."""
+        if not self._length_size:
+            yield from _between_start_codes(extradata or b"")
+            return
+        data, at = extradata or b"", 5
+        for mask in (31, 255):  # of sequences, of pictures
+            count, at = data[at] & mask if at < len(data) else 0, at + 1
+            for _ in range(count):
+                length = int.from_bytes(data[at : at + 2], "big")
+                yield data[at + 2 : at + 2 + length]
+                at += 2 + length
+
+    def units(self, packet: bytes) -> Iterator[bytes]:
+        """The units in a packet, without start codes or lengths."""
         if not self._length_size:
             yield from _between_start_codes(packet)
             return
@@ -76,7 +90,8 @@ def _between_start_codes(packet: bytes) -> Iterator[bytes]:
         at = end
 
 
-def _h264_type(unit: bytes) -> int:
+def h264_type(unit: bytes) -> int:
+    """What a unit holds; -1 for an empty one."""
     return unit[0] & 31 if unit else -1
 
 

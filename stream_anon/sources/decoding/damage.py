@@ -21,11 +21,10 @@ PADDED = ("mpegts", "h264", "hevc", "mpeg")
 """Containers that may have zeros between pictures, at the end of packets."""
 
 
-def has_hole(packet: av.Packet[av.VideoStream], decoder: str, container: str) -> bool:
+def has_hole(data: bytes, decoder: str, container: str) -> bool:
     """Part of the packet is missing and reads as zeros."""
     if not decoder.startswith(DENSE):
         return False
-    data = bytes(packet)
     return HOLE in (data.rstrip(b"\0") if container in PADDED else data)
 
 

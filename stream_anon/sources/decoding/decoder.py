@@ -8,13 +8,17 @@ import av
 import av.error
 
 from stream_anon.sources.decoding.damage import Damage, DroppedPictures, has_hole
-from stream_anon.sources.decoding.opening import reason
+from stream_anon.sources.decoding.opening import decoder_for, reason
+from stream_anon.sources.decoding.references import FrameNumbers
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from stream_anon.sources.base import Losses
-    from stream_anon.sources.decoding.timing import Gaps
+    from stream_anon.sources.decoding.gaps import Gaps
+
+Picture = tuple[av.VideoFrame, bool]
+"""A picture, and whether it is suspect."""
 
 
 class Decoder:
@@ -41,30 +45,41 @@ class Decoder:
         since: pts of the keyframe that decoding starts at, in mid-stream: of what is shown before
             it, nothing is missed.
         """
+        self._context = decoder_for(stream)
         self._name = stream.codec_context.name
         self._container = container
         self._losses = losses
         self._gaps = gaps
+        self._numbers = _numbers(stream)
         self._damage = Damage(self._name)
-        self._dropped = DroppedPictures(self._name, since)
+        self._dropped: DroppedPictures | None = None
+        self._first = since
+        """Pts of the keyframe that decoding begins with, until a picture from there on comes out;
+        None where it begins with none."""
+        self.leading = 0
+        """Packets of pictures that are shown before that, and so never."""
         self.skipped = 0
         """Frames that are missing between those that came."""
         self.has_ended = False
         """It takes no more packets."""
 
-    def decode(self, packet: av.Packet[VideoStream]) -> list[tuple[av.VideoFrame, bool]]:
-        """Pictures that come out when this packet goes in, in the order in which they are shown."""
+    def decode(self, packet: av.Packet[VideoStream]) -> list[Picture]:
+        """Pictures that come out when this packet goes in, in the order in which they are shown.
+
+        Those that are shown before the first keyframe, and need what was before it, are left out.
+        """
         self._check(packet)
-        self._dropped.put(packet)
         try:
-            pictures = packet.decode()
+            pictures = self._context.decode(packet)
         except av.error.EOFError:
             self.has_ended = True
             return []
         except (av.error.FFmpegError, ValueError) as error:
             self.lose(reason(error), packet)
             return []
-        return [(picture, self._is_suspect(picture)) for picture in pictures]
+        return [
+            (picture, self._is_suspect(picture)) for picture in pictures if not self._leads(picture)
+        ]
 
     def lose(self, why: str, packet: av.Packet[VideoStream] | None = None) -> None:
         """Something was lost at this packet or before it; None where it is not known."""
@@ -76,17 +91,36 @@ class Decoder:
         self._damage = Damage(self._name)
 
     def _check(self, packet: av.Packet[VideoStream]) -> None:
+        if self._dropped is None:
+            if self._first is None and packet.is_keyframe:
+                self._first = packet.pts
+            self._dropped = DroppedPictures(self._name, self._first)
+        if self._first is not None and packet.pts is not None and packet.pts < self._first:
+            self.leading += not packet.is_discard
+        self._dropped.put(packet)
         self._damage.pass_on(packet)
         if packet.is_corrupt:
             self._count("a packet is marked as damaged")
-        elif has_hole(packet, self._name, self._container):
+            return
+        data = bytes(packet)
+        if has_hole(data, self._name, self._container):
             self.lose("part of a packet is blank", packet)
+        if self._numbers and (missing := self._numbers.missing_before(data)):
+            self.skipped += missing
+            self.lose("frames that others refer to are missing", packet)
+
+    def _leads(self, picture: av.VideoFrame) -> bool:
+        """It is shown before the first keyframe, and was coded after it: players leave it out."""
+        if self._first is not None and picture.pts is not None and picture.pts < self._first:
+            return True
+        self._first = None
+        return False
 
     def _is_suspect(self, picture: av.VideoFrame) -> bool:
-        if self._gaps and (missing := self._gaps.before(picture.pts)):
+        if self._gaps and (missing := self._gaps.before(picture)):
             self.skipped += missing
             self._damage.miss()
-        if self._dropped.before(picture):
+        if self._dropped and self._dropped.before(picture):
             self._count("the decoder dropped pictures")
             self._damage.miss()
         return self._damage.concerns(picture)
@@ -94,3 +128,8 @@ class Decoder:
     def _count(self, why: str) -> None:
         self._losses.packets += 1
         self._losses.reason = why
+
+
+def _numbers(stream: VideoStream) -> FrameNumbers | None:
+    context = stream.codec_context
+    return FrameNumbers(context.extradata) if context.name == "h264" else None

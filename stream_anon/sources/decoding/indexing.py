@@ -18,10 +18,11 @@ from stream_anon.sources.decoding.bitstream import (
     shows_nothing,
 )
 from stream_anon.sources.decoding.damage import has_hole
+from stream_anon.sources.decoding.gaps import TELLING, Steps
 from stream_anon.sources.decoding.index import Keyframe, KeyframeIndex, Packet, Packets
 from stream_anon.sources.decoding.length import GAPPY_FORMATS, Length
 from stream_anon.sources.decoding.opening import choose_video, open_input, reason
-from stream_anon.sources.decoding.timing import Gaps
+from stream_anon.sources.decoding.references import FrameNumbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,7 @@ class _Indexer:
         context = stream.codec_context
         self._codec = context.name
         self._nal = NalReader(self._codec, context.extradata) if self._codec in NAL_CODECS else None
+        self._numbers = FrameNumbers(context.extradata) if self._codec == "h264" else None
         self._packets = Packets()
         self._shown = array("q")
         self._keyframes: list[Keyframe] = []
@@ -84,8 +86,10 @@ class _Indexer:
 
     def _add(self, packet: av.Packet[VideoStream]) -> None:
         data = bytes(packet)
-        if packet.is_corrupt or has_hole(packet, self._codec, self._container.format.name):
+        if packet.is_corrupt or has_hole(data, self._codec, self._container.format.name):
             raise Uncertain("part of the file is damaged")
+        if self._numbers is not None and self._numbers.missing_before(data):
+            raise Uncertain("frames that others refer to are missing")
         pts = packet.pts
         if pts is None:
             raise Uncertain("the container does not say when frames are shown")
@@ -117,10 +121,9 @@ class _Indexer:
     def _check_times(self, shown: array[int], rate: Fraction | None) -> None:
         if any(a == b for a, b in pairwise(shown)):
             raise Uncertain("several frames are shown at the same time")
-        if self._container.format.name in GAPPY_FORMATS:
-            stream = self._stream
-            gaps = Gaps(stream.time_base or Fraction(1), rate)
-            if any(gaps.before(pts) for pts in shown):
+        if self._container.format.name in GAPPY_FORMATS and self._codec not in TELLING and rate:
+            steps = Steps(self._stream.time_base or Fraction(1), rate)
+            if any(steps.missing_before(pts) for pts in shown):
                 raise Uncertain("frames are missing from the file")
 
     def _numbered(self, shown: array[int]) -> list[Keyframe]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 from os import cpu_count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av.error
-from av.codec.context import Flags
+from av.codec.context import CodecContext, Flags
 from av.stream import Disposition
 
 from stream_anon.core.demuxers import is_list, open_file
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
 MAX_THREADS = 8
@@ -90,12 +91,41 @@ def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
     return best
 
 
+def decoder_for(stream: VideoStream) -> VideoCodecContext:
+    """What decodes a stream: FFmpeg's choice, unless that would show what transparency hides.
+
+    Its own decoders of VP8 and VP9 ignore the transparency of WebM; libvpx's do not.
+    """
+    usual = stream.codec_context
+    name = WITH_TRANSPARENCY.get(usual.name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return usual
+    context = cast("VideoCodecContext", CodecContext.create(name, "r"))
+    context.extradata, context.flags = usual.extradata, usual.flags
+    context.options = usual.options
+    return context
+
+
 def pixel_aspect(stream: VideoStream) -> Fraction:
     """Width of a pixel over its height; square where that is not known."""
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     return Fraction(aspect) if aspect else Fraction(1)
 
 
+def notes_on_videos(container: InputContainer, chosen: VideoStream) -> list[str]:
+    """A note on the video tracks that are not redacted, where there are any."""
+    videos = [s for s in container.streams.video if not is_cover(s.disposition)]
+    if len(videos) < 2:
+        return []
+    number = [stream.index for stream in videos].index(chosen.index) + 1
+    size = f"{chosen.width}x{chosen.height}"
+    return [
+        f"the file has {len(videos)} video tracks: only track {number} ({size}) is in the output"
+    ]
+
+
+WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Decoders that read the transparency of WebM, by those that do not."""
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 

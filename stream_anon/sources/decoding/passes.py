@@ -10,11 +10,18 @@ import av.error
 
 from stream_anon.core.demuxers import MAX_READ_ERRORS
 from stream_anon.sources.base import Losses
+from stream_anon.sources.decoding.cropping import read_crop
 from stream_anon.sources.decoding.decoder import Decoder
+from stream_anon.sources.decoding.gaps import TELLING, Gaps
 from stream_anon.sources.decoding.indexing import Uncertain, identity
 from stream_anon.sources.decoding.length import GAPPY_FORMATS, Length
-from stream_anon.sources.decoding.opening import choose_video, open_input, reason
-from stream_anon.sources.decoding.timing import Gaps
+from stream_anon.sources.decoding.opening import (
+    choose_video,
+    notes_on_videos,
+    open_input,
+    reason,
+)
+from stream_anon.sources.decoding.witness import witness_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,13 +51,28 @@ class WholePass:
             self.stream = choose_video(self.container, path)
             self.length = Length(self.container, self.stream, path)
             self._decoder = Decoder(
-                self.stream, self.container.format.name, losses, gaps=self._gaps()
+                self.stream, self.container.format.name, losses, gaps=self._gaps(path)
             )
+            self.crop = read_crop(path, self._rank())
         except BaseException:
             self.container.close()
             raise
         self.pictures = self._decode()
         """All pictures and whether they are suspect."""
+
+    def _rank(self) -> int:
+        """Place of the video among all of the file."""
+        return [stream.index for stream in self.container.streams.video].index(self.stream.index)
+
+    @property
+    def start(self) -> Fraction:
+        """When the file begins, in seconds, with whatever begins first."""
+        return Fraction(self.container.start_time or 0, av.time_base)
+
+    @property
+    def notes(self) -> list[str]:
+        """What of the file is left out."""
+        return notes_on_videos(self.container, self.stream)
 
     def _decode(self) -> Iterator[tuple[av.VideoFrame, bool]]:
         for packet in self._all_packets():
@@ -58,11 +80,14 @@ class WholePass:
             if self._decoder.has_ended:
                 return
 
-    def _gaps(self) -> Gaps | None:
+    def _gaps(self, path: Path) -> Gaps | None:
         unit, rate = self.stream.time_base, self.length.rate
-        if self.container.format.name not in GAPPY_FORMATS or unit is None or rate is None:
+        name = self.stream.codec_context.name
+        if self.container.format.name not in GAPPY_FORMATS or name in TELLING:
             return None
-        return Gaps(unit, rate)
+        if unit is None or rate is None:
+            return None
+        return Gaps(unit, rate, witness_for(path, self.stream.index, name))
 
     def _all_packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Every packet of the video, and one at the end that empties the decoder."""
@@ -91,6 +116,7 @@ class WholePass:
             decoded: frames that came.
             end: when the last of them ends, in seconds.
         """
+        decoded += self._decoder.leading
         missing = self.length.missing(self._packets, decoded, end)
         missing = max(missing, 0) + self._decoder.skipped
         losses = self._losses

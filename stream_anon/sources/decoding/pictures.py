@@ -10,7 +10,16 @@ from av.video.reformatter import VideoReformatter
 
 from stream_anon.core.frame import ColorTags, plane_shapes
 from stream_anon.errors import SourceError
+from stream_anon.sources.decoding.cropping import Crop
+from stream_anon.sources.decoding.hdr import HDR_TRANSFERS, ToneMapper
 from stream_anon.sources.decoding.orientation import Orientation
+from stream_anon.sources.decoding.transparency import (
+    BACKGROUND,
+    WITH_ALPHA,
+    composited,
+    has_alpha,
+    is_opaque,
+)
 
 if TYPE_CHECKING:
     import av
@@ -33,6 +42,8 @@ def output_color(picture: av.VideoFrame) -> ColorTags:
     """Colour tags of the planes that `Upright` makes out of pictures like this one."""
     name = picture.format.name
     primaries, transfer = int(picture.color_primaries), int(picture.color_trc)
+    if transfer in HDR_TRANSFERS:
+        return ColorTags(matrix=BT709, primaries=BT709, transfer=BT709)
     if _is_rgb(picture):
         matrix = BT709 if picture.height >= HD_ROWS else BT601
         return ColorTags(matrix=matrix, primaries=primaries, transfer=transfer)
@@ -61,8 +72,9 @@ class Upright:
     """Turns decoded pictures into planes of one size and one range, rotated as a player would.
 
     8-bit 4:2:0 is taken as it is, without a copy. Everything else is converted to it by libswscale,
-    range and matrix kept; RGB becomes MPEG range. A picture of another size than the first is
-    fitted into the first one's size, with black bars.
+    range and matrix kept; RGB becomes MPEG range, HDR is tone-mapped to SDR, and transparent parts
+    become white. What the container crops away is left out. A picture of another size is fitted
+    into that of all, with black bars.
     """
 
     def __init__(
@@ -71,31 +83,57 @@ class Upright:
         label: str,
         size: tuple[int, int] | None = None,
         color: ColorTags | None = None,
+        crop: Crop | None = None,
     ) -> None:
         """Args:
             first: the first picture, which says how all are to be turned.
             label: display name of the source.
             size: columns and rows of every picture, upright; None takes those of the first.
             color: of every picture; None takes that of the first.
+            crop: what the container crops away, of the pictures as coded.
 
         Raises:
             SourceError: the picture is too small for anything.
         """
-        if min(first.width, first.height) < MIN_SIDE:
+        self._crop = crop if crop and crop.fits(first.width, first.height) else Crop()
+        width, height = self._crop.size_of(first.width, first.height)
+        if min(width, height) < MIN_SIDE:
             raise SourceError(
-                f"the picture of {label} is {first.width}x{first.height} pixels: "
+                f"the picture of {label} is {width}x{height} pixels: "
                 f"at least {MIN_SIDE}x{MIN_SIDE} are needed"
             )
         name = first.format.name
         self._orientation = Orientation.of(first)
         self._reformatter = VideoReformatter()
+        self._tones: ToneMapper | None = None
         self._coded = (first.width, first.height)
         self.turned = self._orientation.transposed
         """Rows have become columns."""
-        self.size = size or (self._coded[::-1] if self.turned else self._coded)
+        self.size = size or ((height, width) if self.turned else (width, height))
         self.color = color or output_color(first)
         self.converted_from = None if name in NATIVE else name
         """Pixel format that is converted to 8-bit 4:2:0."""
+        self._has_filled = False
+        self._fitted = 0
+        """Pictures that were of another size."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes for the user: what differs from the pictures as they are coded."""
+        width, height = self.size
+        notes = []
+        if self._crop:
+            coded = "x".join(map(str, self._coded))
+            notes.append(f"cropped from {coded} as the container asks, like in players")
+        if self._has_filled:
+            notes.append(f"transparent parts (alpha) were filled with {BACKGROUND}")
+        if self._tones is not None:
+            notes.append("HDR was tone-mapped to SDR: 8 bits, BT.709")
+        if self._fitted:
+            notes.append(
+                f"the size changes: {self._fitted} frames were fitted into {width}x{height}"
+            )
+        return notes
 
     def pass_over(self, picture: av.VideoFrame) -> None:
         """This picture is not wanted; its size is, as that of the one before the next."""
@@ -107,18 +145,36 @@ class Upright:
         return self._planes(picture), before != self._coded
 
     def _planes(self, picture: av.VideoFrame) -> Planes:
-        color = output_color(picture)
-        is_native = picture.format.name in NATIVE and color.full_range == self.color.full_range
-        if _is_gray(picture):
-            planes = self._colored(picture)
-        else:
-            native = picture if is_native else self._converted(picture, color, self.color)
-            planes = _view(native, 0), _view(native, 1), _view(native, 2)
+        planes = self._native(picture)
+        if self._crop and self._crop.fits(picture.width, picture.height):
+            planes = self._crop.applied(planes)
         y, u, v = (self._orientation.upright(plane) for plane in planes)
         rows, columns = y.shape
         if (columns, rows) == self.size:
             return y, u, v
+        self._fitted += 1
         return _fitted((y, u, v), self.size, self.color.full_range)
+
+    def _native(self, picture: av.VideoFrame) -> Planes:
+        """Planes of 8-bit 4:2:0 in our colours, as the picture lies."""
+        color = output_color(picture)
+        if int(picture.color_trc) in HDR_TRANSFERS:
+            self._tones = self._tones or ToneMapper()
+            picture = self._tones.mapped(picture)
+        if _is_gray(picture):
+            return self._colored(picture)
+        if has_alpha(picture):
+            return self._opaque(self._converted(picture, color, self.color, WITH_ALPHA))
+        is_native = picture.format.name in NATIVE and color.full_range == self.color.full_range
+        native = picture if is_native else self._converted(picture, color, self.color)
+        return _view(native, 0), _view(native, 1), _view(native, 2)
+
+    def _opaque(self, picture: av.VideoFrame) -> Planes:
+        y, u, v, alpha = (_view(picture, number) for number in range(4))
+        if is_opaque(alpha):
+            return y, u, v
+        self._has_filled = True
+        return composited((y, u, v), alpha, full_range=self.color.full_range)
 
     def _colored(self, picture: av.VideoFrame) -> Planes:
         """Gray as luma, bit by bit: libswscale takes gray for full range, whatever its tag says."""
@@ -130,12 +186,12 @@ class Upright:
         return luma, chroma, chroma
 
     def _converted(
-        self, picture: av.VideoFrame, color: ColorTags, wanted: ColorTags
+        self, picture: av.VideoFrame, color: ColorTags, wanted: ColorTags, to: str = "yuv420p"
     ) -> av.VideoFrame:
         is_full = color.full_range or _is_rgb(picture)
         return self._reformatter.reformat(
             picture,
-            format="yuv420p",
+            format=to,
             src_colorspace=_SWS_MATRIX.get(color.matrix, _SWS_MATRIX[BT601]),
             dst_colorspace=_SWS_MATRIX.get(wanted.matrix, _SWS_MATRIX[BT601]),
             src_color_range=JPEG_RANGE if is_full else MPEG_RANGE,

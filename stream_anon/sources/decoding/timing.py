@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import av
 
-EVEN = 10
-"""Times as many even steps as uneven ones make a stream evenly spaced."""
 RESTART = 1
 """Seconds that time has to jump back to count as a new start and not as a slip."""
 
@@ -52,28 +50,3 @@ class Clock:
     def end(self) -> Fraction:
         """When the last picture ends, in seconds."""
         return ((self._last or 0) + (self._duration or self._step)) * self._time_base
-
-
-class Gaps:
-    """Finds frames that are missing from a stream whose frames are otherwise evenly spaced."""
-
-    def __init__(self, time_base: Fraction, rate: Fraction | None) -> None:
-        """Args: rate: frames per second; None finds nothing."""
-        self._per_unit = rate * time_base if rate else None
-        self._last: int | None = None
-        self._even = self._uneven = 0
-
-    def before(self, pts: int | None) -> int:
-        """How many frames are missing directly before the one that is shown then.
-
-        Called for each, in order.
-        """
-        last, self._last = self._last, pts
-        if self._per_unit is None or last is None or pts is None:
-            return 0
-        steps = (pts - last) * self._per_unit
-        if Fraction(1, 2) < steps < Fraction(3, 2):
-            self._even += 1
-            return 0
-        self._uneven += 1
-        return round(steps) - 1 if steps > 1 and self._even >= EVEN * self._uneven else 0

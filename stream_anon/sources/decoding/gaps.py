@@ -1,0 +1,75 @@
+"""Frames that are missing between two others, where neither container nor decoder tells."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import av
+
+    from stream_anon.sources.decoding.witness import Witness
+
+EVEN = 10
+"""Times as many even steps as uneven ones make a stream evenly spaced."""
+PAUSE = 1
+"""Seconds from which on nothing was recorded, rather than lost."""
+TELLING = ("h264", "hevc", "av1", "libdav1d")
+"""Decoders of streams that tell themselves which pictures are missing."""
+
+
+class Steps:
+    """Finds uneven steps in time in a stream that is evenly spaced otherwise."""
+
+    def __init__(self, time_base: Fraction, rate: Fraction) -> None:
+        """Args: rate: frames per second."""
+        self._per_unit, self._rate = rate * time_base, rate
+        self._last: int | None = None
+        self._even = self._uneven = 0
+
+    def missing_before(self, pts: int | None) -> int:
+        """How many frames may be missing directly before the one that is shown then.
+
+        Called for each, in order.
+        """
+        last, self._last = self._last, pts
+        if last is None or pts is None:
+            return 0
+        steps = (pts - last) * self._per_unit
+        if Fraction(1, 2) < steps < Fraction(3, 2):
+            self._even += 1
+            return 0
+        self._uneven += 1
+        return round(steps) - 1 if steps > 1 and self._even >= EVEN * self._uneven else 0
+
+
+class Gaps:
+    """Tells gaps where something was lost from those where nothing was recorded.
+
+    A webcam that drops a frame, or a screen recording that is paused, leaves a gap too. Where there
+    is a second decoder to be asked, it decides; where there is none, a gap below a second counts.
+    """
+
+    def __init__(self, time_base: Fraction, rate: Fraction, witness: Witness | None = None) -> None:
+        """Args: rate: frames per second. witness: decides."""
+        self._steps, self._rate = Steps(time_base, rate), rate
+        self._witness = witness
+        self._doubtful = 0
+        """Frames that may be missing since the last keyframe."""
+
+    def before(self, picture: av.VideoFrame) -> int:
+        """How many frames are missing before this one. Called for each, in order."""
+        missing = self._steps.missing_before(picture.pts)
+        if self._witness is None:
+            is_lost = not picture.key_frame and missing < PAUSE * self._rate
+            return missing if is_lost else 0
+        if picture.key_frame:
+            self._witness.dismiss()
+            self._doubtful = 0
+            return 0
+        self._doubtful += missing
+        if not self._doubtful or self._witness.confirms(picture):
+            return 0
+        missing, self._doubtful = self._doubtful, 0
+        self._witness.dismiss()
+        return missing

@@ -1,0 +1,57 @@
+"""High dynamic range: pictures for ordinary screens out of those that are brighter than these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import av
+import av.filter
+
+if TYPE_CHECKING:
+    from av.filter import Graph
+
+PQ, HLG = 16, 18
+"""Code points of H.273."""
+HDR_TRANSFERS = {PQ: "smpte2084", HLG: "arib-std-b67"}
+"""What FFmpeg calls them."""
+BT2020 = 9
+
+
+class ToneMapper:
+    """Maps pictures to 8-bit 4:2:0 in BT.709, by libswscale."""
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
+        self._made_for: tuple[object, ...] = ()
+
+    def mapped(self, picture: av.VideoFrame) -> av.VideoFrame:
+        """The picture for a screen of standard dynamic range, at the same time."""
+        kind = (picture.width, picture.height, picture.format.name, int(picture.color_trc))
+        if self._graph is None or kind != self._made_for:
+            self._graph, self._made_for = _graph_for(picture), kind
+        self._graph.push(picture)
+        mapped = cast("av.VideoFrame", self._graph.pull())
+        mapped.pts, mapped.time_base = picture.pts, picture.time_base
+        return mapped
+
+
+def _graph_for(picture: av.VideoFrame) -> Graph:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+        time_base=picture.time_base,
+    )
+    transfer = HDR_TRANSFERS[int(picture.color_trc)]
+    scale = graph.add(
+        "scale",
+        f"in_primaries=bt2020:in_transfer={transfer}:in_color_matrix=bt2020:out_range=limited:"
+        "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709",
+    )
+    form, end = graph.add("format", "pix_fmts=yuv420p"), graph.add("buffersink")
+    source.link_to(scale)
+    scale.link_to(form)
+    form.link_to(end)
+    graph.configure()
+    return graph
