@@ -14,7 +14,6 @@ from stream_anon.core.frame import NOMINAL_RATE, Frame, StreamInfo
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.errors import SourceError
 from stream_anon.sources.base import Losses
-from stream_anon.sources.decoding.bitstream import NAL_CODECS
 from stream_anon.sources.decoding.index import KeyframeIndex
 from stream_anon.sources.decoding.indexing import Uncertain, index_of
 from stream_anon.sources.decoding.opening import pixel_aspect
@@ -135,8 +134,8 @@ class MediaSource:
             return None
         if not index.shown or first.pts != index.shown[0] or suspect or self.losses:
             return "its first frame is not what the container says"
-        if first.interlaced_frame and self._whole.stream.codec_context.name in NAL_CODECS:
-            return "a frame may be spread over two packets"
+        if self._whole.is_interlaced:
+            return "interlaced pictures depend on those before them"
         return None
 
     def seek(self, within: Range | None) -> None:

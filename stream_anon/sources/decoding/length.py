@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
+import av.error
 
 from stream_anon.core.frame import NOMINAL_RATE
-from stream_anon.sources.decoding.opening import is_cut_short
+from stream_anon.sources.decoding.opening import is_cut_short, media_bytes, open_input
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +23,10 @@ INDEXED_FORMATS = ("mov,mp4,m4a,3gp,3g2,mj2",)
 """Containers whose index lists every packet, also those that are missing."""
 GAPPY_FORMATS = ("matroska,webm",)
 """Containers that silently skip what they cannot read: only gaps in time show it."""
+
+TIMED = ("audio", "video", "subtitle")
+MOST_UNLISTED = 10, 1 << 14
+"""One part in so many of the data, and so many bytes, may be missing from an index."""
 
 
 class Length:
@@ -68,7 +74,7 @@ class Length:
             end: when the last of them ends, in seconds.
         """
         if self._is_indexed():
-            return self._unlisted(packets)
+            return self._unlisted(packets) or self._without_index(frames)
         is_cut = is_cut_short(self._path)
         if self.is_still or is_cut is False:
             return 0
@@ -82,7 +88,28 @@ class Length:
         if is_cut:
             return max(1, missing)
         # Durations are rounded, and sound may outlast the picture a little.
-        return missing if missing > max(Fraction(2), rate / 2) else 0
+        slack = max(Fraction(2), rate / 2)
+        if missing <= slack or (start + seconds - self._end_of_others()) * rate <= slack:
+            return 0
+        return missing
+
+    def _end_of_others(self) -> Fraction:
+        """When the last packet of any other stream ends, in seconds; reads the file once more.
+
+        A container often knows one length only, and sound may outlast the picture by far.
+        """
+        end, chosen = Fraction(0), self._stream.index
+        with suppress(av.error.FFmpegError), closing(open_input(self._path)) as container:
+            others = [s for s in container.streams if s.index != chosen and s.type in TIMED]
+            if self._has_length_of_its_own() or not others:
+                return end
+            for packet in container.demux(*others):
+                if packet.pts is not None and packet.size:
+                    end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+        return end
+
+    def _has_length_of_its_own(self) -> bool:
+        return _tagged_seconds(self._stream.metadata.get("DURATION", "")) is not None
 
     def _is_indexed(self) -> bool:
         return self._container.format.name in INDEXED_FORMATS and self._stream.frames > 0
@@ -90,6 +117,19 @@ class Length:
     def _unlisted(self, packets: int) -> int:
         """Packets that a complete index lists and that did not come."""
         return len(self._stream.index_entries) - packets if self._is_indexed() else 0
+
+    def _without_index(self, frames: int) -> int:
+        """About how many frames are in the file without being listed in its index.
+
+        A camera that loses power has written its pictures, but not the end of the index.
+        """
+        entries = [entry for stream in self._container.streams for entry in stream.index_entries]
+        listed, data = sum(entry.size for entry in entries), media_bytes(self._path)
+        part, least = MOST_UNLISTED
+        unlisted = data - listed
+        if not listed or unlisted < least or unlisted * part < data:
+            return 0
+        return max(1, frames * unlisted // listed)
 
     def _seconds(self) -> Fraction | None:
         """How long the container says that the video is."""

@@ -14,6 +14,7 @@ from stream_anon.sources.decoding.cropping import read_crop
 from stream_anon.sources.decoding.decoder import Decoder
 from stream_anon.sources.decoding.gaps import TELLING, Gaps
 from stream_anon.sources.decoding.indexing import Uncertain, identity
+from stream_anon.sources.decoding.interlacing import FILTER, Deinterlacer
 from stream_anon.sources.decoding.length import GAPPY_FORMATS, Length
 from stream_anon.sources.decoding.opening import (
     choose_video,
@@ -57,7 +58,8 @@ class WholePass:
         except BaseException:
             self.container.close()
             raise
-        self.pictures = self._decode()
+        self._deinterlacer = Deinterlacer()
+        self.pictures = self._deinterlacer.whole(self._decode())
         """All pictures and whether they are suspect."""
 
     def _rank(self) -> int:
@@ -71,8 +73,16 @@ class WholePass:
 
     @property
     def notes(self) -> list[str]:
-        """What of the file is left out."""
-        return notes_on_videos(self.container, self.stream)
+        """What of the file is left out, and what is not as it was coded."""
+        notes = notes_on_videos(self.container, self.stream)
+        if self.is_interlaced:
+            notes.append(f"interlaced video was deinterlaced ({FILTER})")
+        return notes
+
+    @property
+    def is_interlaced(self) -> bool:
+        """There were interlaced pictures so far."""
+        return self._deinterlacer.count > 0
 
     def _decode(self) -> Iterator[tuple[av.VideoFrame, bool]]:
         for packet in self._all_packets():
@@ -167,6 +177,8 @@ class KeyframePass:
                         raise Uncertain("other frames come out than the index promises")
                     if expected == self._entry.frame and not picture.key_frame:
                         raise Uncertain("what the container calls a keyframe is not one")
+                    if picture.interlaced_frame:
+                        raise Uncertain("interlaced pictures depend on those before them")
                     if suspect or self._losses:
                         raise Uncertain(self._losses.reason or "the decoder reports damage")
                     yield picture, False

@@ -13,6 +13,7 @@ from stream_anon.core.demuxers import network_options
 from stream_anon.sources.base import Losses
 from stream_anon.sources.decoding.damage import PADDED
 from stream_anon.sources.decoding.decoder import Decoder
+from stream_anon.sources.decoding.interlacing import Deinterlacer
 from stream_anon.sources.decoding.opening import choose_video, pixel_aspect
 
 if TYPE_CHECKING:
@@ -104,6 +105,9 @@ class LiveInput:
         Raises:
             FFmpegError: no more can be read.
         """
+        return Deinterlacer().whole(self._pictures(on_packet))
+
+    def _pictures(self, on_packet: Callable[[], None]) -> Iterator[tuple[av.VideoFrame, bool]]:
         begun = False
         for packet in self._container.demux(self._stream):
             if not begun and packet.size:
