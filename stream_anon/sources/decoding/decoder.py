@@ -99,13 +99,13 @@ class Decoder:
             self.leading += not packet.is_discard
         self._dropped.put(packet)
         self._damage.pass_on(packet)
+        data = bytes(packet)
+        missing = self._numbers.missing_before(data) if self._numbers else 0
         if packet.is_corrupt:
             self._count("a packet is marked as damaged")
-            return
-        data = bytes(packet)
-        if has_hole(data, self._name, self._container):
+        elif has_hole(data, self._name, self._container):
             self.lose("part of a packet is blank", packet)
-        if self._numbers and (missing := self._numbers.missing_before(data)):
+        elif missing:
             self.skipped += missing
             self.lose("frames that others refer to are missing", packet)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     import av
 
     from stream_anon.sources.decoding.witness import Witness
@@ -21,9 +22,11 @@ TELLING = ("h264", "hevc", "av1", "libdav1d")
 class Steps:
     """Finds uneven steps in time in a stream that is evenly spaced otherwise."""
 
-    def __init__(self, time_base: Fraction, rate: Fraction) -> None:
-        """Args: rate: frames per second."""
-        self._per_unit, self._rate = rate * time_base, rate
+    def __init__(self) -> None:
+        self.usual: int | None = None
+        """Units of pts between two frames; None until enough have come. Containers say too often
+        what is not so."""
+        self._first: list[int] = []
         self._last: int | None = None
         self._even = self._uneven = 0
 
@@ -35,12 +38,24 @@ class Steps:
         last, self._last = self._last, pts
         if last is None or pts is None:
             return 0
-        steps = (pts - last) * self._per_unit
-        if Fraction(1, 2) < steps < Fraction(3, 2):
+        step = pts - last
+        if self.usual is None:
+            self._first.append(step)
+            if len(self._first) == EVEN:
+                self.usual = max(1, sorted(self._first)[EVEN // 2])
+                for known in self._first:
+                    self._judge(known)
+            return 0
+        return self._judge(step)
+
+    def _judge(self, step: int) -> int:
+        usual = self.usual or 1
+        if usual < 2 * step < 3 * usual:
             self._even += 1
             return 0
         self._uneven += 1
-        return round(steps) - 1 if steps > 1 and self._even >= EVEN * self._uneven else 0
+        is_gap = step > usual and self._even >= EVEN * self._uneven
+        return round(step / usual) - 1 if is_gap else 0
 
 
 class Gaps:
@@ -50,9 +65,9 @@ class Gaps:
     is a second decoder to be asked, it decides; where there is none, a gap below a second counts.
     """
 
-    def __init__(self, time_base: Fraction, rate: Fraction, witness: Witness | None = None) -> None:
-        """Args: rate: frames per second. witness: decides."""
-        self._steps, self._rate = Steps(time_base, rate), rate
+    def __init__(self, time_base: Fraction, witness: Witness | None = None) -> None:
+        """Args: time_base: of pts, in seconds. witness: decides."""
+        self._steps, self._time_base = Steps(), time_base
         self._witness = witness
         self._doubtful = 0
         """Frames that may be missing since the last keyframe."""
@@ -61,8 +76,8 @@ class Gaps:
         """How many frames are missing before this one. Called for each, in order."""
         missing = self._steps.missing_before(picture.pts)
         if self._witness is None:
-            is_lost = not picture.key_frame and missing < PAUSE * self._rate
-            return missing if is_lost else 0
+            is_pause = missing * (self._steps.usual or 0) * self._time_base >= PAUSE
+            return 0 if is_pause or picture.key_frame else missing
         if picture.key_frame:
             self._witness.dismiss()
             self._doubtful = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from contextlib import closing
-from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -76,7 +75,7 @@ class _Indexer:
         if length.lacks(len(self._packets)):
             raise Uncertain("the file is shorter than it says")
         shown = array("q", sorted(self._shown))
-        self._check_times(shown, length.rate)
+        self._check_times(shown)
         return KeyframeIndex(
             tuple(self._numbered(shown)),
             shown=shown,
@@ -118,11 +117,11 @@ class _Indexer:
     def _is_entry(self, data: bytes) -> bool:
         return self._nal is None or self._nal.is_entry(data)
 
-    def _check_times(self, shown: array[int], rate: Fraction | None) -> None:
+    def _check_times(self, shown: array[int]) -> None:
         if any(a == b for a, b in pairwise(shown)):
             raise Uncertain("several frames are shown at the same time")
-        if self._container.format.name in GAPPY_FORMATS and self._codec not in TELLING and rate:
-            steps = Steps(self._stream.time_base or Fraction(1), rate)
+        if self._container.format.name in GAPPY_FORMATS and self._codec not in TELLING:
+            steps = Steps()
             if any(steps.missing_before(pts) for pts in shown):
                 raise Uncertain("frames are missing from the file")
 

@@ -91,13 +91,11 @@ class WholePass:
                 return
 
     def _gaps(self, path: Path) -> Gaps | None:
-        unit, rate = self.stream.time_base, self.length.rate
-        name = self.stream.codec_context.name
-        if self.container.format.name not in GAPPY_FORMATS or name in TELLING:
+        unit, name = self.stream.time_base, self.stream.codec_context.name
+        is_gappy = self.container.format.name in GAPPY_FORMATS and name not in TELLING
+        if unit is None or not is_gappy:
             return None
-        if unit is None or rate is None:
-            return None
-        return Gaps(unit, rate, witness_for(path, self.stream.index, name))
+        return Gaps(unit, witness_for(path, self.stream.index, name))
 
     def _all_packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Every packet of the video, and one at the end that empties the decoder."""
