@@ -19,6 +19,7 @@ from stream_anon.sources.decoding.indexing import Uncertain, index_of
 from stream_anon.sources.decoding.opening import pixel_aspect
 from stream_anon.sources.decoding.passes import KeyframePass, WholePass
 from stream_anon.sources.decoding.pictures import Upright
+from stream_anon.sources.decoding.sizes import largest_size
 from stream_anon.sources.decoding.timing import Clock
 from stream_anon.sources.ranges import Bounds
 
@@ -65,7 +66,7 @@ class MediaSource:
         """The pass has given nothing but the first picture."""
         try:
             self._first = self._first_picture()
-            self._upright = Upright(self._first[0], path.name, crop=self._whole.crop)
+            self._upright = self._make_upright()
             self.info = self._describe()
         except BaseException:
             self._whole.close()
@@ -80,6 +81,13 @@ class MediaSource:
                 f"{self.losses.reason or 'the file holds no video data'}"
             )
         return first
+
+    def _make_upright(self) -> Upright:
+        whole, first = self._whole, self._first[0]
+        grown = None
+        if not whole.length.is_indexed:
+            grown = largest_size(self._path, whole.stream, first)
+        return Upright(first, self._path.name, crop=whole.crop, coded=grown)
 
     def _describe(self) -> StreamInfo:
         upright, stream, length = self._upright, self._whole.stream, self._whole.length

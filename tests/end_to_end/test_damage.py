@@ -238,7 +238,7 @@ def test_an_intact_file_with_zeros_and_pauses_hides_nothing(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("size", [(160, 180), (480, 270), (180, 320)])
 @pytest.mark.parametrize("end", ["ts", "h264"])
-def test_another_size_is_fitted_into_the_first_one(
+def test_another_size_is_fitted_into_the_largest_one(
     end: str, size: tuple[int, int], tmp_path: Path
 ) -> None:
     white = [np.full((size[1], size[0], 3), 255, np.uint8)] * 20
@@ -252,11 +252,13 @@ def test_another_size_is_fitted_into_the_first_one(
     summary = stream_anon.redact(source, output)
     assert summary.frames == 40
     written = lumas(output)
-    assert {luma.shape for luma in written.values()} == {(180, 320)}
+    columns, rows = max((320, 180), size, key=lambda wide: wide[0] * wide[1])
+    assert {luma.shape for luma in written.values()} == {(rows, columns)}
     last = written[max(written)]
-    scale = min(320 / size[0], 180 / size[1])
+    scale = min(columns / size[0], rows / size[1])
     width, height = size[0] * scale, size[1] * scale
-    assert (last > 200).mean() == pytest.approx(width * height / (320 * 180), abs=0.03)
-    assert last[90, 160] > 225, "in the middle"
+    assert (last > 200).mean() == pytest.approx(width * height / (columns * rows), abs=0.03)
+    assert last[rows // 2, columns // 2] > 225, "in the middle"
+    assert any(f"{columns}x{rows}" in note for note in summary.notes)
     after = sorted(written)
     assert all(a < b for a, b in pairwise(after))

@@ -70,7 +70,7 @@ def test_transparent_parts_become_white(name: str, codec: str, form: str, tmp_pa
             stream.codec_context.options = {"auto-alt-ref": "0", "crf": "10", "b": "4M"}
         picture = av.VideoFrame.from_ndarray(cut_out(), "rgba").reformat(format=form)
         picture.pts, picture.time_base = 0, Fraction(1, 25)
-        output.mux(stream.encode(picture))  # type: ignore[union-attr]
+        output.mux(stream.encode(picture))  # type: ignore[union-attr, arg-type]
         output.mux(stream.encode(None))  # type: ignore[union-attr]
     frame, source = first_frame(path)
     y, u, v = (plane.astype(int) for plane in frame.planes)

@@ -51,7 +51,7 @@ class Length:
         """The container's own count, or an estimate from its duration."""
         if self.is_still:
             return 1
-        if self._is_indexed():
+        if self.is_indexed:
             shown = sum(not entry.is_discard for entry in self._stream.index_entries)
             return shown or None
         if self._stream.frames:
@@ -73,7 +73,7 @@ class Length:
             frames: that were decoded.
             end: when the last of them ends, in seconds.
         """
-        if self._is_indexed():
+        if self.is_indexed:
             return self._unlisted(packets) or self._without_index(frames)
         is_cut = is_cut_short(self._path)
         if self.is_still or is_cut is False:
@@ -111,12 +111,14 @@ class Length:
     def _has_length_of_its_own(self) -> bool:
         return _tagged_seconds(self._stream.metadata.get("DURATION", "")) is not None
 
-    def _is_indexed(self) -> bool:
+    @property
+    def is_indexed(self) -> bool:
+        """Its index lists every packet."""
         return self._container.format.name in INDEXED_FORMATS and self._stream.frames > 0
 
     def _unlisted(self, packets: int) -> int:
         """Packets that a complete index lists and that did not come."""
-        return len(self._stream.index_entries) - packets if self._is_indexed() else 0
+        return len(self._stream.index_entries) - packets if self.is_indexed else 0
 
     def _without_index(self, frames: int) -> int:
         """About how many frames are in the file without being listed in its index.

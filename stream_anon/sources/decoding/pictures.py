@@ -84,6 +84,7 @@ class Upright:
         size: tuple[int, int] | None = None,
         color: ColorTags | None = None,
         crop: Crop | None = None,
+        coded: tuple[int, int] | None = None,
     ) -> None:
         """Args:
             first: the first picture, which says how all are to be turned.
@@ -91,12 +92,15 @@ class Upright:
             size: columns and rows of every picture, upright; None takes those of the first.
             color: of every picture; None takes that of the first.
             crop: what the container crops away, of the pictures as coded.
+            coded: columns and rows of the coded pictures that the size of all is that of; None
+                takes the first.
 
         Raises:
             SourceError: the picture is too small for anything.
         """
-        self._crop = crop if crop and crop.fits(first.width, first.height) else Crop()
-        width, height = self._crop.size_of(first.width, first.height)
+        coded = coded or (first.width, first.height)
+        self._crop = crop if crop and crop.fits(*coded) else Crop()
+        width, height = self._crop.size_of(*coded)
         if min(width, height) < MIN_SIDE:
             raise SourceError(
                 f"the picture of {label} is {width}x{height} pixels: "
@@ -227,7 +231,9 @@ def _fitted(planes: Planes, size: tuple[int, int], full_range: bool) -> Planes:
         part = 1 if shape == (height, width) else 2
         whole = np.full(shape, black, np.uint8)
         small = cv2.resize(
-            plane, (inner[0] // part, inner[1] // part), interpolation=cv2.INTER_AREA
+            plane,
+            (inner[0] // part, inner[1] // part),
+            interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
         )
         at = np.s_[top // part :, left // part :]
         room = whole[at][: small.shape[0], : small.shape[1]]
