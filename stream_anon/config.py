@@ -142,6 +142,7 @@ class Live(_Section):
     device_size: Annotated[str, Field(pattern=r"^(\d+x\d+)?$")] = ""
     device_rate: Annotated[float, Field(ge=0, le=1000)] = 0.0
     open_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0
+    keyframe_timeout: Annotated[float, Field(gt=0, le=3600)] = 600.0
     watchdog: Annotated[float, Field(gt=0, le=600)] = 5.0
     backoff: Annotated[float, Field(gt=0, le=3600)] = 1.0
     longest_backoff: Annotated[float, Field(gt=0, le=86400)] = 60.0

@@ -163,6 +163,7 @@ def test_a_decoder_that_hangs_at_the_first_picture_ends_without_its_parent(
             "format": None,
             "options": address.options,
             "open_timeout": 1.0,
+            "keyframe_timeout": 1.0,
             "watchdog": 60.0,
             "size": None,
             "color": None,

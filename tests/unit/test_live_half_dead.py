@@ -99,7 +99,7 @@ def test_a_keyframe_is_waited_for_as_long_as_anything_comes(long: Path) -> None:
         yield from paced(chunks[len(damaged) // GOP * GOP :])
 
     acts = Acts(short(long), seldom)
-    with Feed(*acts.all) as feed, connected(feed.url, open_timeout=30.0) as source:
+    with Feed(*acts.all) as feed, connected(feed.url, open_timeout=SHORTEST) as source:
         frame = next(frame for frame in source.frames() if source.state.reconnects)
         assert feed.clients == 2
     assert frame.captured_at - acts.came[1] > waiting

@@ -27,7 +27,7 @@ from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.live.address import GIVES_UP_AFTER
 from stream_anon.sources.live.clock import TIME_BASE
 from stream_anon.sources.live.failures import explain
-from stream_anon.sources.live.input import LiveInput, time_of
+from stream_anon.sources.live.input import LiveInput
 from stream_anon.sources.live.pacing import Pacer, RateMeter
 
 if TYPE_CHECKING:
@@ -172,7 +172,8 @@ def play_live(
     """A camera or stream, as it comes."""
     with within(OPENING * order["open_timeout"]):
         source = _open(order)
-        parent.send(Message("found"))
+    parent.send(Message("found"))
+    with within(OPENING * order["keyframe_timeout"]):
         pictures = source.pictures(lambda: parent.send(Message("reading")))
         first = next(pictures, None)
         if first is None:
@@ -180,13 +181,13 @@ def play_live(
         upright = _upright(first[0], order)
         rate = source.rate
         if rate is None and order["size"] is None:
-            rate = _measured(pictures)
+            rate = _measured(source, pictures)
     info = _describe(source, upright, rate, order["label"])
     parent.send(Message("opened", info.to_fields()))
     pacer = Pacer() if source.comes_at_once else None
     for decoded, suspect in chain([first], _limited(pictures, SILENCE * order["watchdog"])):
         planes, resized = upright.read(decoded)
-        time = time_of(decoded)
+        time = source.time_of(decoded)
         if pacer:
             pacer.wait(time)
         if begin.is_set():
@@ -221,10 +222,10 @@ def _upright(first: av.VideoFrame, order: dict[str, Any]) -> Upright:
     return Upright(first, order["label"], size, color)
 
 
-def _measured(pictures: Iterator[tuple[av.VideoFrame, bool]]) -> Fraction | None:
+def _measured(source: LiveInput, pictures: Iterator[tuple[av.VideoFrame, bool]]) -> Fraction | None:
     meter = RateMeter()
     for picture, _ in pictures:
-        if meter.see(time_of(picture)):
+        if meter.see(source.time_of(picture)):
             break
     return meter.rate
 

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.frame import StreamInfo, plane_shapes
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.processes.child import START_LIMIT, Child, ChildGone
 from stream_anon.processes.wire import Message
 
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
     from stream_anon.config import Live
     from stream_anon.sources.live.address import SourceAddress
 
+log = stream_logger(__name__)
+
 MODULE = "stream_anon.sources.live.capture"
 MOST_PIXELS = 1 << 28
 """In a picture: what is announced to be larger is nonsense."""
 MALFORMED = (KeyError, TypeError, ValueError, ArithmeticError)
 """Exceptions from fields that are missing or of the wrong type."""
+TOLD_AFTER = 5.0
+"""Seconds of waiting for a keyframe after which the user is told."""
 INVALID_DATA = "the capture process sent invalid data"
 
 
@@ -79,6 +84,7 @@ class Connection:
             "format": address.format,
             "options": address.options,
             "open_timeout": limit,
+            "keyframe_timeout": settings.keyframe_timeout,
             "watchdog": settings.watchdog,
             "size": (wanted.width, wanted.height) if wanted else None,
             "color": astuple(wanted.color) if wanted else None,
@@ -90,7 +96,7 @@ class Connection:
         begun = monotonic()
         self._expect("found", answer, f"it did not answer within {answer:.2g} s")
         self.answered_in = monotonic() - begun
-        fields = self._await_picture(limit, answer)
+        fields = self._await_picture(answer)
         try:
             info = replace(StreamInfo.from_fields(fields), label=address.label)
         except MALFORMED as error:
@@ -103,10 +109,14 @@ class Connection:
         self._child.most_received = sum(rows * columns for rows, columns in self._shapes)
         return info
 
-    def _await_picture(self, limit: float, patience: float) -> dict[str, Any]:
-        """Wait for a keyframe: up to `limit` while packets come, up to `patience` in silence."""
-        deadline = monotonic() + limit
-        while (left := deadline - monotonic()) > 0:
+    def _await_picture(self, patience: float) -> dict[str, Any]:
+        """Wait for a keyframe: for minutes while packets come, up to `patience` in silence."""
+        limit = self._settings.keyframe_timeout
+        begun, is_told = monotonic(), False
+        while (left := begun + limit - monotonic()) > 0:
+            if not is_told and monotonic() - begun > TOLD_AFTER:
+                is_told = True
+                log.warning("%s: waiting for a keyframe to begin with", self._address.label)
             if left < patience:
                 message = self._receive(left, f"no complete picture came within {limit:g} s")
             else:

@@ -26,6 +26,10 @@ ONE_THREAD = 1920 * 1088
 """Pixels that one thread decodes in time. More threads hold pictures back."""
 THREADS = 4
 PLAUSIBLE_RATES = (1, 240)
+TIMELESS = frozenset(
+    {"mjpeg", "mpjpeg", "jpeg_pipe", "png_pipe", "h264", "hevc", "av1", "obu", "m4v", "mpegvideo"}
+)
+"""Formats without any times, such as the MJPEG of a camera's web page: arrival counts."""
 HIDES_LOSS = "rtsp"
 """The input that drops lost packets without marking anything, and only logs it."""
 
@@ -79,10 +83,23 @@ class LiveInput:
         """Frames per second as the stream says, if that is plausible."""
         stream = self._stream
         low, high = PLAUSIBLE_RATES
+        if not self._has_times:
+            return None
         for rate in (stream.average_rate, stream.codec_context.framerate):
             if rate and low <= rate <= high:
                 return Fraction(rate)
         return None
+
+    @property
+    def _has_times(self) -> bool:
+        """The format says when pictures are shown. Elsewhere FFmpeg supposes a rate."""
+        return self._container.format.name not in TIMELESS
+
+    def time_of(self, picture: av.VideoFrame) -> Fraction | None:
+        """When it is to be shown, in seconds; None where the source does not say."""
+        if picture.pts is None or picture.time_base is None or not self._has_times:
+            return None
+        return picture.pts * Fraction(picture.time_base)
 
     @property
     def pixel_aspect(self) -> Fraction:
@@ -141,13 +158,6 @@ class LiveInput:
         if self._lost_packets.happened():
             # It may concern this packet or the one before, whose end was found in the next.
             self._decoder.lose("packets were lost in transit", packet)
-
-
-def time_of(picture: av.VideoFrame) -> Fraction | None:
-    """When it is to be shown, in seconds; None where the source does not say."""
-    if picture.pts is None or picture.time_base is None:
-        return None
-    return picture.pts * Fraction(picture.time_base)
 
 
 class _LostPackets(logging.Handler):

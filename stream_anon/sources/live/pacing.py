@@ -10,7 +10,11 @@ from time import monotonic, sleep
 LONGEST_PAUSE = 1.0
 """Seconds between two pictures; longer gaps are left out."""
 ENOUGH = 10
-"""Pictures that are enough to measure the rate."""
+"""Pictures that are enough to measure the rate by their own times."""
+ENOUGH_ARRIVALS = 4
+"""The same by their arrival, while the user waits."""
+BURST = 0.008
+"""Seconds from one picture to the next that only what was waiting comes within."""
 MEASURES_FOR = 1.0
 """Seconds to wait for them."""
 
@@ -43,10 +47,14 @@ class RateMeter:
         self._until = monotonic() + MEASURES_FOR
 
     def see(self, time: Fraction | None) -> bool:
-        """Note a picture's time; say whether that is enough."""
-        if time is not None:
-            self._times.append(time)
-        return len(self._times) >= ENOUGH or monotonic() > self._until
+        """Note a picture's time, or that it has come now; say whether that is enough."""
+        now, enough = monotonic(), ENOUGH
+        if time is None:
+            time, enough = Fraction(now), ENOUGH_ARRIVALS
+            if self._times and time - self._times[-1] < BURST:  # it has waited to be read
+                self._times.pop()
+        self._times.append(time)
+        return len(self._times) >= enough or now > self._until
 
     @property
     def rate(self) -> Fraction | None:
