@@ -62,7 +62,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.parent.name == LIVE_FOLDER:
             item.add_marker(pytest.mark.realtime)
-        elif "m2fp" in item.nodeid:  # one worker loads PyTorch
+        elif "m2fp" in item.nodeid and config.pluginmanager.hasplugin("xdist"):
+            # one worker loads PyTorch
             item.add_marker(pytest.mark.xdist_group("m2fp"))
     if not config.getoption("--fast"):
         return

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stream_anon.cli import main as cli
+from stream_anon.detectors.m2fp import convert as converting
 from stream_anon.detectors.m2fp import hub as getting
 from stream_anon.detectors.m2fp import store
+from stream_anon.detectors.runtime import import_openvino
 from tests.hub import DOWNLOAD, NOWHERE, Hub, model_repository, point_to, running_hub
 from tests.m2fp_models import use_models
 
@@ -91,7 +93,12 @@ def refused(capsys: Said, code: int, *arguments: str) -> str:
 # -- from nothing to a model that runs --------------------------------------------------------
 
 
-def test_a_model_is_fetched_converted_and_listed(hub: Hub, home: Path, capsys: Said) -> None:
+def test_a_model_is_fetched_converted_and_listed(
+    hub: Hub, home: Path, networks: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    made = import_openvino().Core().read_model(str(next(networks.rglob("network.xml"))))
+    # What PyTorch makes of these very weights, which takes it half a minute: made once for all.
+    monkeypatch.setattr(converting, "_export", lambda _: made)
     assert cli.run([*FETCH, "--yes"]) == 0
     told = capsys.readouterr().out
     for said in ("CC BY-NC 4.0", "not for commercial use", "250 MB", "127.0.0.1", str(home)):
