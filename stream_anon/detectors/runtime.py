@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TELEMETRY = "openvino_telemetry"
-COMPILED_SIZES = 8
-"""Input sizes kept compiled at a time: deep, light, close, and those for small faces."""
+COMPILED_SIZES = 10
+"""Input sizes kept compiled: deep, its octaves, light, close, and those for small faces."""
 
 
 def import_openvino() -> Any:

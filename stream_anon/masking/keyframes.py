@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 SMALLEST_SEEN = 13.0
 """Pixels at working size below which a face is easily missed."""
+SURELY_SEEN = 2 * SMALLEST_SEEN
+"""Pixels at working size from which on a face is hardly ever missed."""
+LARGEST_SEEN = 400
+"""Pixels at working size beyond which only parts of a face are found, each as a face."""
 STRIDE = 0.8
 """The next pass comes before faces have moved by this share of their size."""
 STEPS = (512, 640, 960, 1280, 1600)
@@ -43,6 +47,21 @@ class Effort:
     """Sizes between a light and a deep pass."""
     interval_factor: float = 1.0
     """Times as long between two passes."""
+
+
+def octaves(side: int, light: int) -> list[DetectionPass]:
+    """Passes over the whole picture at half the size each; the last one is a light pass.
+
+    From 640 pixels on they cost about a third more at most than the first alone. The last two
+    octaves are one step: a light pass finds all that is too near for the one before, and is
+    compiled anyway.
+    """
+    sides = [side]
+    while sides[-1] > 4 * light:
+        sides.append(sides[-1] // 2)
+    if sides[-1] > 4 / 3 * light:
+        sides.append(light)
+    return [DetectionPass(side) for side in sides]
 
 
 class KeyframePolicy:
@@ -83,10 +102,10 @@ class KeyframePolicy:
         return DetectionPass(self._light)
 
     def first(self, index: int, time: float) -> list[DetectionPass]:
-        """Nothing is known: a deep pass."""
+        """Nothing is known: a deep pass, and smaller ones for whoever is too near for it."""
         self.last_pass = self._last_deep = index
         self._last_deep_time = time
-        return [self.deep]
+        return octaves(self.deep.long_side, self._light)
 
     def still(self, index: int, time: float, *, changed: bool, lost: bool) -> list[DetectionPass]:
         """Nothing has moved since the last pass.
@@ -132,8 +151,11 @@ class KeyframePolicy:
         needed = SMALLEST_SEEN * self._long_side / min(face.box.size for face in small)
         steps, most = self._effort.larger_sides, self.deep.long_side
         larger = min(next((s for s in steps if s >= needed and s > side), most), most)
-        if self._cost(larger) - self._cost(side) < len(small) * self._region**2:
-            return [DetectionPass(larger)]
+        too_near = larger > side and larger * self._short_over_long > LARGEST_SEEN
+        also = [DetectionPass(side)] if too_near else []
+        cost = self._cost(larger) - (0 if too_near else self._cost(side))
+        if cost < len(small) * self._region**2:
+            return [DetectionPass(larger), *also]
         return [DetectionPass(side), *(self.closely(face.box) for face in small)]
 
     def _cost(self, side: int) -> float:
@@ -143,6 +165,10 @@ class KeyframePolicy:
         """A close pass over the surroundings of one face."""
         reach = max(REGION_GROWTH * box.size, 24.0)
         return DetectionPass(self._region, box.grown(reach, reach))
+
+    def surely_seen(self, detection_pass: DetectionPass) -> float:
+        """Frame pixels from which on a face is hardly ever missed by a pass over the picture."""
+        return SURELY_SEEN * max(1.0, self._long_side / detection_pass.long_side)
 
     def visible(self, box: Box, passes: Sequence[DetectionPass]) -> bool:
         """Whether a face in `box` should have been found by one of `passes`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from stream_anon.masking.scales import at_least_as_large
 from stream_anon.masking.tracks import Track, velocity
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Tracker:
         """Detections of tracks that are known, in the newest frame or in an earlier one."""
         for track, detection in pairs:
             before = track.last_seen
-            track.see(index, clock, detection)
+            track.see(index, clock, at_least_as_large(track, detection, index))
             self._trace_back(track, index, stop=before)
             self._catch_up(track, index)
 

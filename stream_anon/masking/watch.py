@@ -13,6 +13,7 @@ from stream_anon.masking.association import (
 )
 from stream_anon.masking.horizon import DOUBTFUL
 from stream_anon.masking.keyframes import FollowedFace, KeyframePolicy
+from stream_anon.masking.scales import Look, union_of_scales
 from stream_anon.masking.tracker import Tracker, speeds
 from stream_anon.masking.tracks import group_people
 
@@ -251,8 +252,14 @@ class Watch:
         return max(self._horizon.linger, deep, unwatched)
 
     def _detect(self, frame: Frame, passes: Sequence[DetectionPass]) -> list[Detection]:
-        detections: list[Detection] = []
+        looks: list[Look] = []
+        close: list[Detection] = []
         for detection_pass in passes:
-            detections += group_people(checked_answer(self._detector, frame, detection_pass))
-        strong = [s for s in detections if s.score >= self._least_score]
-        return without_doubles(strong) if len(passes) > 1 else strong
+            people = group_people(checked_answer(self._detector, frame, detection_pass))
+            strong = [s for s in people if s.score >= self._least_score]
+            if detection_pass.region is None:
+                looks.append(Look(strong, self._policy.surely_seen(detection_pass)))
+            else:
+                close += strong
+        found = union_of_scales(looks) if looks else []
+        return found if len(looks) == len(passes) else without_doubles([*found, *close])

@@ -48,9 +48,22 @@ def is_deep(made: KeyframePolicy, passes: list[DetectionPass]) -> bool:
 
 
 def test_the_first_look_is_as_close_as_can_be() -> None:
-    (detection_pass,) = policy().first(0, 0.0)
-    assert detection_pass.region is None
-    assert detection_pass.long_side >= 1280
+    closest, light = policy().first(0, 0.0)
+    assert closest.region is None
+    assert closest.long_side >= 1280
+    assert light == policy().light, "for whoever is too near"
+
+
+def test_every_deep_look_sees_several_scales() -> None:
+    made = policy(3840, 2160, quiet_interval=10.0)
+    sides = [3840, 1920, 960, 384]
+    for passes in (
+        made.first(0, 0.0),
+        made.moving(30, 1.2, []),
+        made.still(31, 3.0, changed=True, lost=False),
+        made.still(32, 13.1, changed=False, lost=False),
+    ):
+        assert [detection_pass.long_side for detection_pass in passes] == sides
 
 
 def test_the_picture_is_never_looked_at_larger_than_it_is() -> None:

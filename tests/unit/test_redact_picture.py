@@ -74,6 +74,21 @@ def test_the_face_is_hidden_and_the_rest_is_kept(cut: int) -> None:
     assert np.abs(redacted[300:].astype(int) - picture[300:]).mean() < 6
 
 
+def test_a_face_that_fills_a_large_picture_is_hidden() -> None:
+    """It is larger than any that the network finds as one at that size."""
+    left, top, side = 160, 58, 130
+    cut = portrait()[top : top + side, left : left + side]
+    picture = np.asarray(cv2.resize(cut, (1800, 1800), interpolation=cv2.INTER_CUBIC), np.uint8)
+    redacted = stream_anon.redact_picture(picture)
+    before, after = (cv2.resize(p, (side, side), interpolation=cv2.INTER_AREA) for p in
+                     (picture, redacted))  # fmt: skip
+    box = FACE_OF_ASTRONAUT.moved(-left, -top)
+    corners = box.x, box.y, box.x + box.width, min(box.y + box.height, float(side))
+    share = readable_share(gray(np.asarray(before)), gray(np.asarray(after)), corners)
+    assert share is not None
+    assert share < LEAK
+
+
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".webp"])
 def test_a_file_stays_of_its_format(ending: str) -> None:
     picture = np.ascontiguousarray(portrait()[:511, :511])

@@ -161,16 +161,18 @@ def test_sparing_effort_spares_it_for_all(frames: list[Frame]) -> None:
         assert usual.asked[0][1].long_side == WIDTH
 
 
-def _slow(seconds: float) -> StubParser:
+def _slow(seconds: float, at: Sequence[int] = range(8192)) -> StubParser:
+    """It takes that long for a pass, at these working sizes."""
+
     def answer(_frame: Frame, _look: DetectionPass) -> list[Part]:
-        sleep(seconds)
+        sleep(seconds if _look.long_side in at else 0)
         return nobody(_frame, _look)
 
     return StubParser(answer)
 
 
 def test_what_a_live_run_can_afford_is_for_all_detectors_together() -> None:
-    settings = load_settings(None, {"live.latency": 0.2})  # deep passes may take 60 ms of it
+    settings = load_settings(None, {"live.latency": 0.4})  # deep passes may take 120 ms of it
     info = make_info(1280, 720)
 
     def level(*seconds: float) -> int:
@@ -180,3 +182,11 @@ def test_what_a_live_run_can_afford_is_for_all_detectors_together() -> None:
 
     assert level(0.04) == 0
     assert level(0.04, 0.04) > 0, "each alone could be paid for"
+
+
+def test_a_deep_pass_of_a_live_run_costs_what_goes_with_it_too() -> None:
+    settings = load_settings(None, {"live.latency": 0.4})
+    engines = LiveEngines(Engines([_slow(0.15, at=[800])]), settings, make_info(1600, 912))
+    engines.close()
+    assert [effort.deep_side for effort in engines.efforts[:2]] == [1600, 1280]
+    assert engines.level == 1, "a pass at 1600 pixels comes with one at 800"

@@ -12,19 +12,23 @@ from stream_anon.core.parts import Box
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.base import DetectionPass, whole_frame_pass
 from stream_anon.masking.horizon import Horizon
-from stream_anon.masking.keyframes import Effort
+from stream_anon.masking.keyframes import Effort, octaves
 from stream_anon.masking.masker import Masker
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from stream_anon.config import Settings
     from stream_anon.pipeline.engines import Engines
 
 log = stream_logger(__name__)
 
 SIDES = (1600, 1280, 960, 640)
-"""Working sizes of a deep pass in live use, the largest first; each is compiled at the start."""
+"""Working sizes of a deep pass in live use, the largest first; each is compiled at the start, and
+so are those below it that go with it."""
 AFFORDABLE = 0.3
-"""Share of the latency budget that a deep pass may cost: everything behind it waits."""
+"""Share of the latency budget that a deep pass may cost, with the smaller ones that go with it:
+everything behind it waits."""
 RUNS = 3
 """Timed runs, of which the fastest counts: at the start of a run the machine is busier."""
 
@@ -66,22 +70,23 @@ class LiveEngines:
             self._parse(detection_pass)
         sides = [side for side in SIDES if light < side <= min(settings.deep_side, longest)]
         sides = sides or [light]
-        costs = [self._cost(DetectionPass(side)) for side in sides]
+        costs = [self._cost(octaves(side, light)) for side in sides]
         for side, cost in zip(sides, costs, strict=True):
-            log.info("a pass at %d pixels takes %.0f ms", side, 1000 * cost)
+            log.info("a deep pass at %d pixels takes %.0f ms", side, 1000 * cost)
         budget = AFFORDABLE * self._settings.live.latency
         level = next((n for n, cost in enumerate(costs) if cost <= budget), len(sides) - 1)
         efforts = [Effort(side, tuple(s for s in sorted(sides) if s <= side)) for side in sides]
         return (*efforts, Effort(sides[-1], (sides[-1],), 2.0)), level
 
-    def _cost(self, detection_pass: DetectionPass) -> float:
-        """Seconds that all fast detectors take together, once compiled."""
-        self._parse(detection_pass)
+    def _cost(self, passes: Sequence[DetectionPass]) -> float:
+        """Seconds that all fast detectors take for these together, once compiled."""
         costs = []
-        for _ in range(RUNS):
+        for run in range(RUNS + 1):
             began = perf_counter()
-            self._parse(detection_pass)
-            costs.append(perf_counter() - began)
+            for detection_pass in passes:
+                self._parse(detection_pass)
+            if run:  # the first one compiles
+                costs.append(perf_counter() - began)
         return min(costs)
 
     def _parse(self, detection_pass: DetectionPass) -> None:
