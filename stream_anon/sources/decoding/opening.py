@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from os import cpu_count
 from typing import TYPE_CHECKING, cast
 
 import av.error
@@ -11,6 +10,7 @@ from av.codec.context import CodecContext, Flags
 from av.stream import Disposition
 
 from stream_anon.core.demuxers import is_list, open_file
+from stream_anon.core.processors import usable_processors
 from stream_anon.errors import SourceError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
         raise SourceError(f"{path} uses a video codec that this FFmpeg cannot decode")
     # With threads inside one picture alone, the H.264 decoder does not look for damage at all.
     best.thread_type = "AUTO"
-    best.thread_count = min(MAX_THREADS, cpu_count() or 1)
+    best.thread_count = min(MAX_THREADS, usable_processors())
     # What cannot be decoded whole still comes out, marked, and is hidden.
     best.codec_context.flags |= Flags.output_corrupt
     is_certain = best.codec_context.name in CHECKSUMMED
