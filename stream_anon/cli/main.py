@@ -16,6 +16,7 @@ import typer
 
 from stream_anon import __version__
 from stream_anon.cli.console import ProgressLine, err, flush, log_to_console, out, say
+from stream_anon.cli.doctor import doctor
 from stream_anon.cli.live import devices, live
 from stream_anon.cli.models import models
 from stream_anon.cli.options import (
@@ -78,6 +79,7 @@ app = typer.Typer(
 app.add_typer(models)
 app.command()(live)
 app.command()(devices)
+app.command()(doctor)
 
 EXIT_USAGE = ConfigError.exit_code
 
