@@ -86,6 +86,13 @@ def _tiny(folder: Path) -> Path:
     return write(folder / "in.mkv", codec="ffv1", size=(8, 8), frames=2, pictures=[black] * 2)
 
 
+def _unknown_codec(folder: Path) -> Path:
+    """A video of a codec that nobody knows: FFmpeg gives its stream no size and no decoder."""
+    path = write(folder / "in.mkv")
+    path.write_bytes(path.read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_MPEG9/ISO/AVC"))
+    return path
+
+
 def _headless(folder: Path) -> Path:
     """A header that promises a video, and noise where its pictures should be."""
     path = write(folder / "in.mp4", frames=10)
@@ -106,6 +113,7 @@ BAD_INPUTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a cover only": (_cover_only, "contains no video"),
     "cut before its index": (_without_index, "not a video"),
     "too small": (_tiny, "8x8"),
+    "an unknown codec": (_unknown_codec, "uses a video codec that this FFmpeg cannot decode"),
 }
 
 
