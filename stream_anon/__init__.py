@@ -8,18 +8,15 @@ Only what `__all__` names is public. Everything else, whatever its name, may cha
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-# Before PyAV, which brings a libxcb of its own: loaded first, it makes OpenCV's window hang.
-import cv2 as _cv2  # noqa: F401
-
-from stream_anon.api import close_pictures, prepare_live, redact, redact_picture, start
-from stream_anon.config import Settings, load_settings
-from stream_anon.core.redacted import RedactedFrame
+from stream_anon.core import dependencies as _dependencies
 from stream_anon.errors import (
     CancelledError,
     CheckpointError,
     ConfigError,
+    DependencyError,
     DiskFullError,
     ModelError,
     OutputExistsError,
@@ -30,13 +27,19 @@ from stream_anon.errors import (
     StalledError,
     StreamAnonError,
 )
-from stream_anon.pipeline.figures.stats import Snapshot
-from stream_anon.pipeline.job import Job
-from stream_anon.pipeline.report import Summary
-from stream_anon.sinks.tap import TapSink
 
 if _TYPE_CHECKING:
+    from stream_anon.api import close_pictures, prepare_live, redact, redact_picture, start
+    from stream_anon.config import Settings, load_settings
+    from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.pipeline.figures.stats import Snapshot
+    from stream_anon.pipeline.job import Job
     from stream_anon.pipeline.live.run import LiveRun
+    from stream_anon.pipeline.report import Summary
+    from stream_anon.sinks.tap import TapSink
+
+# Before PyAV, which brings a libxcb of its own: loaded first, it makes OpenCV's window hang.
+_dependencies.preload()
 
 __version__ = "0.1.0"
 
@@ -44,6 +47,7 @@ __all__ = [
     "CancelledError",
     "CheckpointError",
     "ConfigError",
+    "DependencyError",
     "DiskFullError",
     "Job",
     "LiveRun",
@@ -69,10 +73,38 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """`LiveRun` is loaded when it is asked for: recordings need none of it."""
-    if name == "LiveRun":
-        from stream_anon.pipeline.live.run import LiveRun  # noqa: PLC0415
+_LATE = {
+    "Job": "pipeline.job",
+    "LiveRun": "pipeline.live.run",
+    "RedactedFrame": "core.redacted",
+    "Settings": "config",
+    "Snapshot": "pipeline.figures.stats",
+    "Summary": "pipeline.report",
+    "TapSink": "sinks.tap",
+    "close_pictures": "api",
+    "load_settings": "config",
+    "prepare_live": "api",
+    "redact": "api",
+    "redact_picture": "api",
+    "start": "api",
+}
+"""Modules by what is public of them. They are loaded when it is asked for: `--version` works where
+a library is broken, and recordings load nothing of live runs."""
 
-        return LiveRun
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    """Load what is asked for the first time.
+
+    Raises:
+        DependencyError: a library that it needs cannot be loaded.
+    """
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    _dependencies.check()
+    value: object = getattr(_import_module(f"{__name__}.{_LATE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

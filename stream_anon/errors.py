@@ -10,6 +10,7 @@
     ├── ModelError             a parser's weights are missing, damaged or not what they should be
     │   └── CheckpointError    weights that belong to another network
     ├── ParserError            a parser failed, or answered with nonsense
+    ├── DependencyError        a library that this package needs is missing or cannot start
     ├── StalledError           a stage sent no heartbeat for too long
     └── CancelledError         a job was cancelled
 
@@ -95,6 +96,12 @@ class CheckpointError(ModelError):
 
 class ParserError(StreamAnonError):
     """A parser raised, or answered with something that cannot be a mask."""
+
+    exit_code: ClassVar[int] = 5
+
+
+class DependencyError(StreamAnonError, ImportError):
+    """A library that this package needs cannot be imported, or cannot start on this machine."""
 
     exit_code: ClassVar[int] = 5
 

@@ -10,7 +10,7 @@ import av.error
 from stream_anon.audio.copied import Copied
 from stream_anon.audio.encoded import Encoded, encoder_for
 from stream_anon.audio.subtitles import Rewritten, text_encoder_for
-from stream_anon.core.demuxers import MAX_READ_ERRORS, open_file
+from stream_anon.core.demuxers import MAX_READ_ERRORS, demux, open_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +124,7 @@ class SideTracks:
         wanted = [self._input.streams[number] for number in self._tracks]
         while wanted and failures < MAX_READ_ERRORS:
             try:
-                for packet in self._input.demux(*wanted):
+                for packet in demux(self._input, *wanted):
                     failures = 0
                     self._shift(packet)
                     yield packet

@@ -29,6 +29,7 @@ from stream_anon.cli.options import (
     parse_rules,
 )
 from stream_anon.config import load_settings
+from stream_anon.core import dependencies
 from stream_anon.core.credentials import shown_in
 from stream_anon.errors import EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_OK
 
@@ -131,6 +132,7 @@ def live(
     reloads the settings for what to hide. Sound is never included.
     Put passwords in STREAM_ANON_USER and STREAM_ANON_PASSWORD.
     """
+    dependencies.check()
     from stream_anon.core.address import parse_duration  # noqa: PLC0415
     from stream_anon.pipeline.live.outputs import Outputs  # noqa: PLC0415 - loads late
 

@@ -16,6 +16,7 @@ import typer
 
 from stream_anon import __version__
 from stream_anon.cli.console import ProgressLine, err, flush, log_to_console, out, say
+from stream_anon.cli.doctor import doctor
 from stream_anon.cli.live import devices, live
 from stream_anon.cli.models import models
 from stream_anon.cli.options import (
@@ -31,6 +32,7 @@ from stream_anon.cli.options import (
     parse_rules,
 )
 from stream_anon.config import load_settings
+from stream_anon.core import dependencies
 from stream_anon.core.credentials import without_credentials
 from stream_anon.errors import (
     DEBUG_VARIABLE,
@@ -39,6 +41,7 @@ from stream_anon.errors import (
     EXIT_OK,
     EXIT_UNEXPECTED,
     ConfigError,
+    DependencyError,
     StreamAnonError,
 )
 
@@ -48,14 +51,17 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.pipeline.report import Summary
 
-STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPED_BY = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Windows has no SIGHUP."""
 
 EPILOG = """Exit codes
   0    done
   2    wrong arguments or settings
   3    the input cannot be read
   4    the output cannot be written
-  5    the parser failed
+  5    the parser failed, or a library that it needs is missing or broken
   6    done, but part of the input could not be decoded
   130  interrupted
   1    anything else
@@ -73,6 +79,7 @@ app = typer.Typer(
 app.add_typer(models)
 app.command()(live)
 app.command()(devices)
+app.command()(doctor)
 
 EXIT_USAGE = ConfigError.exit_code
 
@@ -208,6 +215,7 @@ def _redact(
     files: dict[str, Path | None],
     quiet: bool,
 ) -> int:
+    dependencies.check()
     from stream_anon.pipeline.recording import redact_file  # noqa: PLC0415 - loads late
 
     name = source.name if source.exists() else "input"  # which may be an address, with its key
@@ -277,12 +285,19 @@ def run(arguments: list[str] | None = None) -> int:
             return _fail(f"{said}{stop} See: {command} --help", EXIT_USAGE)
         if debug:
             raise
-        what = type(error).__name__
-        return _fail(
-            f"unexpected {what}: this is a bug in stream-anon; {DEBUG_VARIABLE}=1 shows where",
-            EXIT_UNEXPECTED,
-        )
+        return _unexpected(error)
     return code if isinstance(code, int) else EXIT_OK
+
+
+def _unexpected(error: Exception) -> int:
+    module = error.name if isinstance(error, ImportError) else None
+    if module and not module.startswith("stream_anon"):
+        return _fail(dependencies.explain(module, error), DependencyError.exit_code)
+    what = type(error).__name__
+    return _fail(
+        f"unexpected {what}: this is a bug in stream-anon; {DEBUG_VARIABLE}=1 shows where",
+        EXIT_UNEXPECTED,
+    )
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

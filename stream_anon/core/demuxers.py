@@ -10,14 +10,17 @@ from __future__ import annotations
 import io
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import av
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from av.container import InputContainer
+
+_Stream = TypeVar("_Stream", bound="av.stream.Stream")
 
 MAX_READ_ERRORS = 100
 """Failed reads in a row after which the rest of the file is given up."""
@@ -102,6 +105,25 @@ def open_bytes(data: bytes, demuxer: str) -> InputContainer:
     options = {"protocol_whitelist": "", "format_whitelist": demuxer}
     file = io.BytesIO(data)
     return av.open(file, "r", format=demuxer, options=options, metadata_errors="replace")
+
+
+def demux(container: InputContainer, *streams: _Stream) -> Iterator[av.Packet[_Stream]]:
+    """Packets of some streams of a file, and one at the end of each that empties its decoder.
+
+    Damage can make FLV and others announce a stream in the middle. PyAV stumbles over it when all
+    packets have been read and the other streams have ended.
+
+    Args:
+        container: an open input.
+        streams: whose packets to read.
+
+    Raises:
+        FFmpegError: reading failed; going on may be possible, by a new call.
+    """
+    try:
+        yield from cast("Iterator[av.Packet[_Stream]]", container.demux(*streams))
+    except IndexError:
+        return
 
 
 def network_options() -> dict[str, str]:

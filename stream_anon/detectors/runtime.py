@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from os import cpu_count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from stream_anon.core.process_state import first_alone, without_module
+from stream_anon.core.dependencies import LIBRARIES, cause
+from stream_anon.core.process_state import first_alone
+from stream_anon.core.processors import usable_processors
 from stream_anon.detectors.compiled import COMPILED, Key
+from stream_anon.detectors.openvino_start import import_openvino, new_core
 from stream_anon.errors import ModelError, ParserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TELEMETRY = "openvino_telemetry"
+ANEW = f"see stream-anon doctor, or pip install --force-reinstall {LIBRARIES['openvino'].package}"
+"""The next step."""
 COMPILED_SIZES = 10
 """Input sizes kept compiled: deep, its octaves, light, close, and those for small faces."""
-
-
-def import_openvino() -> Any:
-    """OpenVINO without its telemetry.
-
-    Importing it reports the import to a web service, in a thread of its own, and no setting turns
-    that off. It does without where the package that reports cannot be imported.
-    """
-    with without_module(TELEMETRY):
-        import openvino  # noqa: PLC0415 - half a second, paid only by those who run a network
-    return openvino
 
 
 class Network:
@@ -51,13 +43,15 @@ class Network:
 
         Args:
             weights: the content of an ONNX file, or the path of an OpenVINO one.
-            threads: processor threads; 0 takes half of the cores: the encoder wants the rest.
+            threads: processor threads; 0 takes half of those that this process may use: the
+                encoder wants the rest.
             precision: `auto` computes in bfloat16 where the processor does so natively.
 
         Raises:
+            DependencyError: OpenVINO is missing, or does not start.
             ModelError: OpenVINO cannot read it.
         """
-        self._openvino = import_openvino()
+        self._core = new_core(import_openvino())
         self._weights = weights if isinstance(weights, bytes) else str(weights)
         self._settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -67,15 +61,16 @@ class Network:
         }
         if precision != "auto":
             self._settings["INFERENCE_PRECISION_HINT"] = precision
-        self._settings["INFERENCE_NUM_THREADS"] = threads or max(1, (cpu_count() or 2) // 2)
+        self._settings["INFERENCE_NUM_THREADS"] = threads or max(1, usable_processors() // 2)
         self._requests: OrderedDict[Key, Any] = OrderedDict()
         try:
             self._identity = _identity(weights)
             with first_alone("read"):
-                self._core = self._openvino.Core()
                 self._core.read_model(self._weights)
-        except (RuntimeError, OSError) as error:
-            raise ModelError("OpenVINO cannot read the network's weights") from error
+        except Exception as error:
+            raise ModelError(
+                f"OpenVINO cannot read the network's weights ({cause(error)}): {ANEW}"
+            ) from error
 
     def run(self, picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """All outputs for one input of any size.
@@ -88,8 +83,12 @@ class Network:
             with first_alone("infer"):
                 answer = request.infer([picture], share_inputs=True)
                 return [np.asarray(answer[port]) for port in request.model_outputs]
-        except RuntimeError as error:
-            raise ParserError(f"OpenVINO failed on an input of {picture.shape}") from error
+        except (ParserError, MemoryError):
+            raise
+        except Exception as error:
+            raise ParserError(
+                f"OpenVINO failed on an input of {picture.shape} ({cause(error)}): {ANEW}"
+            ) from error
 
     def _request(self, shape: tuple[int, ...]) -> Any:
         key = Key(self._identity, tuple(sorted(self._settings.items())), shape)
@@ -111,7 +110,14 @@ class Network:
         with first_alone("compile"):
             model = self._core.read_model(self._weights)
             model.reshape(list(shape))
-            return self._core.compile_model(model, "CPU", self._settings)
+            try:
+                return self._core.compile_model(model, "CPU", self._settings)
+            except MemoryError:
+                raise
+            except Exception as error:
+                raise ParserError(
+                    f"OpenVINO cannot compile the network for this machine ({cause(error)}): {ANEW}"
+                ) from error
 
     def _free(self, key: Key) -> None:
         del self._requests[key]

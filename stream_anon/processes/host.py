@@ -79,7 +79,9 @@ def forbid_core_dumps() -> None:
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Let the system end this process if what is inside takes longer. Not nested."""
-    if not hasattr(signal, "setitimer"):  # elsewhere the parent's limit has to do
+    if not (
+        hasattr(signal, "setitimer") and hasattr(signal, "SIGALRM")
+    ):  # elsewhere the parent's limit has to do
         yield
         return
     signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from stream_anon.errors import ConfigError
-from stream_anon.redaction.methods import blur, fill, pixelate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +30,20 @@ class Method:
     redactor blends the result by the spot's opacity."""
 
 
+def _late(name: str) -> Callable[[Spot], Plane]:
+    """A function of `redaction.methods`, which loads OpenCV: the names of methods need none."""
+
+    def draw(spot: Spot) -> Plane:
+        drawn: Plane = getattr(import_module("stream_anon.redaction.methods"), name)(spot)
+        return drawn
+
+    return draw
+
+
 METHODS: tuple[Method, ...] = (
-    Method("blur", "a few cells, drawn smooth", True, blur),
-    Method("pixelate", "a few flat cells", True, pixelate),
-    Method("fill", "one colour", False, fill),
+    Method("blur", "a few cells, drawn smooth", True, _late("blur")),
+    Method("pixelate", "a few flat cells", True, _late("pixelate")),
+    Method("fill", "one colour", False, _late("fill")),
 )
 
 

@@ -10,6 +10,7 @@ import av.error
 
 from stream_anon.core.demuxers import open_file
 from stream_anon.core.files import PartFile, publish
+from stream_anon.core.processors import threads_within_quota
 from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoding.encoders import (
@@ -131,6 +132,7 @@ class MediaSink:
             stream = self._pictures.add_stream(self._container, codec, options, unit)
             # PyAV's default, threads inside one picture, costs x264 a fifth of its speed.
             stream.thread_type = "AUTO"
+            stream.thread_count = threads_within_quota()
             open_encoder(stream, settings)
         return stream
 

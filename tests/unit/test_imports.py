@@ -17,7 +17,15 @@ ROOT = Path(stream_anon.__file__).parent
 
 ENGINES = {
     f"detectors.{name}"
-    for name in ("centerface", "compiled", "m2fp", "picture", "registry", "runtime")
+    for name in (
+        "centerface",
+        "compiled",
+        "m2fp",
+        "openvino_start",
+        "picture",
+        "registry",
+        "runtime",
+    )
 }
 DETECTORS = {f"detectors.{name}" for name in ("base", "checking", "labels", "shapes")}
 """What may be known of detectors without knowing any one of them."""

@@ -16,7 +16,8 @@ import pytest
 from stream_anon.detectors.m2fp import convert as converting
 from stream_anon.detectors.m2fp import load_network
 from stream_anon.detectors.m2fp.convert import agreement, all_converted, convert, find_converted
-from stream_anon.detectors.runtime import Network, import_openvino
+from stream_anon.detectors.openvino_start import import_openvino
+from stream_anon.detectors.runtime import Network
 from stream_anon.errors import ModelError
 
 if TYPE_CHECKING:

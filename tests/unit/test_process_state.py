@@ -123,7 +123,8 @@ AT_ONCE = """
 import sys, threading
 import numpy as np
 from stream_anon.detectors.centerface import find_weights
-from stream_anon.detectors.runtime import TELEMETRY, Network
+from stream_anon.detectors.openvino_start import TELEMETRY
+from stream_anon.detectors.runtime import Network
 sys.setswitchinterval(1e-6)
 start, failed = threading.Barrier(8), []
 def work():

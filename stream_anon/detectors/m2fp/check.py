@@ -6,12 +6,12 @@ here it runs with the weights that are installed, next to what redaction runs.
 
 from __future__ import annotations
 
-import os
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_anon.core.processors import usable_processors
 from stream_anon.detectors.m2fp import load_network
 from stream_anon.detectors.m2fp.configuration import STRIDE
 from stream_anon.detectors.m2fp.convert import MIN_AGREEMENT, agreement, all_converted, convert
@@ -88,7 +88,7 @@ def _in_pytorch(
 
 
 def _converted(path: Path, picture: NDArray[np.float32]) -> tuple[list[NDArray[np.float32]], float]:
-    network = Network(path, threads=os.cpu_count() or 1, precision="f32")
+    network = Network(path, threads=usable_processors(), precision="f32")
     answer = network.run(picture)
     began = perf_counter()
     for _ in range(ROUNDS):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -17,11 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from stream_anon.core.dependencies import cause
 from stream_anon.core.process_state import first_alone, no_progress_thread, no_warnings
+from stream_anon.core.processors import usable_processors
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.m2fp.configuration import STRIDE
 from stream_anon.detectors.m2fp.store import checkpoint_hash, networks_dir, new_folder
-from stream_anon.detectors.runtime import import_openvino
+from stream_anon.detectors.openvino_start import import_openvino, new_core
 from stream_anon.errors import ModelError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def convert(
     full = find_converted(model_dir, "fp32") or _convert(model_dir)
     if not pictures:
         raise ModelError("int8 is calibrated on pictures: name a video or a picture to use")
-    return _quantize(model_dir, full, pictures, short_side, threads or os.cpu_count() or 1)
+    return _quantize(model_dir, full, pictures, short_side, threads or usable_processors())
 
 
 def all_converted(model_dir: Path) -> list[Converted]:
@@ -184,13 +185,18 @@ def _quantize(
 ) -> Converted:
     from stream_anon.detectors.m2fp.quantize import activation_ranges, quantize  # noqa: PLC0415
 
-    core = import_openvino().Core()
+    core = new_core(import_openvino())
     # What it is calibrated on would flatter it: every other picture is kept to judge by.
     shown, kept = pictures[::2], pictures[1::2] or pictures
-    ranges = activation_ranges(core.read_model(str(full.path)), shown, threads)
-    model = core.read_model(str(full.path))
-    quantize(model, ranges)
-    agreement = _agreement(core, core.read_model(str(full.path)), model.clone(), kept, threads)
+    try:
+        ranges = activation_ranges(core.read_model(str(full.path)), shown, threads)
+        model = core.read_model(str(full.path))
+        quantize(model, ranges)
+        agreement = _agreement(core, core.read_model(str(full.path)), model.clone(), kept, threads)
+    except RuntimeError as error:
+        raise ModelError(
+            f"OpenVINO cannot quantize the network ({cause(error)}): stay with fp32"
+        ) from error
     if agreement < MIN_AGREEMENT:
         raise ModelError(
             f"int8 sees only {agreement:.1%} of what fp32 sees, less than {MIN_AGREEMENT:.0%}: "

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 
 from stream_anon.detectors.m2fp import client, load_network
 from stream_anon.detectors.m2fp.configuration import model_files, read_configuration
-from stream_anon.detectors.m2fp.parser import class_labels
 from stream_anon.detectors.m2fp.store import new_folder
 from stream_anon.errors import ModelError
 
@@ -121,6 +120,8 @@ def import_folder(source: Path, target: Path) -> None:
 
 def _check_usable(folder: Path) -> None:
     """Refuse a model that no run could use, before it takes the place of one that can."""
+    from stream_anon.detectors.m2fp.parser import class_labels  # noqa: PLC0415 - loads OpenCV
+
     class_labels(read_configuration(folder))
     load_network(folder)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from stream_anon.core.parts import Box, Part
+from stream_anon.core.processors import usable_processors
 from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.labels import CIHP_LABELS
 from stream_anon.detectors.m2fp.answers import Instance, instances
@@ -83,7 +83,7 @@ class M2FPParser:
         self._min_score = min_score
         self._min_area = min_area
         self._network = Network(
-            converted.path, threads=threads or os.cpu_count() or 1, precision="f32"
+            converted.path, threads=threads or usable_processors(), precision="f32"
         )
 
     def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:

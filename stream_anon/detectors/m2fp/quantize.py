@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stream_anon.detectors.runtime import import_openvino
+from stream_anon.detectors.openvino_start import import_openvino, new_core
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def activation_ranges(
     found: list[NDArray[np.float64]] = []
     for picture in pictures:
         model.reshape(list(picture.shape))
-        request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+        request = new_core(openvino).compile_model(model, "CPU", settings).create_infer_request()
         answer = request.infer([picture])
         values = [float(answer[port]) for port in request.model_outputs[known:]]
         found.append(np.array(values, np.float64).reshape(-1, 2))

@@ -9,7 +9,6 @@ whole, whoever else writes at the same time and however the writer ended.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -25,6 +24,10 @@ from stream_anon.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 ABANDONED = 86400.0
 """Seconds after which a folder that was never completed counts as abandoned."""
@@ -122,7 +125,13 @@ def _replace(part: Path, target: Path) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """One process at a time renames in a folder."""
+    """One process at a time renames in a folder.
+
+    Windows has no such lock: there, of two that rename at once, one gets an error.
+    """
+    if fcntl is None:
+        yield
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

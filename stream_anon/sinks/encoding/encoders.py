@@ -9,6 +9,7 @@ import av
 import av.codec.codec
 
 from stream_anon.core.process_state import quiet_svt
+from stream_anon.core.processors import threads_within_quota
 from stream_anon.errors import ConfigError, SinkError
 
 if TYPE_CHECKING:
@@ -138,12 +139,17 @@ def options_for(encoder: str, container: str, settings: Output) -> dict[str, str
         options = {"preset": preset, "crf": level}
         if container in NO_NEGATIVE_TIMES:
             options["bf"] = "0"
-        return options | ({"x265-params": "log-level=error"} if encoder == "libx265" else {})
+        return options | ({"x265-params": _x265_params()} if encoder == "libx265" else {})
     if encoder in {"libvpx-vp9", "libvpx"}:
         return {"crf": level, "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}
     if encoder == "libsvtav1":
         quiet_svt()
-        return {"crf": level, "preset": preset if preset.isdigit() else "8"}
+        threads = threads_within_quota()
+        return {
+            "crf": level,
+            "preset": preset if preset.isdigit() else "8",
+            **({"svtav1-params": f"lp={threads}"} if threads else {}),
+        }
     if encoder.endswith("_nvenc"):
         return {"cq": level, "rc": "vbr", **({"preset": preset} if preset[:1] == "p" else {})}
     if encoder.endswith("_qsv"):
@@ -151,6 +157,11 @@ def options_for(encoder: str, container: str, settings: Output) -> dict[str, str
     if encoder in {"mjpeg", "mpeg4"}:
         return {"qmin": "2", "qmax": str(max(2, settings.quality // 4))}
     return {}
+
+
+def _x265_params() -> str:
+    threads = threads_within_quota()
+    return f"log-level=error:pools={threads}" if threads else "log-level=error"
 
 
 def _check_preset(encoder: str, preset: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
+from stream_anon.core.demuxers import demux
 from stream_anon.sources.decoding.bitstream import (
     NAL_CODECS,
     ONE_PICTURE_EACH,
@@ -67,7 +68,7 @@ class _Indexer:
     def index(self, length: Length) -> KeyframeIndex:
         if self._codec not in ONE_PICTURE_EACH:
             raise Uncertain(f"{self._codec} may show more or fewer pictures than it has packets")
-        for packet in self._container.demux(self._stream):
+        for packet in demux(self._container, self._stream):
             if packet.size:
                 self._add(packet)
             elif packet.pts is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
+from stream_anon.core.demuxers import demux
 from stream_anon.core.frame import NOMINAL_RATE
 from stream_anon.sources.decoding.opening import is_cut_short, media_bytes, open_input
 
@@ -103,7 +104,7 @@ class Length:
             others = [s for s in container.streams if s.index != chosen and s.type in TIMED]
             if self._has_length_of_its_own() or not others:
                 return end
-            for packet in container.demux(*others):
+            for packet in demux(container, *others):
                 if packet.pts is not None and packet.size:
                     end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
         return end

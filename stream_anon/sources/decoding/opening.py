@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from os import cpu_count
 from typing import TYPE_CHECKING, cast
 
 import av.error
@@ -11,6 +10,7 @@ from av.codec.context import CodecContext, Flags
 from av.stream import Disposition
 
 from stream_anon.core.demuxers import is_list, open_file
+from stream_anon.core.processors import usable_processors
 from stream_anon.errors import SourceError
 
 if TYPE_CHECKING:
@@ -76,14 +76,13 @@ def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
     streams = [s for s in container.streams.video if not is_cover(s.disposition)]
     if not streams:
         raise SourceError(f"{path} contains no video (only sound, or a cover picture)")
-    best = max(streams, key=lambda s: (is_default(s.disposition), s.width * s.height))
-    # The type stubs promise a context, but there is none for codecs that FFmpeg does not know.
-    context: object = best.codec_context
-    if context is None:
+    streams = [s for s in streams if _is_known(s)]
+    if not streams:
         raise SourceError(f"{path} uses a video codec that this FFmpeg cannot decode")
+    best = max(streams, key=lambda s: (is_default(s.disposition), s.width * s.height))
     # With threads inside one picture alone, the H.264 decoder does not look for damage at all.
     best.thread_type = "AUTO"
-    best.thread_count = min(MAX_THREADS, cpu_count() or 1)
+    best.thread_count = min(MAX_THREADS, usable_processors())
     # What cannot be decoded whole still comes out, marked, and is hidden.
     best.codec_context.flags |= Flags.output_corrupt
     is_certain = best.codec_context.name in CHECKSUMMED
@@ -175,6 +174,12 @@ def _ebml_size(data: bytes, at: int) -> tuple[int, int]:
     width = 9 - data[at].bit_length() if at < len(data) and data[at] else 8
     value = int.from_bytes(data[at : at + width], "big")
     return value & ((1 << 7 * width) - 1), width
+
+
+def _is_known(stream: VideoStream) -> bool:
+    """The type stubs promise a context, but without a decoder there is none, nor a size."""
+    context: object = stream.codec_context
+    return context is not None
 
 
 def is_cover(disposition: int) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
-from stream_anon.core.demuxers import MAX_READ_ERRORS
+from stream_anon.core.demuxers import MAX_READ_ERRORS, demux
 from stream_anon.sources.base import Losses
 from stream_anon.sources.decoding.cropping import read_crop
 from stream_anon.sources.decoding.decoder import Decoder
@@ -102,7 +102,7 @@ class WholePass:
         failures = 0
         while failures < MAX_READ_ERRORS:
             try:
-                for packet in self.container.demux(self.stream):
+                for packet in demux(self.container, self.stream):
                     failures = 0
                     self._packets += packet.size > 0
                     self._packets_to_show += packet.size > 0 and not packet.is_discard
@@ -205,7 +205,7 @@ class KeyframePass:
                 break
             offset = aim.pts if aim.dts is None else aim.dts
             self._container.seek(offset, stream=self._stream)
-            packets = self._container.demux(self._stream)
+            packets = demux(self._container, self._stream)
             for packet in packets:
                 if packet.pts == self._entry.pts:
                     yield packet

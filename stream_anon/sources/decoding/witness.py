@@ -10,6 +10,7 @@ import av.error
 import numpy as np
 from av.codec.codec import Codec, UnknownCodecError
 
+from stream_anon.core.demuxers import demux
 from stream_anon.sources.decoding.opening import open_input
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class Witness:
                     stream = candidate
             context = cast("VideoCodecContext", av.CodecContext.create(self._name, "r"))
             container.seek(before, stream=stream, backward=True)
-            for packet in container.demux(stream):
+            for packet in demux(container, stream):
                 yield from context.decode(packet)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import av
 import av.logging
 
-from stream_anon.core.demuxers import network_options
+from stream_anon.core.demuxers import demux, network_options
 from stream_anon.sources.base import Losses
 from stream_anon.sources.decoding.damage import PADDED
 from stream_anon.sources.decoding.decoder import Decoder
@@ -126,7 +126,7 @@ class LiveInput:
 
     def _pictures(self, on_packet: Callable[[], None]) -> Iterator[tuple[av.VideoFrame, bool]]:
         begun = False
-        for packet in self._container.demux(self._stream):
+        for packet in demux(self._container, self._stream):
             if not begun and packet.size:
                 on_packet()
             self._watch(packet)
