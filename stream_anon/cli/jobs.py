@@ -1,4 +1,4 @@
-"""One input of `redact`: from what was asked for to a run, and what is said of it."""
+"""One run of `redact`: from what was asked for to the result, and what is said of it."""
 
 from __future__ import annotations
 
@@ -65,21 +65,6 @@ class Request:
         return select(self.begin, self.end, track, trim=self.trim)
 
 
-def redact_one(request: Request, source: str, output: Path | None) -> int:
-    """Redact one input into one output, or into one for each of its video tracks."""
-    with _opened(source) as path:
-        if not request.wants_all_tracks:
-            return run_one(request, path, output)
-        from stream_anon.cli.several import redact_tracks  # noqa: PLC0415 - loads late
-
-        if output is None or any(request.files.values()):
-            raise ConfigError(
-                "--video-track all makes several outputs, and a report, tracks or masks are of "
-                "one: name one track"
-            )
-        return redact_tracks(request, path, output)
-
-
 def redact_to_pipe(request: Request, source: str, container: str) -> int:
     """Redact one input to standard output; whatever is said goes to standard error."""
     from stream_anon.sinks.pipe import Pipe  # noqa: PLC0415 - loads late
@@ -88,7 +73,7 @@ def redact_to_pipe(request: Request, source: str, container: str) -> int:
         raise ConfigError("one pipe holds one video: name the number of the --video-track")
     with _standard_output() as file:
         pipe = Pipe(file, container.removeprefix(".").lower())
-        with _opened(source) as path:
+        with opened(source) as path:
             try:
                 return run_one(request, path, pipe)
             except KeyboardInterrupt:
@@ -163,7 +148,7 @@ def _print_summary(console: Console, output: str, summary: Summary) -> None:
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[Path]:
+def opened(source: str) -> Iterator[Path]:
     """The input as a file; what comes through standard input is stored in one until the end."""
     if source != "-":
         yield Path(source)

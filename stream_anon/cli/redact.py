@@ -46,7 +46,7 @@ from stream_anon.cli.options import (
 from stream_anon.config import load_settings
 from stream_anon.core.address import parse_time
 from stream_anon.core.credentials import name_shown, scheme_of
-from stream_anon.errors import ConfigError
+from stream_anon.errors import ConfigError, SinkError
 
 if TYPE_CHECKING:
     from stream_anon.cli.jobs import Request
@@ -196,8 +196,6 @@ def _several(
 def _one(
     request: Request, names: list[str], container: str | None, *, masks_only: bool
 ) -> Callable[[], int]:
-    from stream_anon.cli.jobs import redact_one, redact_to_pipe  # noqa: PLC0415 - loads late
-
     if not names:
         raise ConfigError("no input given: name INPUT and OUTPUT, or inputs and --output-dir")
     if len(names) > 2:
@@ -215,11 +213,17 @@ def _one(
     if output == PIPE:
         if container is None:
             raise ConfigError("standard output (-) has no extension: name the --format, as in mkv")
+        from stream_anon.cli.jobs import redact_to_pipe  # noqa: PLC0415 - loads late
+
         return partial(redact_to_pipe, request, source, container)
+    if output is not None and Path(output).is_dir():
+        raise SinkError(f"{output} is a folder: name a file, or fill it with --output-dir {output}")
     if container is not None:
         raise ConfigError(
             "--format is for standard output (-) and --output-dir: OUTPUT has its extension"
         )
+    from stream_anon.cli.several import redact_one  # noqa: PLC0415 - loads late
+
     return partial(redact_one, request, source, None if output is None else Path(output))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stream_anon.cli.console import err, out, say, unexpected
-from stream_anon.cli.jobs import run_one
+from stream_anon.cli.jobs import opened, run_one
 from stream_anon.core.files import check_target
 from stream_anon.errors import (
     DEBUG_VARIABLE,
@@ -19,6 +20,7 @@ from stream_anon.errors import (
     SourceError,
     StreamAnonError,
 )
+from stream_anon.pipeline.engines import networks_kept
 from stream_anon.pipeline.inputs import Task, plan_tasks, tracks_of
 from stream_anon.pipeline.rules import check_redaction
 from stream_anon.sinks.encoding.encoders import CONTAINERS
@@ -52,11 +54,14 @@ def redact_several(
         hint = "" if recursive else ", or look into folders in folders with --recursive"
         raise SourceError(f"there is no video and no picture among the inputs: name files{hint}")
     check_redaction(request.settings)
+    if folder.exists() and not folder.is_dir():
+        raise SinkError(f"--output-dir {folder} is a file: name a folder, or a new one")
     tally = _Tally(request, skips=not request.settings.output.overwrite)
-    for number, task in enumerate(plan.tasks, 1):
-        tally.label = f"{number}/{len(plan.tasks)}"
-        for part in _parts(task, tally):
-            tally.run(part)
+    with networks_kept():
+        for number, task in enumerate(plan.tasks, 1):
+            tally.label = f"{number}/{len(plan.tasks)}"
+            for part in _parts(task, tally):
+                tally.run(part)
     if not request.quiet:
         for line in _left_out(plan):
             say(err, f"note: {line}")
@@ -64,21 +69,34 @@ def redact_several(
     return tally.code
 
 
-def redact_tracks(request: Request, source: Path, output: Path) -> int:
-    """Redact each video track of one input into an output of its own.
+def redact_one(request: Request, source: str, output: Path | None) -> int:
+    """Redact one input into one output, or into one for each of its video tracks.
 
     Raises:
-        StreamAnonError: the input cannot be read, or an output is there already.
+        StreamAnonError: there is no output.
     """
+    with opened(source) as path:
+        if not request.wants_all_tracks:
+            return run_one(request, path, output)
+        if output is None or any(request.files.values()):
+            raise ConfigError(
+                "--video-track all makes several outputs, and a report, tracks or masks are of "
+                "one: name one track"
+            )
+        return _redact_tracks(request, path, output)
+
+
+def _redact_tracks(request: Request, source: Path, output: Path) -> int:
     tasks = tracks_of(Task(source, output), count_videos(source))
     if len(tasks) == 1:
         return run_one(request, source, output)
     for task in tasks:
         check_target(task.output, overwrite=request.settings.output.overwrite)
     tally = _Tally(request, skips=False)
-    for task in tasks:
-        tally.label = f"track {task.video_track}"
-        tally.run(task)
+    with networks_kept():
+        for task in tasks:
+            tally.label = f"track {task.video_track}"
+            tally.run(task)
     return tally.code
 
 
@@ -127,14 +145,14 @@ class _Tally:
         try:
             if task.output in self.written:
                 raise ConfigError(f"{task.output} was made of another input: rename one of the two")
-            _make_folder(task.output.parent)
-            code = run_one(
-                self.request,
-                task.source,
-                task.output,
-                track=task.video_track,
-                name=f"{self.label} {task.source.name}",
-            )
+            with _folder(task.output.parent):
+                code = run_one(
+                    self.request,
+                    task.source,
+                    task.output,
+                    track=task.video_track,
+                    name=f"{self.label} {task.source.name}",
+                )
         except StreamAnonError as error:
             self.fail(task, str(error), error.exit_code)
         except KeyboardInterrupt:
@@ -184,7 +202,10 @@ class _Tally:
         return f"{self.done} redacted{more}"
 
 
-def _make_folder(folder: Path) -> None:
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """There for an output; folders that were made and stay empty are removed again."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -192,6 +213,12 @@ def _make_folder(folder: Path) -> None:
             f"the folder {folder} cannot be created ({str(error.strerror).lower()}): choose "
             "another --output-dir"
         ) from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # not empty
+            for place in missing:
+                place.rmdir()
 
 
 def _left_out(plan: Plan) -> Iterator[str]:

@@ -47,7 +47,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         SinkError: anything that is not a plain file.
     """
     if path.is_dir():
-        raise SinkError(f"{path} is a folder: name a file in it, or --output-dir {path} to fill it")
+        raise SinkError(f"{path} is a folder: name a file")
     if path.exists() and not path.is_file():
         raise SinkError(f"{path} is not a regular file: name a regular file, or a new one")
     if path.exists() and not overwrite:

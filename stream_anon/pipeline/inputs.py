@@ -152,7 +152,8 @@ def _matching(pattern: str, plan: Plan, folder: Path, *, recursive: bool) -> Ite
     base = _fixed(pattern)
     for match in map(Path, matches):
         if _is_within(match, folder) and not _is_within(base, folder):
-            continue  # what earlier runs have written
+            plan.outputs.append(match)  # an earlier run has written it
+            continue
         if match.is_dir():
             if "**" not in pattern:
                 yield from _in_folder(match, base, plan, folder, recursive=recursive)

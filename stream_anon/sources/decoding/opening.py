@@ -149,8 +149,10 @@ def notes_on_videos(
         return []
     number = [stream.index for stream in videos].index(chosen.index) + 1
     size = f"{chosen.width}x{chosen.height}"
+    if asked_for:
+        return [f"video track {number} of {len(videos)} ({size}) is in the output"]
     note = f"the file has {len(videos)} video tracks: only track {number} ({size}) is in the output"
-    return [note if asked_for else f"{note}; --video-track chooses another one, or all"]
+    return [f"{note}; --video-track chooses another one, or all"]
 
 
 WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
