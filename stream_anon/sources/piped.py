@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 NAME = "stdin"
 """Of the file, which messages and reports show."""
+_OPEN_FILES = Path("/proc/self/fd")
+"""Where Linux names the open files of a process, also those that have no other name."""
 
 
 @contextmanager
 def spooled(pipe: BinaryIO) -> Iterator[Path]:
     """A file with everything that comes through the pipe, for nobody else; removed at the end.
 
-    It lies in the folder for temporary files (`TMPDIR`), not next to the output: if the process is
-    killed, raw pictures must not stay where redacted ones are kept.
+    It lies in the folder for temporary files (`TMPDIR`), not next to the output: raw pictures do
+    not belong where redacted ones are kept.
 
     Raises:
         SourceError: nothing comes, or it cannot be read.
@@ -31,12 +33,23 @@ def spooled(pipe: BinaryIO) -> Iterator[Path]:
     """
     if pipe.isatty():
         raise SourceError("standard input is a terminal: pipe a video in, or name a file")
-    with _private_folder() as folder:
+    with _private_folder() as folder, _created(folder / NAME) as file:
         path = folder / NAME
-        _fill(path, pipe)
+        _fill(file, pipe, folder)
         if path.stat().st_size == 0:
             raise SourceError("nothing came through standard input: check the command before the |")
         yield path
+
+
+@contextmanager
+def _created(path: Path) -> Iterator[BinaryIO]:
+    """An empty file; where the system can, one whose data goes with the process, even if killed."""
+    opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(opened, "r+b") as file:
+        if _OPEN_FILES.is_dir():
+            path.unlink()
+            path.symlink_to(_OPEN_FILES / str(opened))
+        yield file
 
 
 @contextmanager
@@ -54,17 +67,16 @@ def _private_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _fill(path: Path, pipe: BinaryIO) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        while data := _read(pipe):
-            try:
-                file.write(data)
-                file.flush()
-            except OSError as error:
-                raise DiskFullError(
-                    f"no space left in {path.parent.parent} for standard input: set TMPDIR to a "
-                    "folder with more, or save the input to a file first"
-                ) from error
+def _fill(file: BinaryIO, pipe: BinaryIO, folder: Path) -> None:
+    while data := _read(pipe):
+        try:
+            file.write(data)
+            file.flush()
+        except OSError as error:
+            raise DiskFullError(
+                f"no space left in {folder.parent} for standard input: set TMPDIR to a folder "
+                "with more, or save the input to a file first"
+            ) from error
 
 
 def _read(pipe: BinaryIO) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stream_anon.errors import DiskFullError
 from stream_anon.sources.piped import spooled
 from tests.media import Tone, packets, pictures, times, write
 from tests.runs import changed_share, leftovers
@@ -124,10 +125,24 @@ def test_what_is_spooled_is_for_nobody_else_and_goes_whatever_happens(
         _interrupted_with(source, temporary)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_told(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    full = Path("/dev/full").open("r+b", buffering=0)  # noqa: SIM115 - `spooled` closes it
+    monkeypatch.setattr("stream_anon.sources.piped._created", lambda _: full)
+    source = tmp_path / "in"
+    source.write_bytes(b"raw")
+    with pytest.raises(DiskFullError, match="set TMPDIR"), source.open("rb") as file:
+        spooled(file).__enter__()
+
+
 def _interrupted_with(source: Path, temporary: Path) -> None:
     with source.open("rb") as file, spooled(file) as path:
         assert path.read_bytes() == b"raw"
         assert path.is_relative_to(temporary)
         assert path.stat().st_mode & 0o077 == 0
         assert path.parent.stat().st_mode & 0o077 == 0
+        assert path.stat().st_nlink == 0, "it would stay if the process were killed"
         raise KeyboardInterrupt

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stream_anon.cli import main as cli
-from stream_anon.cli import several
+from stream_anon.cli.jobs import run_one
 from stream_anon.detectors import compiled, runtime
 from stream_anon.errors import ParserError
 from tests.faults import use_parser
@@ -98,14 +98,13 @@ def test_a_fault_of_ours_ends_one_input_only(
     here: Path, short: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place(short, "a.mp4", "b.mp4")
-    run_one = several.run_one
 
     def fails(request: object, source: Path, *rest: object, **more: object) -> int:
         if source.name == "a.mp4":
             raise RuntimeError("oops")
         return run_one(request, source, *rest, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(several, "run_one", fails)
+    monkeypatch.setattr("stream_anon.cli.several.run_one", fails)
     assert cli.run(["redact", "a.mp4", "b.mp4", "--output-dir", "out"]) == 1
     assert files(here / "out") == ["b.mp4"]
     assert "a.mp4: unexpected RuntimeError" in capsys.readouterr().err
@@ -117,7 +116,7 @@ def test_a_failing_parser_is_told_of_each_input_and_leaves_no_folder(
     def fails(*_: object) -> list[object]:
         raise ParserError("the network broke")
 
-    use_parser(monkeypatch, fails)  # type: ignore[arg-type]
+    use_parser(monkeypatch, fails)
     place(short, "x/a.mp4", "y/b.mp4")
     assert cli.run(["redact", "x", "y", "--output-dir", "out"]) == 5
     assert capsys.readouterr().err.splitlines() == [
@@ -131,14 +130,13 @@ def test_an_interrupt_ends_all_and_tells_what_is_complete(
     here: Path, short: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place(short, "a.mp4", "b.mp4", "c.mp4")
-    run_one = several.run_one
 
     def interrupted(request: object, source: Path, *rest: object, **more: object) -> int:
         if source.name == "b.mp4":
             raise KeyboardInterrupt
         return run_one(request, source, *rest, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(several, "run_one", interrupted)
+    monkeypatch.setattr("stream_anon.cli.several.run_one", interrupted)
     assert cli.run(["redact", "a.mp4", "b.mp4", "c.mp4", "--output-dir", "out"]) == 130
     assert files(here / "out") == ["a.mp4"]
     assert "interrupted: 1 output is complete" in capsys.readouterr().err
