@@ -12,6 +12,7 @@ import numpy as np
 
 from stream_anon.config import load_settings
 from stream_anon.errors import ConfigError
+from stream_anon.pipeline.excerpt import select
 from stream_anon.pipeline.job import Job
 from stream_anon.pipeline.picture import PictureRedactor
 from stream_anon.pipeline.recording import redact_file
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stream_anon.pipeline.excerpt import Selection
     from stream_anon.pipeline.live.run import LiveRun
     from stream_anon.pipeline.report import Summary
 
@@ -38,6 +40,10 @@ def redact(
     scope: str | list[str] | None = None,
     method: str | None = None,
     audio: Literal["drop", "copy", "disguise"] | None = None,
+    begin: float | None = None,
+    end: float | None = None,
+    trim: bool = False,
+    video_track: int | None = None,
     overwrite: bool | None = None,
     config: str | PathLike[str] | None = None,
     settings: Mapping[str, object] | None = None,
@@ -57,6 +63,10 @@ def redact(
         scope: what to hide: `face`, `head`, `person`, a label or a list of labels.
         method: how to hide it: `blur`, `pixelate` or `fill`.
         audio: what to do with the sound; dropped by default.
+        begin: redact from there on, in seconds; what is before is hidden whole.
+        end: redact up to there, in seconds; what is after is hidden whole.
+        trim: leave out what is before `begin` and after `end`; the output begins at 0.
+        video_track: redact this video track, from 1; None for the one that players show.
         overwrite: replace an existing output.
         config: a TOML file with settings.
         settings: any other setting by its dotted path, such as `{"output.quality": 23}`; the
@@ -80,6 +90,7 @@ def redact(
         _overrides(settings, scope, method, audio=audio, overwrite=overwrite),
         config,
         _Files(report, tracks, masks, export_tracks, export_masks),
+        select(begin, end, video_track, trim=trim),
         on_progress,
     ).run()
 
@@ -91,6 +102,10 @@ def start(
     scope: str | list[str] | None = None,
     method: str | None = None,
     audio: Literal["drop", "copy", "disguise"] | None = None,
+    begin: float | None = None,
+    end: float | None = None,
+    trim: bool = False,
+    video_track: int | None = None,
     overwrite: bool | None = None,
     config: str | PathLike[str] | None = None,
     settings: Mapping[str, object] | None = None,
@@ -112,6 +127,7 @@ def start(
         _overrides(settings, scope, method, audio=audio, overwrite=overwrite),
         config,
         _Files(report, tracks, masks, export_tracks, export_masks),
+        select(begin, end, video_track, trim=trim),
         on_progress,
     ).begin()
 
@@ -132,6 +148,7 @@ def _job(
     overrides: dict[str, object],
     config: str | PathLike[str] | None,
     files: _Files,
+    selection: Selection,
     on_progress: Callable[[Summary], None] | None,
 ) -> Job:
     """A recording to redact; nothing is read yet."""
@@ -146,8 +163,13 @@ def _job(
             Path(source),
             _path(output),
             load_settings(_path(config), overrides),
+            selection=selection,
+            report=_path(files.report),
+            tracks=_path(files.tracks),
+            masks=_path(files.masks),
+            export_tracks=_path(files.export_tracks),
+            export_masks=_path(files.export_masks),
             on_progress=progress,
-            **{name: _path(file) for name, file in files._asdict().items()},
         )
 
     return Job(work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import floor
 from typing import TYPE_CHECKING, Any, Literal
 
 import av.error
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 AHEAD = 0.5
 """Seconds of sound written ahead of the picture, so that players find both together."""
+APART = 10
+"""Seconds by which tracks of a file may lie apart in it, at most."""
 _ALSO_CARRIED = {
     "mpegts": {"aac", "aac_latm", "ac3", "eac3", "mp2", "mp2float", "mp3", "mp3float", "opus"},
 }  # fmt: skip
@@ -48,6 +51,7 @@ class SideTracks:
         subtitles: bool,
         seed: int | None = None,
         zero: Fraction = Fraction(0),
+        end: Fraction | None = None,
     ) -> None:
         """Add the streams to `output`, which must not have been started.
 
@@ -58,13 +62,15 @@ class SideTracks:
             subtitles: copy text subtitles.
             seed: of the disguise; None draws one that nobody knows.
             zero: the input's time that becomes 0, in seconds.
+            end: the input's time at which sound and subtitles end; None for all of them.
 
         Raises:
             av.error.FFmpegError: the input cannot be opened again.
         """
         self.notes: list[str] = []
         """Notes for the user: where the output differs from the request."""
-        self._output, self._zero = output, zero
+        self._output, self._zero, self._end = output, zero, end
+        self._is_cut = end is not None
         self._name = output.format.name
         carried = output.supported_codecs | _ALSO_CARRIED.get(self._name, set())
         self._carried = carried - _NOT_CARRIED.get(self._name, set())
@@ -127,7 +133,10 @@ class SideTracks:
                 for packet in demux(self._input, *wanted):
                     failures = 0
                     self._shift(packet)
-                    yield packet
+                    if not self._is_cut or self._cut(packet):
+                        yield packet
+                    elif self._is_beyond(packet):
+                        return
             except av.error.FFmpegError:
                 failures += 1
             else:
@@ -138,6 +147,33 @@ class SideTracks:
         back = round(self._zero / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - back
         packet.dts = None if packet.dts is None else packet.dts - back
+
+    def cut_before(self, zero: Fraction) -> None:
+        """Let the output begin there, without what was before. Called before the first `feed`."""
+        self._zero, self._is_cut = zero, True
+
+    def _cut(self, packet: Packet[Stream]) -> bool:
+        """Whether something of a shifted packet is kept; subtitles are shortened to that."""
+        start = packet.pts if packet.pts is not None else packet.dts
+        if start is None:
+            return False
+        end = None if self._end is None else floor((self._end - self._zero) / packet.time_base)
+        if end is not None and start >= end:
+            return False
+        if packet.stream.type != "subtitle":
+            return start >= 0
+        until = start + (packet.duration or 0)
+        if until <= 0 and start < 0:
+            return False
+        packet.pts = packet.dts = max(0, start)
+        packet.duration = (until if end is None else min(until, end)) - packet.pts
+        return True
+
+    def _is_beyond(self, packet: Packet[Stream]) -> bool:
+        """No packet after it can be in time."""
+        if self._end is None or packet.dts is None:
+            return False
+        return packet.dts * packet.time_base > self._end - self._zero + APART
 
     def feed(self, until: Fraction | float) -> None:
         """Pass on everything up to `until` seconds of the input, and a little more."""

@@ -15,6 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 from stream_anon.core.channel import Cancelled, Channel, Overflow
+from stream_anon.core.credentials import printable
+from stream_anon.errors import DEBUG_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,13 +46,19 @@ err = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 def say(console: Console, text: str) -> None:
     """Print one line: file names may contain line breaks and bytes that are not text."""
-    line = " ".join(text.splitlines())
+    line = printable(text)
     with suppress(OSError):  # a full disk behind a redirection takes nothing from the video
         console.print(
             line.encode(console.encoding, "backslashreplace").decode(console.encoding),
             markup=False,
             emoji=False,
         )
+
+
+def unexpected(error: Exception) -> str:
+    """What to say of an error that nobody expects."""
+    what = type(error).__name__
+    return f"unexpected {what}: this is a bug in stream-anon; {DEBUG_VARIABLE}=1 shows where"
 
 
 def flush() -> None:
@@ -135,6 +143,7 @@ class ProgressLine:
 
     def __init__(self, name: str, *, shown: bool) -> None:
         """Args: shown: False keeps it silent on a terminal too."""
+        name = printable(name)
         if len(name) > LONGEST_NAME:
             name = f"{name[: LONGEST_NAME - 1]}…"
         self._progress = Progress(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -47,6 +48,107 @@ Rules = Annotated[
 Cells = Annotated[int | None, option("Cells across a face, 1 to 4 (4).", WHAT, metavar="COUNT")]
 Color = Annotated[str | None, option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")]
 Engine = Annotated[str | None, option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")]
+Tracks = Annotated[
+    Path | None,
+    option("Hide what this tracks file says; detect nothing.", WHAT, metavar="FILE.json"),
+]
+Masks = Annotated[
+    Path | None,
+    option("Hide exactly what this record of masks says.", WHAT, metavar="FILE.jsonl"),
+]
+
+
+OUTPUT = "Output"
+"""The panel of the options below."""
+
+
+class Audio(StrEnum):
+    """What to do with the sound."""
+
+    drop = "drop"
+    copy = "copy"
+    disguise = "disguise"
+
+
+Sound = Annotated[Audio | None, option("What to do with the sound (drop).", OUTPUT, "--audio")]
+KeepSubtitles = Annotated[bool, option("Copy text subtitles.", OUTPUT, "--keep-subtitles")]
+Encoder = Annotated[
+    str | None, option("FFmpeg's name of a video encoder (auto).", OUTPUT, metavar="NAME")
+]
+Preset = Annotated[str | None, option("The encoder's preset (veryfast).", OUTPUT, metavar="NAME")]
+Quality = Annotated[
+    int | None, option("crf: lower is better and larger (20).", OUTPUT, metavar="0..63")
+]
+Overwrite = Annotated[bool, option("Replace existing outputs.", OUTPUT, "--overwrite")]
+Format = Annotated[
+    str | None,
+    option(
+        "Container of OUTPUT - or of the outputs in --output-dir: mkv, webm, mp4, ts, …",
+        OUTPUT,
+        "--format",
+        metavar="EXT",
+    ),
+]
+
+WHICH = "Which part of the input"
+"""The panel of the options below."""
+
+Begin = Annotated[
+    str | None,
+    option("Redact from there on, and hide whole what is before.", WHICH, "--from", metavar="TIME"),
+]
+End = Annotated[
+    str | None,
+    option("Redact up to there, and hide whole what is after.", WHICH, "--to", metavar="TIME"),
+]
+Trim = Annotated[bool, option("Leave out what is before --from and after --to.", WHICH, "--trim")]
+VideoTrack = Annotated[
+    str | None,
+    option(
+        "Its number, from 1, or all: an output for each (the one that players show).",
+        WHICH,
+        metavar="N|all",
+    ),
+]
+
+SEVERAL = "Several inputs"
+"""The panel of the options below."""
+
+OutputDir = Annotated[
+    Path | None,
+    option("Folder for the outputs; every argument is then an input.", SEVERAL, metavar="FOLDER"),
+]
+Suffix = Annotated[
+    str | None, option("Added to the names of the outputs.", SEVERAL, metavar="TEXT")
+]
+Recursive = Annotated[bool, option("Look into folders in folders.", SEVERAL, "--recursive")]
+
+RECORD = "Record and control"
+"""The panel of the options below."""
+
+
+def _file(text: str, kind: str = "json") -> Any:
+    return option(text, RECORD, metavar=f"FILE.{kind}")
+
+
+Config = Annotated[Path | None, _file("Settings; options given here take precedence.", "toml")]
+Report = Annotated[Path | None, _file("Write a report of the run; no pictures.")]
+ExportTracks = Annotated[Path | None, _file("Write what was hidden, for editing.")]
+ExportMasks = Annotated[
+    Path | None, _file("Write the record of masks; .gz compresses it.", "jsonl")
+]
+MasksOnly = Annotated[Path | None, _file("The same, without rendering: no OUTPUT.", "jsonl")]
+Quiet = Annotated[bool, option("Print errors only.", RECORD, "--quiet", "-q")]
+LogAt = Annotated[
+    LogLevel,
+    typer.Option(
+        "--log-level",
+        help="debug, info, warning or error (warning).",
+        rich_help_panel=RECORD,
+        metavar="LEVEL",
+        show_default=False,
+    ),
+]
 
 
 def parse_rules(rules: list[str] | None) -> dict[str, str] | None:

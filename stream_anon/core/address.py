@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 from urllib.parse import quote, unquote
 
 from stream_anon.errors import ConfigError
 
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<rest>.*)", re.DOTALL)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -59,3 +61,20 @@ def parse_duration(text: str) -> float:
     if not seconds:
         raise ConfigError(f"{text!r} is not a valid duration: write 90s, 10m, 2h or 7d")
     return seconds
+
+
+def parse_time(text: str) -> Fraction:
+    """Seconds in `90`, `1:30`, `00:01:30` or `1:30.5`: a position in a recording.
+
+    Raises:
+        ConfigError: none of these.
+    """
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(
+            f"{text!r} is not a valid time: write SS, MM:SS or HH:MM:SS, as in 1:30.5"
+        )
+    hours, minutes, seconds = (Fraction(number or 0) for number in found.groups())
+    if (found[2] and seconds >= 60) or (found[1] and minutes >= 60):
+        raise ConfigError(f"{text!r} is not a valid time: minutes and seconds end at 59")
+    return (hours * 60 + minutes) * 60 + seconds

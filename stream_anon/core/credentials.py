@@ -11,6 +11,7 @@ other addresses nothing. A step that looks like a key by itself does not show ei
 
 from __future__ import annotations
 
+import os
 import re
 from typing import NamedTuple
 
@@ -60,6 +61,16 @@ def address_shown(scheme: str, rest: str) -> str:
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     path = re.split(r"[?#]", rest[len(host) :], maxsplit=1)[0]
     return f"{scheme}://{host}{path_shown(scheme.lower(), path)}"
+
+
+def printable(text: str) -> str:
+    r"""A name or message as one line of plain text.
+
+    Line breaks and control characters in names are escaped (`\n`, `\x1b`), and so are bytes that
+    are no text (`\xff`).
+    """
+    readable = os.fsencode(text).decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in readable)
 
 
 def without_credentials(text: str) -> str:

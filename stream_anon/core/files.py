@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 log = stream_logger(__name__)
 
+PART = ".part"
+LONGEST_NAME = 255
+"""Bytes of a file's name on most file systems."""
 _ATTEMPTS = 5
 """Attempts to win a race against other runs."""
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -27,8 +30,13 @@ _FORBIDDEN = {errno.EACCES, errno.EROFS, errno.EPERM}
 
 
 def part_of(path: Path) -> Path:
-    """The name under which `path` is written."""
-    return path.with_name(path.name + ".part")
+    """The name under which `path` is written; a name that leaves no room for more is shortened."""
+    name = os.fsencode(path.name)
+    if len(name) + len(PART) <= LONGEST_NAME:
+        return path.with_name(path.name + PART)
+    mark = f"…{hashlib.sha256(name).hexdigest()[:12]}{PART}"
+    kept = name[: LONGEST_NAME - len(os.fsencode(mark))].decode(errors="ignore")
+    return path.with_name(kept + mark)
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:

@@ -26,6 +26,7 @@ class Unknown(Enum):
     LATE = "no mask in time"
     FAILED = "redaction failed"
     AWAY = "no picture from the source"
+    OUTSIDE = "outside of the range"
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

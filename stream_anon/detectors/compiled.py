@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+
+KEPT = 8
+"""Networks without a user that `keeping` keeps: one for each working size of a video."""
 
 
 class Key(NamedTuple):
@@ -30,11 +35,16 @@ class _Entry:
 
 
 class Compiled:
-    """Compiled networks by key, each freed with its last user. Any thread may call anything."""
+    """Compiled networks by key, each freed with its last user. Any thread may call anything.
+
+    Inside `keeping`, some that have no user stay for the next one.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: dict[Key, _Entry] = {}
+        """The one that was used longest ago first."""
+        self._keepers = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -62,10 +72,29 @@ class Compiled:
     def release(self, key: Key) -> None:
         """One user less."""
         with self._lock:
-            entry = self._entries[key]
+            entry = self._entries.pop(key)
             entry.users -= 1
-            if not entry.users:
-                del self._entries[key]
+            if entry.users or (self._keepers and entry.model is not None):
+                self._entries[key] = entry
+            self._free_unused(KEPT if self._keepers else 0)
+
+    @contextmanager
+    def keeping(self) -> Iterator[None]:
+        """Inside, networks without a user stay compiled, `KEPT` at most: for runs in a row."""
+        with self._lock:
+            self._keepers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._keepers -= 1
+                if not self._keepers:
+                    self._free_unused(0)
+
+    def _free_unused(self, most: int) -> None:
+        unused = [key for key, entry in self._entries.items() if not entry.users]
+        for key in unused[: max(0, len(unused) - most)]:
+            del self._entries[key]
 
 
 COMPILED = Compiled()

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stream_anon.detectors.base import Loading
+from stream_anon.detectors.compiled import COMPILED
 from stream_anon.errors import ModelError
 from stream_anon.pipeline.calibration import FIRST_SECONDS, calibration_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from stream_anon.config import Settings
@@ -51,6 +53,11 @@ class Engines:
         """Free all of them."""
         for detector in self.all:
             detector.close()
+
+
+def networks_kept() -> AbstractContextManager[None]:
+    """Inside, networks stay compiled from one run to the next."""
+    return COMPILED.keeping()
 
 
 def load_engines(

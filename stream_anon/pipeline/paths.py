@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def check_asked(
-    output: Path | None, wanted: Wanted, tracks: Path | None, masks: Path | None
+    output: object | None, wanted: Wanted, tracks: Path | None, masks: Path | None
 ) -> None:
     """Refuse what contradicts itself, or would do nothing."""
     if tracks is not None and masks is not None:

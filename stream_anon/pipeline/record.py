@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.core.files import HashedFile
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.pipeline.excerpt import Selection
     from stream_anon.sources.base import Source
 
 log = stream_logger(__name__)
@@ -40,6 +41,7 @@ class RecordedRun(Protocol):
     masks_file: HashedFile | None
     engine: str
     model_hash: str
+    selection: Selection
     apart: frozenset[str]
     """Labels that are in the masks of somebody hidden whole too, because of a rule."""
 
@@ -47,8 +49,15 @@ class RecordedRun(Protocol):
     def source(self) -> Source:
         """Open."""
 
+    @property
+    def expected_frames(self) -> int | None:
+        """Of the output, an estimate for progress."""
+
     def check_input(self) -> None:
         """Refuse an input that the tracks or masks do not belong to."""
+
+    def check_excerpt(self) -> None:
+        """Refuse, at the end, an excerpt that had no frame."""
 
     def notes(self) -> list[str]:
         """Notes for the user: where the output differs from the request."""
@@ -101,7 +110,7 @@ class Record:
             self._masks = _MaskRecord(stack, masks, path, _header(run))
         self._on_progress = on_progress
         self._began = monotonic()
-        self.summary = Summary(expected_frames=run.source.info.frames)
+        self.summary = Summary(expected_frames=run.expected_frames)
 
     def count(self, masked: MaskedFrame, redacted: RedactedFrame | None = None) -> None:
         """Take one frame into account.
@@ -124,6 +133,7 @@ class Record:
         """
         run, summary = self._run, self.summary
         run.check_input()
+        run.check_excerpt()
         losses = run.source.losses
         summary.lost_frames, summary.lost_packets = losses.frames, losses.packets
         summary.lost_reason = losses.reason
@@ -139,6 +149,7 @@ class Record:
                 model_hash=run.model_hash,
                 tracks=run.tracks,
                 masks=run.masks_file,
+                selection=run.selection,
             )
             self._report.prepare([json.dumps(record, indent=1), "\n"])
 

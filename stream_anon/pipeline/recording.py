@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stream_anon.audio.tracks import SideTracks
 from stream_anon.core.files import HashedFile, publish
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.core.stream_log import stream_logger
@@ -21,23 +21,28 @@ from stream_anon.masking.masks_masker import MasksMasker
 from stream_anon.masking.tracks_file import TracksMasker, load_tracks
 from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.engines import load_engines
+from stream_anon.pipeline.excerpt import ExcerptMasker, Selection
+from stream_anon.pipeline.output import open_output
 from stream_anon.pipeline.paths import check_asked, check_beside, check_paths
 from stream_anon.pipeline.record import Record, Wanted
 from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks, told_apart
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.sinks.file import MediaSink
 from stream_anon.sources.file import MediaSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from fractions import Fraction
 
     from stream_anon.config import Settings
     from stream_anon.core.files import PartFile
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.pipeline.excerpt import Excerpt
     from stream_anon.pipeline.report import Summary
+    from stream_anon.sinks.file import MediaSink
+    from stream_anon.sinks.pipe import Pipe
 
 log = stream_logger(__name__)
+
+EVERYTHING = Selection()
 
 TRACKS_ENGINE = "tracks file"
 MASKS_ENGINE = "record of masks"
@@ -45,9 +50,10 @@ MASKS_ENGINE = "record of masks"
 
 def redact_file(
     source_path: Path,
-    output_path: Path | None,
+    output: Path | Pipe | None,
     settings: Settings,
     *,
+    selection: Selection = EVERYTHING,
     report: Path | None = None,
     tracks: Path | None = None,
     masks: Path | None = None,
@@ -59,9 +65,10 @@ def redact_file(
 
     Args:
         source_path: the input.
-        output_path: the output; its ending chooses the container. None with `export_masks`:
+        output: the output; a file's ending chooses the container. None with `export_masks`:
             nothing is rendered.
         settings: everything else.
+        selection: what of the input is redacted.
         report: write the record of the run here, as JSON.
         tracks: hide what this file says instead of looking for faces.
         masks: hide exactly what this record of masks says instead of looking for faces.
@@ -73,8 +80,8 @@ def redact_file(
         StreamAnonError: with no output under its name.
     """
     wanted = Wanted(report, export_tracks, export_masks)
-    check_asked(output_path, wanted, tracks, masks)
-    outputs = [output_path, *wanted.all] if output_path else wanted.all
+    check_asked(output, wanted, tracks, masks)
+    outputs = [output, *wanted.all] if isinstance(output, Path) else wanted.all
     try:
         check_paths(source_path, [path for path in (tracks, masks) if path], outputs)
         check_beside(settings, wanted.all)
@@ -82,12 +89,12 @@ def redact_file(
         raise ConfigError(f"a file name cannot be used: {error}") from error
     with ExitStack() as stack:
         stack.enter_context(single_threaded_opencv)
-        run = _Run(stack, source_path, settings, tracks, masks)
+        run = _Run(stack, source_path, settings, tracks, masks, selection)
         record = Record(stack, run, wanted, on_progress)
-        if output_path is None:
+        if output is None:
             _only_masks(run, record)
         else:
-            _render(run, record, run.open_sink(stack, output_path, record.files))
+            _render(run, record, run.open_sink(stack, output, record.files))
     record.log()
     return record.summary
 
@@ -127,6 +134,7 @@ class _Run:
         settings: Settings,
         tracks: Path | None,
         masks: Path | None,
+        selection: Selection,
     ) -> None:
         self.in_use = stack.enter_context(ExitStack())
         """Closes what the threads use."""
@@ -140,9 +148,10 @@ class _Run:
         self._expected: str | None = None
         """SHA-256 of the input that the tracks or the masks were made from."""
         given = self._open_given()
-        self.source = MediaSource(source)
+        self.source = MediaSource(source, track=selection.video_track)
         self.in_use.callback(self.source.close)
         _log_input(self.source.info)
+        self.selection = selection = self._checked(selection)
         self.masks: pipeline.MaskSource
         if given is not None:
             self.check_input()
@@ -150,7 +159,31 @@ class _Run:
             self.model_hash = ""
         else:
             self.masks = self._masker(self.source.info)
+        self._given = self.masks
+        self._cut: ExcerptMasker | None = None
+        if selection.excerpt is not None:
+            self._cut = self._within(selection.excerpt)
         log.info("engine %s %s", self.engine, self.model_hash[:16])
+
+    def _checked(self, selection: Selection) -> Selection:
+        if selection.excerpt is None or not self.source.info.still:
+            return selection
+        self._notes.append("a picture has no length: the range had no effect, all of it is there")
+        return replace(selection, excerpt=None)
+
+    def _within(self, excerpt: Excerpt) -> ExcerptMasker:
+        """Hide what is outside of the excerpt, and do not even read it where it is cut away."""
+        info = self.source.info
+        if excerpt.trim:
+            self.source.seek(excerpt.searched(self.settings, info))
+        self.masks = cut = ExcerptMasker(self.masks, excerpt, self.settings, info)
+        return cut
+
+    @property
+    def expected_frames(self) -> int | None:
+        """Of the output, an estimate for progress."""
+        excerpt, info = self.selection.excerpt, self.source.info
+        return info.frames if excerpt is None else excerpt.frames(info)
 
     def _open_given(self) -> Callable[[StreamInfo], pipeline.MaskSource] | None:
         """Open the tracks file or record of masks that says what to hide, if there is one."""
@@ -178,10 +211,18 @@ class _Run:
             return partial(MasksMasker, reader)
         return None
 
-    def open_sink(self, stack: ExitStack, output: Path, along: Sequence[PartFile]) -> MediaSink:
-        """Open the output; it gets its name together with `along`."""
-        side = _side(self.input.path, self.settings, self.source.info.zero)
-        self.sink = sink = MediaSink(output, self.source.info, self.settings.output, side, along)
+    def open_sink(
+        self, stack: ExitStack, output: Path | Pipe, along: Sequence[PartFile]
+    ) -> MediaSink:
+        """Open the output; it is published together with `along`."""
+        self.sink = sink = open_output(
+            output,
+            self.source.info,
+            self.settings,
+            self.input.path,
+            along,
+            excerpt=self.selection.excerpt,
+        )
         stack.callback(sink.close)
         return sink
 
@@ -204,6 +245,11 @@ class _Run:
                 f"{path} changed while it was read, and the {what} may no longer fit: "
                 "wait until nothing writes to it, and run again"
             )
+
+    def check_excerpt(self) -> None:
+        """Refuse, at the end, an excerpt that had no frame."""
+        if self._cut is not None:
+            self._cut.check_found()
 
     def _masker(self, info: StreamInfo) -> Masker:
         settings = self.settings
@@ -232,8 +278,8 @@ class _Run:
         given = [file for file in (self.tracks, self.masks_file) if file is not None]
         if given and "scope" in self.settings.redaction.model_fields_set:
             notes.append(f"the scope had no effect: {given[0].path.name} says what to hide")
-        if isinstance(self.masks, MasksMasker):
-            _, idle = rules_for_tracks(self.settings.redaction, frozenset(self.masks.labels))
+        if isinstance(self._given, MasksMasker):
+            _, idle = rules_for_tracks(self.settings.redaction, frozenset(self._given.labels))
             notes += [f"the rule for {name} had no effect: no mask has it" for name in idle]
         return notes + [
             f"{file.path.name} changed while it was read: its hash is not known"
@@ -253,16 +299,3 @@ def _log_input(info: StreamInfo) -> None:
         info.frames,
     )
     log.debug("%s, pixel aspect %s, %s", info.color, info.pixel_aspect, info.time_base)
-
-
-def _side(source: Path, settings: Settings, zero: Fraction) -> partial[SideTracks] | None:
-    output = settings.output
-    if output.audio == "drop" and not output.keep_subtitles:
-        return None
-    return partial(_open_side, source, output.audio, output.keep_subtitles, zero)
-
-
-def _open_side(
-    source: Path, audio: str, subtitles: bool, zero: Fraction, output: object
-) -> SideTracks:
-    return SideTracks(source, output, audio=audio, subtitles=subtitles, zero=zero)  # type: ignore[arg-type]

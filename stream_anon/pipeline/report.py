@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from stream_anon.core.credentials import printable
 from stream_anon.core.redacted import Unknown
 
 if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.core.files import HashedFile
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.pipeline.excerpt import Selection
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ class Summary:
             },
             "seconds": round(self.seconds, 3),
             "fps": round(self.fps, 2),
-            "notes": self.notes,
+            "notes": [printable(note) for note in self.notes],
         }
 
 
@@ -95,6 +97,7 @@ def report_record(
     model_hash: str,
     tracks: HashedFile | None = None,
     masks: HashedFile | None = None,
+    selection: Selection,
 ) -> dict[str, Any]:
     """The record of a run.
 
@@ -106,6 +109,7 @@ def report_record(
         model_hash: SHA-256 of its weights; empty where it has none.
         tracks: the tracks file that said what to hide, if any.
         masks: the same of a record of masks.
+        selection: what of the input was asked for.
     """
     return {
         "stream_anon_report": 1,
@@ -114,13 +118,14 @@ def report_record(
         "engine": {"name": engine, "model_sha256": model_hash or None},
         "tracks": _named(tracks) if tracks else None,
         "masks": _named(masks) if masks else None,
+        **selection.to_dict(),
         "settings": settings.model_dump(mode="json"),
         **summary.to_dict(),
     }
 
 
 def _named(file: HashedFile) -> dict[str, str | None]:
-    return {"name": file.path.name, "sha256": file.final_hash()}
+    return {"name": printable(file.path.name), "sha256": file.final_hash()}
 
 
 def package_version() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stream_anon.detectors.registry import BUILT_IN, rows
-from stream_anon.detectors.scopes import resolve_rules, seen_by
+from stream_anon.detectors.scopes import choose, resolve_rules, resolve_scope, seen_by
 from stream_anon.errors import ScopeError
 from stream_anon.masking.identities import HUMAN
 from stream_anon.redaction.registry import method_named
@@ -13,7 +13,7 @@ from stream_anon.redaction.registry import method_named
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from stream_anon.config import Redaction
+    from stream_anon.config import Redaction, Settings
     from stream_anon.detectors.registry import Row
 
 
@@ -48,6 +48,17 @@ def rules_by_label(
             f"add {idle[0]} to the scope, or remove the rule"
         )
     return {label: redaction.by(redaction.rules[name]) for label, name in names.items()}
+
+
+def check_redaction(settings: Settings) -> None:
+    """Refuse, before several inputs are redacted, what is wrong whatever the input is.
+
+    Raises:
+        ConfigError: an unknown engine, scope, label or method, or a rule for what is not hidden.
+    """
+    chosen = choose(settings.parsing.engine, settings.redaction.scope)
+    scope = resolve_scope(settings.redaction.scope, chosen)
+    rules_by_label(settings.redaction, scope, chosen)
 
 
 def told_apart(rules: Mapping[str, Redaction]) -> frozenset[str]:

@@ -58,6 +58,8 @@ class MediaSink:
         settings: Output,
         side_tracks: Callable[[OutputContainer], SideTracks] | None = None,
         along: Sequence[PartFile] = (),
+        *,
+        trimmed: bool = False,
     ) -> None:
         """Open `NAME.part` and the encoder.
 
@@ -67,6 +69,7 @@ class MediaSink:
             settings: encoder, preset, quality and whether a file may be replaced.
             side_tracks: makes the sound and subtitles that go along, given the container.
             along: files to be published with it; complete when `finish` is called.
+            trimmed: the output begins with the first frame, and sound and subtitles are cut to it.
 
         Raises:
             SinkError: the folder, the container or the encoder does not work.
@@ -76,6 +79,7 @@ class MediaSink:
         self._file = PartFile(path, overwrite=settings.overwrite)
         self._along = along
         self._info = info
+        self._trimmed = trimmed
         self._sent = 0
         self._side: SideTracks | None = None
         self._times: Times | None = None
@@ -141,18 +145,28 @@ class MediaSink:
     def send(self, frame: RedactedFrame) -> None:
         check_redacted(frame)
         picture = self._pictures.make(frame)
-        if self._sent and self._container.format.name == STILL:
+        if self._sent and self._holds_one:
             raise SinkError(
                 f"{self._path.name} can hold one picture only: choose a video format for the output"
             )
         if self._times is None:
-            self._times = Times(self._unit, zero=self._zero(frame))
+            self._times = self._begin(frame)
         self._times.put(picture, frame)
         self._sent += 1
         self._encode(picture)
         if self._side:
             with self._errors():
                 self._side.feed(frame.pts * frame.time_base)
+
+    @property
+    def _holds_one(self) -> bool:
+        return self._container.format.name == STILL
+
+    def _begin(self, first: RedactedFrame) -> Times:
+        zero = first.pts * first.time_base if self._trimmed else self._zero(first)
+        if self._side and self._trimmed:
+            self._side.cut_before(zero)
+        return Times(self._unit, zero=zero)
 
     def _zero(self, first: RedactedFrame) -> Fraction:
         """Where the output begins, in the input's seconds: a short way before its first frame."""
@@ -176,6 +190,10 @@ class MediaSink:
             if self._side:
                 self._side.finish()
             self._container.close()
+        self._complete()
+
+    def _complete(self) -> None:
+        """Make visible what was written."""
         written = self._count()
         if written != self._sent:
             raise SinkError(

@@ -16,7 +16,7 @@ from stream_anon.errors import SourceError
 from stream_anon.sources.base import Losses
 from stream_anon.sources.decoding.index import KeyframeIndex
 from stream_anon.sources.decoding.indexing import Uncertain, index_of
-from stream_anon.sources.decoding.opening import pixel_aspect
+from stream_anon.sources.decoding.opening import open_input, pixel_aspect, videos_of
 from stream_anon.sources.decoding.passes import KeyframePass, WholePass
 from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.decoding.sizes import largest_size
@@ -47,21 +47,24 @@ class MediaSource:
     be relied on (`index.unusable` says why not), and else from the beginning: slowly, and right.
     """
 
-    def __init__(self, path: Path, within: Range | None = None) -> None:
+    def __init__(
+        self, path: Path, within: Range | None = None, *, track: int | None = None
+    ) -> None:
         """Open the file and decode its first frame.
 
         Args:
             path: of the file.
             within: the frames to give; None for all.
+            track: number of the video track, from 1; None for the one that players show.
 
         Raises:
             SourceError: missing, unreadable, not a video, or without one frame that decodes.
         """
         self.losses = Losses()
-        self._path = path
+        self._path, self._track = path, track
         self._index: KeyframeIndex | None = None
         self._partial: KeyframePass | None = None
-        self._whole = WholePass(path, self.losses)
+        self._whole = WholePass(path, self.losses, track)
         self._is_fresh = True
         """The pass has given nothing but the first picture."""
         try:
@@ -129,7 +132,7 @@ class MediaSource:
             SourceError: the file is not there any more.
         """
         if self._index is None:
-            index = index_of(self._path)
+            index = index_of(self._path, self._track)
             if doubt := self._doubt(index):
                 index = KeyframeIndex(unusable=doubt)
             self._index = index
@@ -153,7 +156,7 @@ class MediaSource:
         self._whole.close()
         self.losses.packets = self.losses.frames = 0
         self.losses.reason = None
-        self._whole = WholePass(self._path, self.losses)
+        self._whole = WholePass(self._path, self.losses, self._track)
         self._first = self._first_picture()
         self._is_fresh = True
 
@@ -183,7 +186,7 @@ class MediaSource:
         return self.index.entry(bounds)
 
     def _from_keyframe(self, entry: Keyframe, bounds: Bounds) -> Iterator[Frame]:
-        self._partial = KeyframePass(self._path, self.index, entry)
+        self._partial = KeyframePass(self._path, self.index, entry, self._track)
         with closing(self._partial) as reading:
             clock = Clock(self.info.time_base, self.info.nominal_rate)
             yield from self._framed(reading.pictures(), clock, bounds, entry.frame)
@@ -233,6 +236,16 @@ class MediaSource:
         self._whole.close()
         if self._partial is not None:
             self._partial.close()
+
+
+def count_videos(path: Path) -> int:
+    """Number of video tracks in a file; cover pictures do not count.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    with closing(open_input(path)) as container:
+        return len(videos_of(container))
 
 
 def open_recording(path: str) -> MediaSource:

@@ -15,7 +15,7 @@ import pytest
 
 import stream_anon
 from stream_anon import errors
-from stream_anon.cli.main import EPILOG, redact
+from stream_anon.cli.redact import EPILOG, redact
 from stream_anon.config import load_settings
 from stream_anon.errors import StreamAnonError
 

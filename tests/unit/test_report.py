@@ -17,6 +17,7 @@ from stream_anon.core.frame import ColorTags
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.errors import DiskFullError, SinkError
+from stream_anon.pipeline.excerpt import Selection
 from stream_anon.pipeline.report import Summary, report_record
 from stream_anon.redaction.redactor import Redactor
 from tests.stubs import face, make_frame
@@ -106,7 +107,9 @@ class TestRecord:
         source.write_bytes(b"video")
         options = {"engine": "stub", "model_hash": "ab" * 32, **changes}
         settings = load_settings(None, {"redaction.scope": "head"})
-        made = report_record(counted((face(LEFT),)), settings, HashedFile(source), **options)
+        made = report_record(
+            counted((face(LEFT),)), settings, HashedFile(source), selection=Selection(), **options
+        )
         return dict(json.loads(json.dumps(made)))
 
     def test_says_what_went_in_and_what_worked_on_it(self, tmp_path: Path) -> None:

@@ -35,14 +35,18 @@ class Uncertain(Exception):
     """The result of decoding cannot be predicted. Internal: everything is decoded instead."""
 
 
-def index_of(path: Path) -> KeyframeIndex:
+def index_of(path: Path, track: int | None = None) -> KeyframeIndex:
     """The keyframes of a file that can be opened.
+
+    Args:
+        path: of the file.
+        track: number of the video track, as for `choose_video`.
 
     Raises:
         SourceError: it cannot be opened any more.
     """
     with closing(open_input(path)) as container:
-        stream = choose_video(container, path)
+        stream = choose_video(container, path, track)
         try:
             return _Indexer(container, stream).index(Length(container, stream, path))
         except Uncertain as uncertain:

@@ -39,7 +39,7 @@ def open_input(path: Path) -> InputContainer:
     if not path.exists():
         raise SourceError(f"{path} does not exist: check the name of the input")
     if path.is_dir():
-        raise SourceError(f"{path} is a folder: name one video file")
+        raise SourceError(f"{path} is a folder: name one video file, or --output-dir for all in it")
     if not path.is_file():
         raise SourceError(
             f"{path} is not a regular file but a pipe or device: save it to a file first"
@@ -63,23 +63,27 @@ def open_input(path: Path) -> InputContainer:
         raise SourceError(f"{path} is not a video that can be read: {reason(error)}") from error
 
 
-def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
+def choose_video(
+    container: InputContainer, path: Path | str, track: int | None = None
+) -> VideoStream:
     """The video stream to redact, ready to decode. Cover pictures do not count.
 
     Args:
         container: an open input.
         path: its name, for errors.
+        track: its number among the video tracks, from 1; None takes the one that players show.
 
     Raises:
         SourceError: there is none, or FFmpeg has no decoder for it.
     """
-    streams = [s for s in container.streams.video if not is_cover(s.disposition)]
+    streams = videos_of(container)
     if not streams:
         raise SourceError(f"{path} contains no video (only sound, or a cover picture)")
-    streams = [s for s in streams if _is_known(s)]
-    if not streams:
+    wanted = streams if track is None else [_numbered(streams, track, path)]
+    known = [stream for stream in wanted if _is_known(stream)]
+    if not known:
         raise SourceError(f"{path} uses a video codec that this FFmpeg cannot decode")
-    best = max(streams, key=lambda s: (is_default(s.disposition), s.width * s.height))
+    best = max(known, key=lambda s: (is_default(s.disposition), s.width * s.height))
     # With threads inside one picture alone, the H.264 decoder does not look for damage at all.
     best.thread_type = "AUTO"
     best.thread_count = min(MAX_THREADS, usable_processors())
@@ -111,16 +115,37 @@ def pixel_aspect(stream: VideoStream) -> Fraction:
     return Fraction(aspect) if aspect else Fraction(1)
 
 
-def notes_on_videos(container: InputContainer, chosen: VideoStream) -> list[str]:
-    """A note on the video tracks that are not redacted, where there are any."""
-    videos = [s for s in container.streams.video if not is_cover(s.disposition)]
+def videos_of(container: InputContainer) -> list[VideoStream]:
+    """The video tracks of a file, in its order: track 1 first, cover pictures left out."""
+    return [s for s in container.streams.video if not is_cover(s.disposition)]
+
+
+def _numbered(streams: list[VideoStream], track: int, path: Path | str) -> VideoStream:
+    if track <= len(streams):
+        return streams[track - 1]
+    has = "1 video track" if len(streams) == 1 else f"{len(streams)} video tracks"
+    raise SourceError(f"{path} has {has}: track {track} is not one of them")
+
+
+def notes_on_videos(
+    container: InputContainer, chosen: VideoStream, *, asked_for: bool = False
+) -> list[str]:
+    """A note on the video tracks that are not redacted, where there are any.
+
+    Args:
+        container: the input.
+        chosen: the track that is redacted.
+        asked_for: by its number, so that nobody needs to be told how.
+    """
+    videos = videos_of(container)
     if len(videos) < 2:
         return []
     number = [stream.index for stream in videos].index(chosen.index) + 1
     size = f"{chosen.width}x{chosen.height}"
-    return [
-        f"the file has {len(videos)} video tracks: only track {number} ({size}) is in the output"
-    ]
+    if asked_for:
+        return [f"video track {number} of {len(videos)} ({size}) is in the output"]
+    note = f"the file has {len(videos)} video tracks: only track {number} ({size}) is in the output"
+    return [f"{note}; --video-track chooses another one, or all"]
 
 
 WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}

@@ -39,17 +39,22 @@ EARLIER = (0, 1, 4)
 class WholePass:
     """Everything, from the beginning: what cannot be read or decoded is counted."""
 
-    def __init__(self, path: Path, losses: Losses) -> None:
+    def __init__(self, path: Path, losses: Losses, track: int | None = None) -> None:
         """Open the file.
+
+        Args:
+            path: of the file.
+            losses: where they are counted.
+            track: number of the video track, as for `choose_video`.
 
         Raises:
             SourceError: it is not a video that can be read.
         """
-        self._losses = losses
+        self._losses, self._track = losses, track
         self._packets = self._packets_to_show = 0
         self.container = open_input(path)
         try:
-            self.stream = choose_video(self.container, path)
+            self.stream = choose_video(self.container, path, track)
             self.length = Length(self.container, self.stream, path)
             self._decoder = Decoder(
                 self.stream, self.container.format.name, losses, gaps=self._gaps(path)
@@ -74,7 +79,7 @@ class WholePass:
     @property
     def notes(self) -> list[str]:
         """What of the file is left out, and what is not as it was coded."""
-        notes = notes_on_videos(self.container, self.stream)
+        notes = notes_on_videos(self.container, self.stream, asked_for=self._track is not None)
         if self.is_interlaced:
             notes.append(f"interlaced video was deinterlaced ({FILTER})")
         return notes
@@ -145,13 +150,15 @@ class KeyframePass:
     Each packet and each picture is compared with the index.
     """
 
-    def __init__(self, path: Path, index: KeyframeIndex, entry: Keyframe) -> None:
+    def __init__(
+        self, path: Path, index: KeyframeIndex, entry: Keyframe, track: int | None = None
+    ) -> None:
         """Open the file again."""
         self._index, self._entry = index, entry
         self._losses = Losses()
         self._container = open_input(path)
         try:
-            self._stream = choose_video(self._container, path)
+            self._stream = choose_video(self._container, path, track)
             name = self._container.format.name
             self._decoder = Decoder(self._stream, name, self._losses, since=entry.pts)
         except BaseException:

@@ -1,0 +1,178 @@
+"""One run of `redact`: from what was asked for to the result, and what is said of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from stream_anon.cli.console import ProgressLine, err, out, say
+from stream_anon.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from fractions import Fraction
+
+    from rich.console import Console
+
+    from stream_anon.config import Settings
+    from stream_anon.pipeline.excerpt import Selection
+    from stream_anon.pipeline.report import Summary
+    from stream_anon.sinks.pipe import Pipe
+
+ALL = "all"
+"""Every video track, each with an output of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be done with each input."""
+
+    settings: Settings
+    begin: Fraction | None = None
+    end: Fraction | None = None
+    trim: bool = False
+    video_track: str | None = None
+    files: Mapping[str, Path | None] = field(default_factory=dict)
+    """Read and written besides input and output, by the arguments of `redact_file`."""
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        self.selection(None)
+
+    @property
+    def wants_all_tracks(self) -> bool:
+        return self.video_track == ALL
+
+    def selection(self, track: int | None) -> Selection:
+        """Args: track: of the video, where all are wanted.
+
+        Raises:
+            ConfigError: what was asked for makes no sense.
+        """
+        from stream_anon.pipeline.excerpt import select  # noqa: PLC0415 - loads late
+
+        if self.video_track is not None and not self.wants_all_tracks:
+            if not self.video_track.isdecimal():
+                raise ConfigError(
+                    f"--video-track {self.video_track!r} is not valid: write its number, from 1, "
+                    "or all"
+                )
+            track = int(self.video_track)
+        return select(self.begin, self.end, track, trim=self.trim)
+
+
+def redact_to_pipe(request: Request, source: str, container: str) -> int:
+    """Redact one input to standard output; whatever is said goes to standard error."""
+    from stream_anon.sinks.pipe import Pipe  # noqa: PLC0415 - loads late
+
+    if request.wants_all_tracks:
+        raise ConfigError("one pipe holds one video: name the number of the --video-track")
+    with _standard_output() as file:
+        pipe = Pipe(file, container.removeprefix(".").lower())
+        with opened(source) as path:
+            try:
+                return run_one(request, path, pipe)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt("what standard output got is incomplete") from None
+
+
+def run_one(
+    request: Request,
+    source: Path,
+    output: Path | Pipe | None,
+    *,
+    track: int | None = None,
+    name: str | None = None,
+) -> int:
+    """Redact one input and tell the result.
+
+    Args:
+        request: what is to be done with it.
+        source: the input.
+        output: a file or a pipe; None where only masks are computed.
+        track: of the video, where all are wanted.
+        name: for the progress line.
+
+    Raises:
+        StreamAnonError: there is no output, or in a pipe an incomplete one.
+    """
+    from stream_anon.pipeline.recording import redact_file  # noqa: PLC0415 - loads late
+
+    if name is None:
+        name = source.name if source.exists() else "input"  # may be an address, with its key
+    files = request.files
+    with ProgressLine(name, shown=not request.quiet) as line:
+        summary = redact_file(
+            source,
+            output,
+            request.settings,
+            selection=request.selection(track),
+            report=files.get("report"),
+            tracks=files.get("tracks"),
+            masks=files.get("masks"),
+            export_tracks=files.get("export_tracks"),
+            export_masks=files.get("export_masks"),
+            on_progress=line.update,
+        )
+    if not request.quiet:
+        if output is None or isinstance(output, Path):
+            _print_summary(out, str(output or files["export_masks"]), summary)
+        else:
+            _print_summary(err, "standard output", summary)
+    return EXIT_OK if summary.complete else EXIT_INCOMPLETE
+
+
+def _print_summary(console: Console, output: str, summary: Summary) -> None:
+    most = max(summary.people, default=0)
+    people = "nobody hidden" if most <= 0 else f"up to {most} hidden at a time"
+    say(
+        console,
+        f"{output}: {summary.frames} frames in {summary.seconds:.1f} s "
+        f"({summary.fps:.0f} fps), {people}",
+    )
+    for reason, count in summary.hidden_whole.items():
+        say(err, f"note: {count} frames are hidden whole: {reason}")
+    if summary.lost_frames or summary.lost_packets:
+        lost = f"about {summary.lost_frames} frames" if summary.lost_frames else "some data"
+        why = f" ({summary.lost_reason})" if summary.lost_reason else ""
+        say(err, f"note: {lost} of the input could not be read{why}")
+    for note in summary.notes:
+        say(err, f"note: {note}")
+
+
+# -- pipes --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def opened(source: str) -> Iterator[Path]:
+    """The input as a file; what comes through standard input is stored in one until the end."""
+    if source != "-":
+        yield Path(source)
+        return
+    from stream_anon.sources.piped import spooled  # noqa: PLC0415 - loads late
+
+    if sys.stdin is None:
+        raise SourceError("standard input is closed: pipe a video in, or name a file")
+    with spooled(sys.stdin.buffer) as path:
+        yield path
+
+
+@contextmanager
+def _standard_output() -> Iterator[BinaryIO]:
+    """Standard output for the video alone: whatever else is printed goes to standard error."""
+    if sys.stdout is None:
+        raise ConfigError("standard output is closed: pipe it on, or name an output")
+    if os.isatty(1):
+        raise ConfigError("the video would go to the terminal: pipe it on, or name an output")
+    sys.stdout.flush()
+    with os.fdopen(os.dup(1), "wb", buffering=0) as video:
+        os.dup2(2, 1)
+        try:
+            yield video
+        finally:
+            sys.stdout.flush()
+            os.dup2(video.fileno(), 1)
