@@ -73,13 +73,18 @@ def strength(luma: Luma, place: Box = FACE) -> float:
     """How much of the pattern is at a place in a picture of any size, -1..1."""
     if luma.shape != (HEIGHT, WIDTH):
         luma = np.asarray(cv2.resize(luma, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
-    seen = _inside(luma, place).astype(np.float64)
-    # Cells of the redaction are larger than the pattern's squares: what is left is detail.
-    seen -= cv2.GaussianBlur(seen, (0, 0), 2 * CELL)
-    wanted = pattern().astype(np.float64)
-    wanted -= cv2.GaussianBlur(wanted, (0, 0), 2 * CELL)
-    norm = float(np.linalg.norm(seen) * np.linalg.norm(wanted))
-    return float((seen * wanted).sum()) / norm if norm > 1 else 0.0
+    seen = _detail(_inside(luma, place))
+    norm = float(np.linalg.norm(seen) * np.linalg.norm(_WANTED))
+    return float((seen * _WANTED).sum()) / norm if norm > 1 else 0.0
+
+
+def _detail(luma: Luma) -> NDArray[np.float32]:
+    """Without what is larger than the pattern's squares, as the cells of the redaction are."""
+    picture = luma.astype(np.float32)
+    return picture - cv2.GaussianBlur(picture, (0, 0), 2 * CELL)
+
+
+_WANTED: Final = _detail(pattern())
 
 
 def is_there(luma: Luma, place: Box) -> bool:

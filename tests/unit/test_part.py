@@ -26,8 +26,6 @@ CLAIM = """
 import sys
 from pathlib import Path
 from stream_anon.core.files import PartFile
-
-pytestmark = pytest.mark.realtime
 PartFile(Path(sys.argv[1]), overwrite=False).claim()
 print("claimed", flush=True)
 sys.stdin.read()
