@@ -120,6 +120,7 @@ class Output(_Section):
     quality: Annotated[int, Field(ge=0, le=63)] = 20
     audio: Literal["drop", "copy", "disguise"] = "drop"
     keep_subtitles: bool = False
+    faststart: bool = True
     overwrite: bool = False
 
 

@@ -20,7 +20,7 @@ from stream_anon.sinks.encoding.encoders import (
     options_for,
     time_base_for,
 )
-from stream_anon.sinks.encoding.failures import as_sink_errors
+from stream_anon.sinks.encoding.failures import as_sink_errors, unfit_for
 from stream_anon.sinks.encoding.planes import Pictures, Times, open_encoder
 
 if TYPE_CHECKING:
@@ -82,12 +82,13 @@ class MediaSink:
         container = container_for(path)
         self._pictures = Pictures(info, codec)
         self._check_place()
-        self._container = self._open(container)
+        self._container = self._open(container, settings)
         try:
             self._stream = self._add_stream(codec, settings)
             with self._errors():
                 if side_tracks:
                     self._side = side_tracks(self._container)
+            with self._errors(), unfit_for(path, codec.name):
                 self._container.start_encoding()
         except BaseException:
             self.close()
@@ -111,8 +112,9 @@ class MediaSink:
             raise SinkError(f"the folder {folder} does not exist: create it first")
         self._file.check()
 
-    def _open(self, container: str) -> OutputContainer:
-        name, options = f"file:{self._file.part}", container_options(container)
+    def _open(self, container: str, settings: Output) -> OutputContainer:
+        name = f"file:{self._file.part}"
+        options = container_options(container, settings)
         with self._errors():
             self._file.claim()
             try:
@@ -128,7 +130,8 @@ class MediaSink:
         self._unit = unit
         options = options_for(codec.name, container, settings)
         with self._errors():
-            stream = self._pictures.add_stream(self._container, codec, options, unit)
+            with unfit_for(self._path, codec.name):
+                stream = self._pictures.add_stream(self._container, codec, options, unit)
             # PyAV's default, threads inside one picture, costs x264 a fifth of its speed.
             stream.thread_type = "AUTO"
             open_encoder(stream, settings)
@@ -189,8 +192,8 @@ class MediaSink:
             self._errors(),
             open_file(self._file.part, demuxer=_reader(self._container)) as written,
         ):
-            stream = written.streams.video[0]
-            return sum(1 for packet in written.demux(stream) if packet.size)
+            videos = written.streams.video  # none where the container took it for mere data
+            return sum(1 for packet in written.demux(*videos) if packet.size) if videos else 0
 
     def close(self) -> None:
         with suppress(av.error.FFmpegError, OSError, ValueError):

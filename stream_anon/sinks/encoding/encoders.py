@@ -36,6 +36,10 @@ STILL = "image2"
 """FFmpeg's name of the container of one picture."""
 NO_NEGATIVE_TIMES = {"avi", "mpegts"}
 """Containers in which the delay that B-frames need would shift every frame."""
+APPLE = {"mp4", "mov"}
+"""Containers of QuickTime's family."""
+_TAGS = {"hevc": "hvc1"}
+"""Codec tags in them where FFmpeg's own choice is one that Apple's players refuse."""
 PRESETS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
     "placebo",
@@ -115,8 +119,15 @@ def time_base_for(container: str, encoder: str, wanted: Fraction, rate: Fraction
     return wanted
 
 
-def container_options(container: str) -> dict[str, str]:
+def tag_for(codec: av.codec.codec.Codec, container: str) -> str | None:
+    """The codec tag that players want to see; None leaves the choice to FFmpeg."""
+    return _TAGS.get(codec.canonical_name) if container in APPLE else None
+
+
+def container_options(container: str, settings: Output) -> dict[str, str]:
     """FFmpeg options for one container."""
+    if container in APPLE and settings.faststart:
+        return {"movflags": "+faststart"}
     if container == STILL:
         return {"update": "1"}
     if container == "matroska":
