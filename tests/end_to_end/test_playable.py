@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +14,7 @@ import stream_anon
 from stream_anon.config import Settings
 from stream_anon.errors import DiskFullError, SinkError
 from stream_anon.sinks.live.recording import RecordingSink
-from tests.media import FRAMES, Tone, shown, write, write_textured
+from tests.media import FRAMES, Tone, shown, times, write, write_textured
 from tests.numbered import INFO, expected, numbered, numbers, seen
 from tests.patterns import number_shown
 from tests.refusals import names, refused
@@ -157,3 +158,36 @@ def test_a_file_that_cannot_be_opened_again_for_moving_is_an_error(tmp_path: Pat
         (folder / "out.mp4.part").unlink(missing_ok=True)
 
     refused(SinkError, 4, source, folder / "out.mp4", on_progress=remove)
+
+
+# -- levels -----------------------------------------------------------------------------------
+
+ANNOUNCED: dict[str, tuple[int, dict[str, Any]]] = {
+    "browser.webm": (1000, {"codec": "libvpx-vp9"}),
+    "browser-h264.mkv": (1000, {}),
+    "clock.mkv": (90_000, {"codec": "libx265"}),
+    "clock.mov": (90_000, {}),
+    "clock.ts": (90_000, {}),
+    "camera.flv": (1000, {"options": {"bf": "0"}}),
+    "camera.avi": (1000, {"codec": "mpeg4"}),
+}
+
+
+@pytest.mark.parametrize("name", ANNOUNCED)
+def test_the_level_is_that_of_the_real_frame_rate(name: str, tmp_path: Path) -> None:
+    announced, more = ANNOUNCED[name]
+    unit = Fraction(1, announced)
+    pts = [round(Fraction(number, 30) / unit) for number in range(30)]
+    source = write(
+        tmp_path / name, frames=30, rate=announced, time_base=unit, pts=pts,
+        **{"options": {"bf": "0"}, **more},
+    )  # fmt: skip
+    usual = write(tmp_path / "usual.mp4", frames=30, rate=30)
+    levels = []
+    for path, output in ((source, tmp_path / "out.mp4"), (usual, tmp_path / "ref.mp4")):
+        assert stream_anon.redact(path, output).complete
+        data = output.read_bytes()
+        levels.append(data[data.index(b"avcC") + 7])
+    assert levels[0] == levels[1]
+    before, after = times(source), times(tmp_path / "out.mp4")
+    assert [time - after[0] for time in after] == [time - before[0] for time in before]

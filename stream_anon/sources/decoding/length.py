@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing, suppress
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import av
@@ -11,6 +12,7 @@ import av.error
 
 from stream_anon.core.frame import NOMINAL_RATE
 from stream_anon.sources.decoding.opening import is_cut_short, media_bytes, open_input
+from stream_anon.sources.decoding.spacing import PLAUSIBLE, measured_rate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +42,14 @@ class Length:
         """It is a picture file."""
         return self._container.format.name in STILL_FORMATS
 
-    @property
+    @cached_property
     def rate(self) -> Fraction | None:
-        """Frames per second."""
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        return Fraction(rate) if rate else None
+        """Frames per second: as the header says or, where that is implausible, as measured."""
+        stream = self._stream
+        rate = stream.average_rate or stream.guessed_rate
+        if rate and (rate <= PLAUSIBLE or self.is_still):
+            return Fraction(rate)
+        return measured_rate(self._path, stream.index)
 
     @property
     def frames(self) -> int | None:
