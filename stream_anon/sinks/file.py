@@ -14,6 +14,7 @@ from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoding.encoders import (
     STILL,
+    STILLS,
     container_for,
     container_options,
     encoder_for,
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import RedactedFrame
 
+UNORDERED = 2
+"""Frames that are coded in the order in which they are shown if there are no more."""
 LONGEST_LEAD = 1
 """Seconds before the first frame that an output without sound may have."""
 
@@ -142,7 +145,7 @@ class MediaSink:
     def send(self, frame: RedactedFrame) -> None:
         check_redacted(frame)
         picture = self._pictures.make(frame)
-        if self._sent and self._container.format.name == STILL:
+        if self._sent and self._container.format.name in STILLS:
             raise SinkError(
                 f"{self._path.name} can hold one picture only: choose a video format for the output"
             )
@@ -163,6 +166,8 @@ class MediaSink:
     def _encode(self, picture: av.VideoFrame | None) -> None:
         with self._errors():
             for packet in self._stream.encode(picture):
+                if picture is None and self._sent <= UNORDERED:
+                    packet.dts = packet.pts  # x265 sets it to anything
                 if self._times is not None:
                     self._times.restore(packet)
                 self._container.mux(packet)

@@ -12,6 +12,7 @@ from av.stream import Disposition
 
 from stream_anon.core.demuxers import is_list, open_file
 from stream_anon.errors import SourceError
+from stream_anon.sources.decoding.heif import is_animated, is_heif
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,14 +74,16 @@ def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
     Raises:
         SourceError: there is none, or FFmpeg has no decoder for it.
     """
-    streams = [s for s in container.streams.video if not is_cover(s.disposition)]
+    streams = _videos(container)
     if not streams:
         raise SourceError(f"{path} contains no video (only sound, or a cover picture)")
-    best = max(streams, key=lambda s: (is_default(s.disposition), s.width * s.height))
     # The type stubs promise a context, but there is none for codecs that FFmpeg does not know.
-    context: object = best.codec_context
-    if context is None:
-        raise SourceError(f"{path} uses a video codec that this FFmpeg cannot decode")
+    streams = [s for s in streams if cast("object", s.codec_context) is not None]
+    if not streams:
+        raise SourceError(
+            f"{path} uses a codec that this FFmpeg cannot decode: convert it to another one first"
+        )
+    best = max(streams, key=lambda s: (is_default(s.disposition), s.width * s.height))
     # With threads inside one picture alone, the H.264 decoder does not look for damage at all.
     best.thread_type = "AUTO"
     best.thread_count = min(MAX_THREADS, cpu_count() or 1)
@@ -89,6 +92,12 @@ def choose_video(container: InputContainer, path: Path | str) -> VideoStream:
     is_certain = best.codec_context.name in CHECKSUMMED
     best.codec_context.options = {"err_detect": "crccheck+explode" if is_certain else "crccheck"}
     return best
+
+
+def _videos(container: InputContainer) -> list[VideoStream]:
+    """The video tracks; in animated HEIF, not the still picture that comes with them."""
+    videos = [s for s in container.streams.video if not is_cover(s.disposition)]
+    return [s for s in videos if s.duration is not None or not is_animated(container)]
 
 
 def decoder_for(stream: VideoStream) -> VideoCodecContext:
@@ -114,8 +123,8 @@ def pixel_aspect(stream: VideoStream) -> Fraction:
 
 def notes_on_videos(container: InputContainer, chosen: VideoStream) -> list[str]:
     """A note on the video tracks that are not redacted, where there are any."""
-    videos = [s for s in container.streams.video if not is_cover(s.disposition)]
-    if len(videos) < 2:
+    videos = _videos(container)
+    if len(videos) < 2 or (is_heif(container) and not is_animated(container)):
         return []
     number = [stream.index for stream in videos].index(chosen.index) + 1
     size = f"{chosen.width}x{chosen.height}"
