@@ -121,7 +121,16 @@ class Output(_Section):
     audio: Literal["drop", "copy", "disguise"] = "drop"
     keep_subtitles: bool = False
     faststart: bool = True
+    keep_metadata: list[Literal["date", "gps", "projection", "timecode"]] = ["projection"]
     overwrite: bool = False
+
+    @field_validator("keep_metadata", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """`"date,gps"` stands for `["date", "gps"]`, and `"none"` for nothing."""
+        if not isinstance(value, str):
+            return value
+        return [] if value == "none" else [part.strip() for part in value.split(",")]
 
 
 class Pipeline(_Section):

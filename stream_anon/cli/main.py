@@ -134,6 +134,12 @@ def redact(
     keep_subtitles: Annotated[
         bool, option("Copy text subtitles.", OUTPUT, "--keep-subtitles")
     ] = False,
+    keep_metadata: Annotated[
+        str | None,
+        option(
+            "Any of date,gps,projection,timecode (projection); or none.", OUTPUT, metavar="LIST"
+        ),
+    ] = None,
     encoder: Annotated[
         str | None, option("FFmpeg's name of a video encoder (auto).", OUTPUT, metavar="NAME")
     ] = None,
@@ -168,7 +174,7 @@ def redact(
 ) -> Callable[[], int]:
     """Hide the faces in a recorded video: INPUT goes in, OUTPUT comes out.
 
-    Sound is dropped unless requested, and metadata is never copied. OUTPUT
+    Sound and metadata are dropped unless requested. OUTPUT
     appears under its name only when it is complete. Defaults are in brackets.
     """
     log_to_console("error" if quiet else log_level.value)
@@ -182,6 +188,7 @@ def redact(
             "redaction.color": color,
             "output.audio": audio and audio.value,
             "output.keep_subtitles": keep_subtitles or None,
+            "output.keep_metadata": keep_metadata,
             "output.encoder": encoder,
             "output.preset": preset,
             "output.quality": quality,

@@ -181,7 +181,9 @@ class _Run:
     def open_sink(self, stack: ExitStack, output: Path, along: Sequence[PartFile]) -> MediaSink:
         """Open the output; it gets its name together with `along`."""
         side = _side(self.input.path, self.settings, self.source.info.zero)
-        self.sink = sink = MediaSink(output, self.source.info, self.settings.output, side, along)
+        kept = self.source.kept(self.settings.output.keep_metadata)
+        info = self.source.info
+        self.sink = sink = MediaSink(output, info, self.settings.output, side, along, kept)
         stack.callback(sink.close)
         return sink
 

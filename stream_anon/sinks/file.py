@@ -10,6 +10,7 @@ import av.error
 
 from stream_anon.core.demuxers import open_file
 from stream_anon.core.files import PartFile, publish
+from stream_anon.core.kept import Kept
 from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoding.encoders import (
@@ -22,6 +23,7 @@ from stream_anon.sinks.encoding.encoders import (
     time_base_for,
 )
 from stream_anon.sinks.encoding.failures import as_sink_errors, unfit_for
+from stream_anon.sinks.encoding.kept import KeptWriter
 from stream_anon.sinks.encoding.planes import Pictures, Times, open_encoder
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ LONGEST_LEAD = 1
 
 
 class MediaSink:
-    """Writes one file: same frames, same pts, same colour tags, and no metadata.
+    """Writes one file: same frames, same pts, same colour tags, and no metadata but what is kept.
 
     Frames go to `NAME.part`, which gets its own name in `finish()` once the file has been read back
     and holds as many frames as were sent. `close()` before that removes it. Files that belong to it
@@ -60,6 +62,7 @@ class MediaSink:
         settings: Output,
         side_tracks: Callable[[OutputContainer], SideTracks] | None = None,
         along: Sequence[PartFile] = (),
+        kept: Kept | None = None,
     ) -> None:
         """Open `NAME.part` and the encoder.
 
@@ -69,6 +72,7 @@ class MediaSink:
             settings: encoder, preset, quality and whether a file may be replaced.
             side_tracks: makes the sound and subtitles that go along, given the container.
             along: files to be published with it; complete when `finish` is called.
+            kept: metadata that was asked for.
 
         Raises:
             SinkError: the folder, the container or the encoder does not work.
@@ -87,7 +91,9 @@ class MediaSink:
         self._check_place()
         self._container = self._open(container, settings)
         try:
+            self._kept = KeptWriter(kept or Kept(), self._container)
             self._stream = self._add_stream(codec, settings)
+            self._kept.name(self._stream)
             with self._errors():
                 if side_tracks:
                     self._side = side_tracks(self._container)
@@ -100,7 +106,7 @@ class MediaSink:
     @property
     def notes(self) -> list[str]:
         """Notes for the user: where the output differs from the request."""
-        notes = list(self._side.notes) if self._side else []
+        notes = [*(self._side.notes if self._side else ()), *self._kept.notes]
         width, height = self._pictures.size
         if (width, height) != (self._info.width, self._info.height):
             was = f"{self._info.width}x{self._info.height}"
@@ -182,6 +188,7 @@ class MediaSink:
             if self._side:
                 self._side.finish()
             self._container.close()
+            self._kept.complete(self._file.part)
         written = self._count()
         if written != self._sent:
             raise SinkError(
