@@ -224,7 +224,8 @@ def redact_picture(
     Calls from several threads take turns.
 
     Args:
-        picture: an RGB array of uint8, (height, width, 3), or the bytes of a JPEG, PNG or WebP.
+        picture: an RGB array of uint8, (height, width, 3), or the bytes of a JPEG, PNG, WebP, TIFF
+            or AVIF.
         scope: what to hide, as in `redact`.
         method: how to hide it.
         config: a TOML file with settings.

@@ -120,7 +120,17 @@ class Output(_Section):
     quality: Annotated[int, Field(ge=0, le=63)] = 20
     audio: Literal["drop", "copy", "disguise"] = "drop"
     keep_subtitles: bool = False
+    faststart: bool = True
+    keep_metadata: list[Literal["date", "gps", "projection", "timecode"]] = ["projection"]
     overwrite: bool = False
+
+    @field_validator("keep_metadata", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """`"date,gps"` stands for `["date", "gps"]`, and `"none"` for nothing."""
+        if not isinstance(value, str):
+            return value
+        return [] if value == "none" else [part.strip() for part in value.split(",")]
 
 
 class Pipeline(_Section):

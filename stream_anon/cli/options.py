@@ -75,6 +75,10 @@ KeepSubtitles = Annotated[bool, option("Copy text subtitles.", OUTPUT, "--keep-s
 Encoder = Annotated[
     str | None, option("FFmpeg's name of a video encoder (auto).", OUTPUT, metavar="NAME")
 ]
+KeepMetadata = Annotated[
+    str | None,
+    option("Any of date,gps,projection,timecode (projection); or none.", OUTPUT, metavar="LIST"),
+]
 Preset = Annotated[str | None, option("The encoder's preset (veryfast).", OUTPUT, metavar="NAME")]
 Quality = Annotated[
     int | None, option("crf: lower is better and larger (20).", OUTPUT, metavar="0..63")

@@ -22,6 +22,7 @@ from stream_anon.cli.options import (
     ExportTracks,
     Format,
     HowToHide,
+    KeepMetadata,
     KeepSubtitles,
     LogAt,
     LogLevel,
@@ -94,6 +95,7 @@ def redact(
     video_track: VideoTrack = None,
     audio: Sound = None,
     keep_subtitles: KeepSubtitles = False,
+    keep_metadata: KeepMetadata = None,
     encoder: Encoder = None,
     preset: Preset = None,
     quality: Quality = None,
@@ -113,7 +115,7 @@ def redact(
     """Hide the faces in recorded video: INPUT goes in, OUTPUT comes out.
 
     Several inputs (files, folders, patterns in quotes) go into --output-dir.
-    Sound is dropped unless requested, and metadata is never copied. OUTPUT
+    Sound and metadata are dropped unless requested. OUTPUT
     appears under its name only when it is complete. Defaults are in brackets.
     """
     log_to_console("error" if quiet else log_level.value)
@@ -127,6 +129,7 @@ def redact(
             "redaction.color": color,
             "output.audio": audio and audio.value,
             "output.keep_subtitles": keep_subtitles or None,
+            "output.keep_metadata": keep_metadata,
             "output.encoder": encoder,
             "output.preset": preset,
             "output.quality": quality,

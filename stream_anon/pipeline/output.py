@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Settings
     from stream_anon.core.files import PartFile
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.kept import Kept
     from stream_anon.pipeline.excerpt import Excerpt
 
 
@@ -27,6 +28,7 @@ def open_output(
     source: Path,
     along: Sequence[PartFile],
     *,
+    kept: Kept | None = None,
     excerpt: Excerpt | None = None,
 ) -> MediaSink:
     """Open what a recording is written to.
@@ -37,6 +39,7 @@ def open_output(
         settings: of the run.
         source: the input, which sound and subtitles are read from.
         along: files to be published with it.
+        kept: metadata of the input to be kept; a pipe has no place for it.
         excerpt: the part of the input that comes.
 
     Raises:
@@ -47,7 +50,7 @@ def open_output(
     side = _side(source, settings, info.zero, end)
     if isinstance(output, Pipe):
         return PipeSink(output, info, settings.output, side, along, trimmed=trimmed)
-    return MediaSink(output, info, settings.output, side, along, trimmed=trimmed)
+    return MediaSink(output, info, settings.output, side, along, kept, trimmed=trimmed)
 
 
 def _side(

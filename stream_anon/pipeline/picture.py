@@ -25,6 +25,7 @@ from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.encoding.encoders import encoder_called, options_for
 from stream_anon.sinks.encoding.planes import Pictures
 from stream_anon.sources.decoding.pictures import Upright
+from stream_anon.sources.decoding.stills import check_single
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -44,8 +45,13 @@ FORMATS = (
     (b"\xff\xd8\xff", "jpeg_pipe", "mjpeg"),
     (b"\x89PNG\r\n\x1a\n", "png_pipe", "png"),
     (b"RIFF", "webp_pipe", "libwebp"),
+    (b"II*\0", "tiff_pipe", "tiff"),
+    (b"MM\0*", "tiff_pipe", "tiff"),
 )
 """First bytes, demuxer and encoder."""
+AVIF = "mov", "libsvtav1"
+AVIF_BRANDS = (b"avif", b"avis")
+HEIC_BRANDS = (b"heic", b"heix", b"mif1")
 
 
 class PictureRedactor(AbstractContextManager["PictureRedactor"]):
@@ -82,7 +88,7 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
             return np.asarray(made.to_ndarray(format="rgb24"), np.uint8)
 
     def redact_bytes(self, data: bytes) -> bytes:
-        """A redacted JPEG, PNG or WebP picture, upright, as a file of the same format.
+        """A redacted JPEG, PNG, WebP, TIFF or AVIF picture, upright, in the same format.
 
         Metadata and transparency are left out.
 
@@ -139,7 +145,8 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
         codec, file = encoder_called(encoder), io.BytesIO()
         pictures = Pictures(info, codec)
         options = options_for(encoder, "image2", self._settings.output)
-        with av.open(file, "w", format="image2pipe") as container:
+        container_name = "avif" if encoder == AVIF[1] else "image2pipe"
+        with av.open(file, "w", format=container_name) as container:
             stream = pictures.add_stream(container, codec, options, UNIT)
             picture = pictures.make(redacted)
             picture.pts, picture.time_base = 0, UNIT
@@ -182,15 +189,27 @@ def _format(data: bytes) -> tuple[str, str]:
     for head, demuxer, encoder in FORMATS:
         if data.startswith(head) and (head != b"RIFF" or data[8:12] == b"WEBP"):
             return demuxer, encoder
-    raise SourceError("the picture is not a JPEG, PNG or WebP: convert it to one of these first")
+    brand = data[8:12] if data[4:8] == b"ftyp" else b""
+    if brand in AVIF_BRANDS:
+        return AVIF
+    if brand in HEIC_BRANDS:
+        raise SourceError(
+            "HEIC can be read but not written: save the picture to a file and redact that to .jpg"
+        )
+    raise SourceError(
+        "the picture is not a JPEG, PNG, WebP, TIFF or AVIF: convert it to one of these first"
+    )
 
 
 def _decoded(data: bytes, demuxer: str) -> tuple[av.VideoFrame, Fraction]:
     """The picture and the aspect of its pixels."""
     try:
+        if (whole := check_single(data)) is not None:
+            return whole, Fraction(1)
         with open_bytes(data, demuxer) as container:
             stream = container.streams.video[0]
-            stream.codec_context.options = {"err_detect": "crccheck+explode"}
+            strict = "" if demuxer == "tiff_pipe" else "+explode"  # it would refuse any odd tag
+            stream.codec_context.options = {"err_detect": f"crccheck{strict}"}
             picture = next(container.decode(stream), None)
             aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     except (av.error.FFmpegError, ValueError, IndexError) as error:

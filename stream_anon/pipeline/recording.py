@@ -221,6 +221,7 @@ class _Run:
             self.settings,
             self.input.path,
             along,
+            kept=self.source.kept(self.settings.output.keep_metadata),
             excerpt=self.selection.excerpt,
         )
         stack.callback(sink.close)

@@ -10,18 +10,21 @@ import av.error
 
 from stream_anon.core.demuxers import open_file
 from stream_anon.core.files import PartFile, publish
+from stream_anon.core.kept import Kept
 from stream_anon.core.processors import threads_within_quota
 from stream_anon.errors import SinkError
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.encoding.encoders import (
     STILL,
+    STILLS,
     container_for,
     container_options,
     encoder_for,
     options_for,
     time_base_for,
 )
-from stream_anon.sinks.encoding.failures import as_sink_errors
+from stream_anon.sinks.encoding.failures import as_sink_errors, unfit_for
+from stream_anon.sinks.encoding.kept import KeptWriter
 from stream_anon.sinks.encoding.planes import Pictures, Times, open_encoder
 
 if TYPE_CHECKING:
@@ -39,12 +42,14 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import RedactedFrame
 
+UNORDERED = 2
+"""Frames that are coded in the order in which they are shown if there are no more."""
 LONGEST_LEAD = 1
 """Seconds before the first frame that an output without sound may have."""
 
 
 class MediaSink:
-    """Writes one file: same frames, same pts, same colour tags, and no metadata.
+    """Writes one file: same frames, same pts, same colour tags, and no metadata but what is kept.
 
     Frames go to `NAME.part`, which gets its own name in `finish()` once the file has been read back
     and holds as many frames as were sent. `close()` before that removes it. Files that belong to it
@@ -58,6 +63,7 @@ class MediaSink:
         settings: Output,
         side_tracks: Callable[[OutputContainer], SideTracks] | None = None,
         along: Sequence[PartFile] = (),
+        kept: Kept | None = None,
         *,
         trimmed: bool = False,
     ) -> None:
@@ -69,6 +75,7 @@ class MediaSink:
             settings: encoder, preset, quality and whether a file may be replaced.
             side_tracks: makes the sound and subtitles that go along, given the container.
             along: files to be published with it; complete when `finish` is called.
+            kept: metadata that was asked for.
             trimmed: the output begins with the first frame, and sound and subtitles are cut to it.
 
         Raises:
@@ -87,12 +94,15 @@ class MediaSink:
         container = container_for(path)
         self._pictures = Pictures(info, codec)
         self._check_place()
-        self._container = self._open(container)
+        self._container = self._open(container, settings)
         try:
+            self._kept = KeptWriter(kept or Kept(), self._container)
             self._stream = self._add_stream(codec, settings)
+            self._kept.name(self._stream)
             with self._errors():
                 if side_tracks:
                     self._side = side_tracks(self._container)
+            with self._errors(), unfit_for(path, codec.name):
                 self._container.start_encoding()
         except BaseException:
             self.close()
@@ -101,7 +111,7 @@ class MediaSink:
     @property
     def notes(self) -> list[str]:
         """Notes for the user: where the output differs from the request."""
-        notes = list(self._side.notes) if self._side else []
+        notes = [*(self._side.notes if self._side else ()), *self._kept.notes]
         width, height = self._pictures.size
         if (width, height) != (self._info.width, self._info.height):
             was = f"{self._info.width}x{self._info.height}"
@@ -116,8 +126,9 @@ class MediaSink:
             raise SinkError(f"the folder {folder} does not exist: create it first")
         self._file.check()
 
-    def _open(self, container: str) -> OutputContainer:
-        name, options = f"file:{self._file.part}", container_options(container)
+    def _open(self, container: str, settings: Output) -> OutputContainer:
+        name = f"file:{self._file.part}"
+        options = container_options(container, settings)
         with self._errors():
             self._file.claim()
             try:
@@ -133,7 +144,8 @@ class MediaSink:
         self._unit = unit
         options = options_for(codec.name, container, settings)
         with self._errors():
-            stream = self._pictures.add_stream(self._container, codec, options, unit)
+            with unfit_for(self._path, codec.name):
+                stream = self._pictures.add_stream(self._container, codec, options, unit)
             # PyAV's default, threads inside one picture, costs x264 a fifth of its speed.
             stream.thread_type = "AUTO"
             stream.thread_count = threads_within_quota()
@@ -160,7 +172,7 @@ class MediaSink:
 
     @property
     def _holds_one(self) -> bool:
-        return self._container.format.name == STILL
+        return self._container.format.name in STILLS
 
     def _begin(self, first: RedactedFrame) -> Times:
         zero = first.pts * first.time_base if self._trimmed else self._zero(first)
@@ -176,6 +188,8 @@ class MediaSink:
     def _encode(self, picture: av.VideoFrame | None) -> None:
         with self._errors():
             for packet in self._stream.encode(picture):
+                if picture is None and self._sent <= UNORDERED:
+                    packet.dts = packet.pts  # x265 sets it to anything
                 if self._times is not None:
                     self._times.restore(packet)
                 self._container.mux(packet)
@@ -194,6 +208,7 @@ class MediaSink:
 
     def _complete(self) -> None:
         """Make visible what was written."""
+        self._kept.complete(self._file.part)
         written = self._count()
         if written != self._sent:
             raise SinkError(
@@ -209,8 +224,8 @@ class MediaSink:
             self._errors(),
             open_file(self._file.part, demuxer=_reader(self._container)) as written,
         ):
-            stream = written.streams.video[0]
-            return sum(1 for packet in written.demux(stream) if packet.size)
+            videos = written.streams.video  # none where the container took it for mere data
+            return sum(1 for packet in written.demux(*videos) if packet.size) if videos else 0
 
     def close(self) -> None:
         with suppress(av.error.FFmpegError, OSError, ValueError):

@@ -79,9 +79,9 @@ class PipeSink(MediaSink):
     def _check_place(self) -> None:
         """There is no folder."""
 
-    def _open(self, container: str) -> OutputContainer:
+    def _open(self, container: str, settings: Output) -> OutputContainer:
         name = _STILL if container == STILL else container
-        options = {} if name == _STILL else container_options(container)
+        options = {} if name == _STILL else container_options(container, settings)
         with self._errors():
             return av.open(
                 _Forward(self._pipe.file),

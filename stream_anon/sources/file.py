@@ -16,6 +16,7 @@ from stream_anon.errors import SourceError
 from stream_anon.sources.base import Losses
 from stream_anon.sources.decoding.index import KeyframeIndex
 from stream_anon.sources.decoding.indexing import Uncertain, index_of
+from stream_anon.sources.decoding.kept import read_kept
 from stream_anon.sources.decoding.opening import open_input, pixel_aspect, videos_of
 from stream_anon.sources.decoding.passes import KeyframePass, WholePass
 from stream_anon.sources.decoding.pictures import Upright
@@ -24,10 +25,11 @@ from stream_anon.sources.decoding.timing import Clock
 from stream_anon.sources.ranges import Bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Collection, Generator, Iterable, Iterator
 
     import av
 
+    from stream_anon.core.kept import Kept
     from stream_anon.sources.decoding.index import Keyframe
     from stream_anon.sources.ranges import Range
 
@@ -121,6 +123,10 @@ class MediaSource:
     def notes(self) -> list[str]:
         """Notes for the user: what of the file is not in the frames as it was coded."""
         return [*self._whole.notes, *self._upright.notes]
+
+    def kept(self, wanted: Collection[str]) -> Kept:
+        """What of the file's metadata is wanted, and there."""
+        return read_kept(self._path, self._first[0], wanted)
 
     # -- seeking ------------------------------------------------------------------------------
 

@@ -21,32 +21,51 @@ CONTAINERS = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm",
     ".avi": "avi", ".ts": "mpegts", ".mts": "mpegts", ".m2ts": "mpegts", ".gif": "gif",
     ".png": "image2", ".jpg": "image2", ".jpeg": "image2", ".bmp": "image2", ".tiff": "image2",
+    ".tif": "image2", ".webp": "image2", ".avif": "avif",
 }  # fmt: skip
 """FFmpeg's name of the container, by the ending of the file name."""
 
 _ENCODERS = {
     ".webm": "libvpx-vp9", ".avi": "mpeg4", ".gif": "gif", ".png": "png", ".jpg": "mjpeg",
-    ".jpeg": "mjpeg", ".bmp": "bmp", ".tiff": "tiff",
+    ".jpeg": "mjpeg", ".bmp": "bmp", ".tiff": "tiff", ".tif": "tiff", ".webp": "libwebp",
+    ".avif": "libsvtav1",
 }  # fmt: skip
 DEFAULT_ENCODER = "libx264"
 ODD_SIZES = {
-    "libvpx-vp9", "libvpx", "libwebp", "gif", "png", "bmp", "tiff", "ffv1", "mjpeg", "rawvideo"
+    "libvpx-vp9", "libvpx", "libwebp", "gif", "png", "bmp", "tiff", "ffv1", "mjpeg", "rawvideo",
+    "libsvtav1",
 }  # fmt: skip
 """Encoders that take odd widths and heights."""
 STILL = "image2"
-"""FFmpeg's name of the container of one picture."""
+"""FFmpeg's name of the container of one picture as its encoder makes it."""
+STILLS = {STILL, "avif"}
+"""Containers that hold one picture only."""
 NO_NEGATIVE_TIMES = {"avi", "mpegts"}
 """Containers in which the delay that B-frames need would shift every frame."""
+APPLE = {"mp4", "mov"}
+"""Containers of QuickTime's family."""
+_TAGS = {"hevc": "hvc1"}
+"""Codec tags in them where FFmpeg's own choice is one that Apple's players refuse."""
 PRESETS = (
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
     "placebo",
 )  # fmt: skip
 """Of x264 and x265, fastest first."""
-_UNFIT = {("yuv420p", "mjpeg"), ("yuv420p", "tiff")}
-"""JPEG is full range only, and TIFF has no tag for the range."""
+_UNFIT = {("yuv420p", "mjpeg"), ("yuv420p", "tiff"), ("yuv420p", "libwebp")}
+"""JPEG is full range only; TIFF has no tag for the range, and WebP none for range and matrix."""
 _MPEG4_UNITS = 60_000
 """In a second; its bitstream has 16 bits for them."""
-_PIXEL_FORMATS = ("yuv420p", "yuvj420p", "nv12", "rgb24", "bgr24", "rgb8", "yuv444p", "yuv422p")
+_PIXEL_FORMATS = (
+    "yuv420p",
+    "yuvj420p",
+    "nv12",
+    "rgb24",
+    "bgr24",
+    "rgb8",
+    "yuv444p",
+    "yuv422p",
+    "bgra",
+)
 
 
 def container_for(path: Path) -> str:
@@ -116,8 +135,15 @@ def time_base_for(container: str, encoder: str, wanted: Fraction, rate: Fraction
     return wanted
 
 
-def container_options(container: str) -> dict[str, str]:
+def tag_for(codec: av.codec.codec.Codec, container: str) -> str | None:
+    """The codec tag that players want to see; None leaves the choice to FFmpeg."""
+    return _TAGS.get(codec.canonical_name) if container in APPLE else None
+
+
+def container_options(container: str, settings: Output) -> dict[str, str]:
     """FFmpeg options for one container."""
+    if container in APPLE and settings.faststart:
+        return {"movflags": "+faststart"}
     if container == STILL:
         return {"update": "1"}
     if container == "matroska":
@@ -154,6 +180,8 @@ def options_for(encoder: str, container: str, settings: Output) -> dict[str, str
         return {"cq": level, "rc": "vbr", **({"preset": preset} if preset[:1] == "p" else {})}
     if encoder.endswith("_qsv"):
         return {"global_quality": level, "preset": preset}
+    if encoder == "libwebp":
+        return {"quality": str(100 - settings.quality * 5 // 4)}
     if encoder in {"mjpeg", "mpeg4"}:
         return {"qmin": "2", "qmax": str(max(2, settings.quality // 4))}
     return {}

@@ -25,6 +25,18 @@ def as_sink_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def unfit_for(path: Path, encoder: str) -> Iterator[None]:
+    """Raise `SinkError` where the container of `path` does not take what an encoder makes."""
+    try:
+        yield
+    except (av.error.ArgumentError, av.error.PatchWelcomeError, ValueError) as error:
+        raise SinkError(
+            f"{path.name} cannot hold what the encoder {encoder} makes: use .mkv, or another "
+            "encoder"
+        ) from error
+
+
+@contextmanager
 def as_stream_errors(label: str) -> Iterator[None]:
     """Raise `SinkError` about `label`: what is raised inside may hold an address with a password.
 

@@ -11,7 +11,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 
 from stream_anon.errors import SinkError
-from stream_anon.sinks.encoding.encoders import ODD_SIZES, pixel_format_for
+from stream_anon.sinks.encoding.encoders import ODD_SIZES, pixel_format_for, tag_for
 
 if TYPE_CHECKING:
     from av.codec.codec import Codec
@@ -58,6 +58,8 @@ class Pictures:
         stream.width, stream.height = self.size
         stream.pix_fmt = self._format
         stream.time_base = stream.codec_context.time_base = unit
+        if tag := tag_for(codec, container.format.name):
+            stream.codec_context.codec_tag = tag
         self._tag(stream)
         return stream
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing, suppress
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import av
@@ -11,7 +12,9 @@ import av.error
 
 from stream_anon.core.demuxers import demux
 from stream_anon.core.frame import NOMINAL_RATE
+from stream_anon.sources.decoding.heif import is_animated, is_heif
 from stream_anon.sources.decoding.opening import is_cut_short, media_bytes, open_input
+from stream_anon.sources.decoding.spacing import PLAUSIBLE, measured_rate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-STILL_FORMATS = ("image2", "png_pipe", "jpeg_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe")
+STILL_FORMATS = ("image2",)
+STILL_ENDING = "_pipe"
+"""Of FFmpeg's names of the formats of one picture."""
 INDEXED_FORMATS = ("mov,mp4,m4a,3gp,3g2,mj2",)
 """Containers whose index lists every packet, also those that are missing."""
 GAPPY_FORMATS = ("matroska,webm",)
@@ -39,13 +44,19 @@ class Length:
     @property
     def is_still(self) -> bool:
         """It is a picture file."""
-        return self._container.format.name in STILL_FORMATS
+        name = self._container.format.name
+        if is_heif(self._container):
+            return not is_animated(self._container)
+        return name in STILL_FORMATS or name.endswith(STILL_ENDING)
 
-    @property
+    @cached_property
     def rate(self) -> Fraction | None:
-        """Frames per second."""
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        return Fraction(rate) if rate else None
+        """Frames per second: as the header says or, where that is implausible, as measured."""
+        stream = self._stream
+        rate = stream.average_rate or stream.guessed_rate
+        if rate and (rate <= PLAUSIBLE or self.is_still):
+            return Fraction(rate)
+        return measured_rate(self._path, stream.index)
 
     @property
     def frames(self) -> int | None:
@@ -74,10 +85,12 @@ class Length:
             frames: that were decoded.
             end: when the last of them ends, in seconds.
         """
+        if self.is_still:
+            return 0
         if self.is_indexed:
             return self._unlisted(packets) or self._without_index(frames)
         is_cut = is_cut_short(self._path)
-        if self.is_still or is_cut is False:
+        if is_cut is False:
             return 0
         if self._stream.frames:
             return self._stream.frames - frames

@@ -12,6 +12,7 @@ from av.stream import Disposition
 from stream_anon.core.demuxers import is_list, open_file
 from stream_anon.core.processors import usable_processors
 from stream_anon.errors import SourceError
+from stream_anon.sources.decoding.heif import is_animated, is_heif
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,8 +117,12 @@ def pixel_aspect(stream: VideoStream) -> Fraction:
 
 
 def videos_of(container: InputContainer) -> list[VideoStream]:
-    """The video tracks of a file, in its order: track 1 first, cover pictures left out."""
-    return [s for s in container.streams.video if not is_cover(s.disposition)]
+    """The video tracks of a file, in its order: track 1 first, cover pictures left out.
+
+    In animated HEIF, the still picture that comes with them is none.
+    """
+    videos = [s for s in container.streams.video if not is_cover(s.disposition)]
+    return [s for s in videos if s.duration is not None or not is_animated(container)]
 
 
 def _numbered(streams: list[VideoStream], track: int, path: Path | str) -> VideoStream:
@@ -138,7 +143,7 @@ def notes_on_videos(
         asked_for: by its number, so that nobody needs to be told how.
     """
     videos = videos_of(container)
-    if len(videos) < 2:
+    if len(videos) < 2 or (is_heif(container) and not is_animated(container)):
         return []
     number = [stream.index for stream in videos].index(chosen.index) + 1
     size = f"{chosen.width}x{chosen.height}"

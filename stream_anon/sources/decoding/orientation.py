@@ -56,12 +56,16 @@ class Orientation:
         return plane
 
 
-def _display_matrix(picture: av.VideoFrame) -> bytes | None:
+def side_data_of(picture: av.VideoFrame) -> Any:
+    """The side data of a picture, by their types."""
     try:
-        side_data: Any = picture.side_data
+        return picture.side_data
     except ValueError:  # PyAV 18 refuses to list kinds that it does not know, such as EXIF
-        side_data = _known_kinds_only(picture).side_data
-    data = side_data.get(Type.DISPLAYMATRIX)
+        return _known_kinds_only(picture).side_data
+
+
+def _display_matrix(picture: av.VideoFrame) -> bytes | None:
+    data = side_data_of(picture).get(Type.DISPLAYMATRIX)
     return None if data is None else bytes(data)
 
 

@@ -22,6 +22,7 @@ from stream_anon.sources.decoding.opening import (
     open_input,
     reason,
 )
+from stream_anon.sources.decoding.stills import still_of
 from stream_anon.sources.decoding.witness import witness_for
 
 if TYPE_CHECKING:
@@ -60,11 +61,14 @@ class WholePass:
                 self.stream, self.container.format.name, losses, gaps=self._gaps(path)
             )
             self.crop = read_crop(path, self._rank())
+            self._still = still_of(self.container, path)
         except BaseException:
             self.container.close()
             raise
         self._deinterlacer = Deinterlacer()
         self.pictures = self._deinterlacer.whole(self._decode())
+        if self._still.picture is not None:
+            self.pictures = iter([(self._still.picture, False)])
         """All pictures and whether they are suspect."""
 
     def _rank(self) -> int:
@@ -80,6 +84,7 @@ class WholePass:
     def notes(self) -> list[str]:
         """What of the file is left out, and what is not as it was coded."""
         notes = notes_on_videos(self.container, self.stream, asked_for=self._track is not None)
+        notes += self._still.notes
         if self.is_interlaced:
             notes.append(f"interlaced video was deinterlaced ({FILTER})")
         return notes
