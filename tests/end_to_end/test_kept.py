@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
@@ -12,6 +12,7 @@ import stream_anon
 from stream_anon.core.kept import Projection
 from stream_anon.errors import ConfigError
 from stream_anon.sources.decoding.kept import projection_of
+from stream_anon.sources.decoding.orientation import side_data_of
 from tests.media import FRAMES, Tone, pictures, shown, write
 from tests.patterns import number_shown
 
@@ -162,8 +163,8 @@ def test_the_projection_is_kept(stereo: str, end: str, faststart: bool, tmp_path
     summary = stream_anon.redact(source, output, settings=settings)
     after = pictures(output)[0]
     assert projection_of(after) == projection_of(before) == Projection("equirectangular", stereo)
-    data_of: Any = [bytes(cast("Any", one.side_data)[Type.SPHERICAL]) for one in (before, after)]
-    assert data_of[0] == data_of[1]
+    one, other = (side_data_of(picture)[Type.SPHERICAL] for picture in (after, before))
+    assert bytes(one) == bytes(other)
     assert [number_shown(picture) for picture in shown(output)] == list(range(FRAMES))
     data = output.read_bytes()
     assert b"Private" not in data
