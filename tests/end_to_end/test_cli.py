@@ -120,6 +120,13 @@ def test_wrong_arguments_are_told_in_one_line(
     assert leftovers(tmp_path) == []
 
 
+def test_a_file_without_a_command_is_told_which_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["in.mp4", "out.mp4"]) == 2
+    told = capsys.readouterr().err
+    assert "`stream-anon redact INPUT OUTPUT`" in told
+    assert told.count("\n") == 1
+
+
 def test_a_missing_input_is_code_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["redact", str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4")]) == 3
     assert capsys.readouterr().err.count("\n") == 1
