@@ -122,6 +122,11 @@ class SideTracks:
             self._tracks[stream.index] = Rewritten(self._output, stream, encoder)
             self.notes.append(f"subtitles were converted from {codec} to {encoder}")
 
+    @property
+    def is_empty(self) -> bool:
+        """There is neither sound nor text to go along."""
+        return not self._tracks
+
     # -- passing on ---------------------------------------------------------------------------
 
     def _read(self) -> Any:

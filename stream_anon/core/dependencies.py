@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+import threading
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -63,6 +64,8 @@ _LACKS_LIBRARY = ("cannot open shared object", "no such file", "image not found"
 _ABI = ("_array_api", "multiarray failed to import", "compiled using numpy", "abi version",
         "binary incompatibility", "dtype size changed")  # fmt: skip
 
+_ONE_BY_ONE = threading.Lock()
+
 
 def preload() -> None:
     """Load OpenCV, where it can be loaded; `check` tells what is wrong where it cannot."""
@@ -86,15 +89,18 @@ def load(module: str) -> ModuleType:
     Raises:
         DependencyError: it cannot be imported.
     """
-    said = io.StringIO()  # a page of NumPy's where a wheel was built for another version of it
-    try:
-        with redirect_stdout(said), redirect_stderr(said):
-            loaded = import_module(module)
-    except Exception as error:
-        raise DependencyError(explain(module, error)) from error
-    if said.getvalue() and sys.stderr is not None:
-        sys.stderr.write(said.getvalue())
-    return loaded
+    with _ONE_BY_ONE:  # what is printed is caught for the whole process
+        if (loaded := sys.modules.get(module)) is not None:
+            return loaded
+        said = io.StringIO()  # a page of NumPy's where a wheel was built for another version of it
+        try:
+            with redirect_stdout(said), redirect_stderr(said):
+                loaded = import_module(module)
+        except Exception as error:
+            raise DependencyError(explain(module, error)) from error
+        if said.getvalue() and sys.stderr is not None:
+            sys.stderr.write(said.getvalue())
+        return loaded
 
 
 def explain(module: str, error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -128,6 +129,15 @@ class Track:
             index, self.last_seen
         )  # a slow parser may answer about an earlier frame
         self.missed = 0
+
+    @property
+    def pace(self) -> float:
+        """Pixels moved in each frame between the last two detections; 0 with one only."""
+        if len(self.detections) < 2:
+            return 0.0
+        before, last = sorted(self.detections)[-2:]
+        here, there = (self.detections[index].anchor.center for index in (last, before))
+        return math.dist(here, there) / (last - before)
 
     def miss(self) -> bool:
         """Count a pass that missed them; True for the 1st, 2nd, 4th, 8th: try a close pass."""

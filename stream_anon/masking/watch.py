@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from stream_anon.detectors.checking import checked_answer
 from stream_anon.masking.association import (
+    SAME_PLACE,
     add_unless_double,
     associate,
     nearest,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 CLOSE_PASSES = 2
 """Close passes in one frame for lost tracks, and as many again for doubtful detections."""
+
+RUNS = 0.3
+"""Parts of a face's width that it moves by from one frame to the next, if it runs."""
 
 
 class Watch:
@@ -174,11 +178,9 @@ class Watch:
         guesses = [guess for track in lost for guess in track.guesses(index)]
         places = guesses[:CLOSE_PASSES] + [s.anchor for s in doubtful[:CLOSE_PASSES]]
         if closer := [self._policy.closely(place) for place in places]:
-            uncertain = [t for t in tracker.alive if t in lost or not tracker.is_confirmed(t)]
-            again, others = associate(uncertain, self._detect(held.frame, closer), index)
-            tracker.follow(again, index, clock)
-            came = self._begin(self._newcomers(others, index), index, clock) or came
-        if came and held.motion.flow is not None and not self._horizon.waits:
+            came = self._look_closely(held, closer, lost) or came
+        moves = held.motion.flow is not None and not self._horizon.waits
+        if moves and (came or self._have_run_off(index)):
             self._search_back(held)
         self._last_pass, self._last_pass_clock = index, clock
 
@@ -219,8 +221,33 @@ class Watch:
             self._tracker.begin(detection, index, clock, reach=reach)
         return bool(likely)
 
+    def _look_closely(
+        self, held: HeldFrame, closer: Sequence[DetectionPass], lost: Sequence[Track]
+    ) -> bool:
+        """Search for those who are lost or doubtful; say whether somebody new was found."""
+        index, tracker = held.index, self._tracker
+        uncertain = [t for t in tracker.alive if t in lost or not tracker.is_confirmed(t)]
+        sure = [t for t in tracker.alive if index in t.detections and t not in uncertain]
+        known = [track.detections[index].anchor for track in sure]
+        seen = [
+            detection  # of nobody who was seen in that very place already, and is not lost
+            for detection in self._detect(held.frame, closer)
+            if all(detection.anchor.iou(anchor) < SAME_PLACE for anchor in known)
+        ]
+        again, others = associate(uncertain, seen, index)
+        tracker.follow(again, index, held.clock)
+        return self._begin(self._newcomers(others, index), index, held.clock)
+
+    def _have_run_off(self, index: int) -> bool:
+        """Somebody who was seen in the last pass and moved fast is not seen any more.
+
+        They may have been elsewhere than where they were carried to in the frames since then.
+        """
+        gone = [t for t in self.alive if self._last_pass <= t.last_seen < index]
+        return any(track.pace > RUNS * track.forward[index].width for track in gone)
+
     def _search_back(self, held: HeldFrame) -> None:
-        """Search for newcomers of a frame in the frames since the last pass.
+        """Search the frames since the last pass for newcomers, and for those who are gone.
 
         Optical flow loses whoever runs into the picture; the network finds them. A recording has
         its lookahead for that: momentum, from what comes next, tells where they came from.

@@ -160,10 +160,12 @@ class Redactor:
                     continue
                 rows, columns, opacity = placed
                 rest = 1 - opacity
+                # The soft edge makes it larger than the part: no more cells for that.
+                side = max(cell * scale, max(opacity.shape) / style.cells)
                 for which in same_size:
                     spot = Spot(
                         *(views, which, rows, columns, opacity, part, _seed(part)),
-                        *(cell * scale, style.levels[which], coverage),
+                        *(side, style.levels[which], coverage),
                     )
                     planes[which][rows, columns] = cv2.blendLinear(
                         style.method.draw(spot), spot.shown, opacity, rest

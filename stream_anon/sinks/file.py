@@ -183,7 +183,8 @@ class MediaSink:
     def _zero(self, first: RedactedFrame) -> Fraction:
         """Where the output begins, in the input's seconds: a short way before its first frame."""
         zero, time = self._info.zero, first.pts * first.time_base
-        return zero if self._side or time - zero <= LONGEST_LEAD else time
+        has_more = self._side is not None and not self._side.is_empty
+        return zero if has_more or time - zero <= LONGEST_LEAD else time
 
     def _encode(self, picture: av.VideoFrame | None) -> None:
         with self._errors():

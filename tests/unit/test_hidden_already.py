@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 import pytest
+from av.codec.context import Flags
 
 import stream_anon
 from stream_anon.core.frame import plane_shapes
 from stream_anon.sources.decoding.cropping import Crop, read_crop
+from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.decoding.transparency import composited
 from stream_anon.sources.file import MediaSource
 from tests.media import write
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 320, 180
 HALF = WIDTH // 2
+MOV, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"
 
 
 def first_frame(path: Path) -> tuple[Frame, MediaSource]:
@@ -64,14 +67,14 @@ def cut_out() -> NDArray[np.uint8]:
 def test_transparent_parts_become_white(name: str, codec: str, form: str, tmp_path: Path) -> None:
     path = tmp_path / name
     with av.open(str(path), "w") as output:
-        stream = output.add_stream(codec, rate=25)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, form  # type: ignore[union-attr]
+        stream: Any = output.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, form
         if "vpx" in codec:
             stream.codec_context.options = {"auto-alt-ref": "0", "crf": "10", "b": "4M"}
         picture = av.VideoFrame.from_ndarray(cut_out(), "rgba").reformat(format=form)
         picture.pts, picture.time_base = 0, Fraction(1, 25)
-        output.mux(stream.encode(picture))  # type: ignore[union-attr, arg-type]
-        output.mux(stream.encode(None))  # type: ignore[union-attr]
+        output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
     frame, source = first_frame(path)
     y, u, v = (plane.astype(int) for plane in frame.planes)
     white = 255 if source.info.color.full_range else 235
@@ -103,6 +106,53 @@ def test_colours_beside_transparency_do_not_show_what_is_under_it() -> None:
             results.append(composited((y, u, v), alpha, full_range=False))
         for one, other in zip(*results, strict=True):
             assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+@pytest.mark.parametrize(
+    ("name", "codec", "form"), [("in.mov", "prores_ks", "yuva444p10le"), ("in.mkv", "ffv1", "bgra")]
+)
+def test_transparent_parts_of_hdr_become_white(
+    name: str, codec: str, form: str, transfer: int, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, form
+        stream.codec_context.color_trc = transfer
+        picture = av.VideoFrame.from_ndarray(cut_out(), "rgba").reformat(format=form)
+        picture.pts, picture.time_base = 0, Fraction(1, 25)
+        picture.color_trc, picture.color_primaries = transfer, 9
+        output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    frame, source = first_frame(path)
+    notes = " ".join(source.notes)
+    assert "HDR" in notes, "the test needs HDR"
+    y, u, v = (plane.astype(int) for plane in frame.planes)
+    assert np.abs(y[:, : HALF - 8] - 235).max() <= 1
+    assert np.abs(np.stack([u, v])[..., : HALF // 2 - 4] - 128).max() <= 1
+    assert "transparent" in notes
+
+
+def test_a_palette_that_comes_line_by_line_stays_transparent(tmp_path: Path) -> None:
+    path = tmp_path / "in.png"
+    palette = np.tile(np.array([0, 255, 0, 0], np.uint8), (256, 1))  # transparent red, as ARGB
+    pixels = np.random.default_rng(4).integers(0, 8, (HEIGHT, WIDTH), np.uint8)
+    with av.open(str(path), "w") as output:
+        stream: Any = output.add_stream("png", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "pal8"
+        stream.codec_context.flags |= Flags.interlaced_dct
+        picture = av.VideoFrame.from_ndarray((pixels, palette), format="pal8")  # type: ignore[arg-type]
+        picture.pts = 0
+        output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    with av.open(str(path)) as file:
+        coded = next(file.decode(video=0))
+        assert (coded.format.name, coded.interlaced_frame) == ("pal8", True)
+    frame, source = first_frame(path)
+    assert frame.planes[0].min() == 235
+    assert any("transparent" in note for note in source.notes)
+    assert not any("interlaced" in note for note in source.notes)
 
 
 # -- crops ------------------------------------------------------------------------------------
@@ -151,7 +201,7 @@ def test_a_clean_aperture_is_applied(end: str, tmp_path: Path) -> None:
     path = tmp_path / f"in.{end}"
     boxes = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"]
     path.write_bytes(insert(plain.read_bytes(), boxes, clap))
-    assert read_crop(path, 0) == Crop(60, 46, 160, 14)
+    assert read_crop(path, MOV, 1, 0) == Crop(60, 46, 160, 14)
     whole, _ = first_frame(plain)
     frame, source = first_frame(path)
     assert (frame.width, frame.height) == (100, 120)
@@ -181,11 +231,69 @@ def matroska(crops: dict[int, int], *, before: bytes = b"") -> bytes:
 def test_crops_of_matroska_are_read(tmp_path: Path) -> None:
     path = tmp_path / "in.mkv"
     path.write_bytes(matroska({0x54CC: 10, 0x54DD: 20, 0x54BB: 30, 0x54AA: 40}))
-    assert read_crop(path, 0) == Crop(10, 30, 20, 40)
+    assert read_crop(path, MATROSKA, 2, 0) == Crop(10, 30, 20, 40)
     path.write_bytes(matroska({0x54CC: 10}, before=element(0x114D9B74, b"seek head")))
-    assert read_crop(path, 0) == Crop(10)
+    assert read_crop(path, MATROSKA, 2, 0) == Crop(10)
     path.write_bytes(matroska({}))
-    assert not read_crop(path, 0)
+    assert not read_crop(path, MATROSKA, 2, 0)
+
+
+def test_crops_are_found_behind_much_else(tmp_path: Path) -> None:
+    path = tmp_path / "in.mkv"
+    path.write_bytes(matroska({0x54CC: 10}, before=element(0xEC, bytes(3_000_000))))
+    assert read_crop(path, MATROSKA, 2, 0) == Crop(10)
+
+
+@pytest.mark.parametrize("first", [b"junk", b"uuid", b"pnot", b"styp", b"udta"])
+def test_a_clean_aperture_is_found_behind_any_box(first: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "in.mov"
+    path.write_bytes(struct.pack(">I4s", 16, first) + bytes(8) + half_cropped(tmp_path))
+    assert read_crop(path, MOV, 1, 0) == Crop(160)
+
+
+def test_a_clean_aperture_is_found_in_boxes_with_long_sizes(tmp_path: Path) -> None:
+    data = half_cropped(tmp_path)
+    at = data.index(b"moov") - 4
+    size = int.from_bytes(data[at : at + 4], "big")
+    long = struct.pack(">I4sQ", 1, b"moov", size + 8) + data[at + 8 : at + size]
+    path = tmp_path / "in.mov"
+    path.write_bytes(data[:at] + long + data[at + size :])
+    assert read_crop(path, MOV, 1, 0) == Crop(160)
+
+
+def half_cropped(folder: Path) -> bytes:
+    """A file whose left half is cropped away."""
+    plain = write(folder / "plain.mov", frames=2)
+    clap = struct.pack(">I4s8i", 40, b"clap", 160, 1, 180, 1, 80, 1, 0, 1)
+    boxes = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"]
+    return insert(plain.read_bytes(), boxes, clap)
+
+
+def test_a_cover_picture_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    plain = write(tmp_path / "plain.mp4", frames=2, cover=True)
+    clap = struct.pack(">I4s8i", 40, b"clap", 160, 1, 180, 1, 80, 1, 0, 1)
+    boxes = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1"]
+    path = tmp_path / "in.mp4"
+    path.write_bytes(insert(plain.read_bytes(), boxes, clap))
+    frame, _ = first_frame(path)
+    assert frame.width == 160
+
+
+@pytest.mark.parametrize("size", [(76, 60), (160, 120), (640, 480)])
+def test_of_pictures_of_another_size_the_same_share_is_cropped(size: tuple[int, int]) -> None:
+    first = av.VideoFrame(320, 240, "yuv420p")
+    other = av.VideoFrame(*size, "yuv420p")
+    for picture in (first, other):
+        for number, plane in enumerate(picture.planes):
+            rows = np.full((plane.height, plane.line_size), 128 if number else 60, np.uint8)
+            if number == 0:
+                rows[:, : plane.width // 4] = 235
+            plane.update(rows.tobytes())
+    upright = Upright(first, "t", crop=Crop(80))
+    planes, _ = upright.read(other)
+    rest = planes[0][planes[0] > 16]
+    assert rest.size
+    assert rest.max() < 235
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -197,7 +305,7 @@ def test_damaged_heads_end_no_run(seed: int, tmp_path: Path) -> None:
         data[at] = rng.integers(0, 256)
     path = tmp_path / "in.bin"
     path.write_bytes(bytes(data[: rng.integers(4, len(data))]))
-    crop = read_crop(path, 0)
+    crop = read_crop(path, MOV if seed % 2 else MATROSKA, 1, 0)
     assert min(crop.left, crop.top, crop.right, crop.bottom) >= 0
 
 

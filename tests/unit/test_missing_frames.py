@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -65,11 +66,22 @@ def read(path: Path) -> tuple[list[Frame], MediaSource]:
 CODECS = ["libx264", "libx265", "libvpx", "libvpx-vp9", "libsvtav1", "mjpeg"]
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1", "mjpeg"])
+def test_a_frame_that_was_never_recorded_hides_nothing(
+    codec: str, pictures: list[Any], tmp_path: Path
+) -> None:
+    times = [n for n in range(COUNT + 1) if n != 50]
+    path = record(tmp_path / "in.mkv", pictures, times, codec, pix_fmt=_format(codec))
+    frames, source = read(path)
+    assert [frame.pts for frame in frames] == [40 * n for n in times]
+    assert not any(frame.corrupt for frame in frames)
+    assert not source.losses, source.losses.reason
+
+
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize(
     "times",
     [
-        pytest.param([n for n in range(COUNT + 1) if n != 50], id="one frame was never recorded"),
         pytest.param([n + 50 * (n >= 50) for n in range(COUNT)], id="a pause"),
         pytest.param([n + n // 9 for n in range(COUNT)], id="every tenth was never recorded"),
         pytest.param([n if n < 50 else 50 + 5 * (n - 50) for n in range(COUNT)], id="slower"),
@@ -141,15 +153,32 @@ def _is_reference(packet: Any, extradata: bytes | None) -> bool:
     return any(unit[0] & 31 in (1, 5) and unit[0] >> 5 for unit in units)
 
 
-def test_numbers_that_mean_nothing_are_given_up(pictures: list[Any], tmp_path: Path) -> None:
-    path = record(tmp_path / "in.mkv", pictures, range(COUNT), "libx264")
-    with av.open(str(path)) as file:
-        stream = file.streams.video[0]
-        packets = [bytes(p) for p in file.demux(stream) if p.size][1:GOP]
-        numbers = FrameNumbers(stream.codec_context.extradata)
-        found = [numbers.missing_before(packet) > 0 for packet in packets[::3]]
-    assert found[1:5] == [True] * 4
-    assert not any(found[-3:]), "a camera whose numbers are always wrong is not hidden for good"
+def test_heavy_loss_is_suspect_to_the_end(pictures: list[Any], tmp_path: Path) -> None:
+    whole = record(tmp_path / "whole.mkv", pictures, range(COUNT), "libx264", options={"bf": "0"})
+    path = without(whole, tmp_path / "in.mkv", {n for n in range(3, COUNT, 3) if n % GOP})
+    frames, _ = read(path)
+    clear = [frame.pts // 40 for frame in frames if not frame.corrupt]
+    assert set(clear) <= {0, 1, 2, GOP, GOP + 1, 2 * GOP, 2 * GOP + 1}
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9", "mpeg4"])
+@pytest.mark.parametrize("gone", [2, 5, 20])
+def test_a_single_gap_in_an_even_file_is_a_loss(
+    codec: str, gone: int, pictures: list[Any], tmp_path: Path
+) -> None:
+    times = [n for n in range(COUNT + 1) if n != gone]
+    frames, source = read(record(tmp_path / "in.mkv", pictures, times, codec))
+    suspect = {number for number, frame in enumerate(frames) if frame.corrupt}
+    assert suspect == set(range(gone, GOP)), "nothing tells whether it was recorded"
+    assert source.losses
+
+
+def test_parameters_of_zeros_cost_no_time() -> None:
+    numbers = FrameNumbers(None)
+    began = process_time()
+    for kind in (0x67, 0x68):
+        numbers.missing_before(b"\0\0\0\1" + bytes([kind]) + b"\0\1" * 500_000)
+    assert process_time() - began < 2
 
 
 def test_pictures_before_the_first_keyframe_of_a_cut_file_are_left_out(tmp_path: Path) -> None:
@@ -197,6 +226,20 @@ def test_a_file_that_ends_early_is_told_though_it_has_sound(
     path.write_bytes(data[: len(data) // 2])
     _, source = read(path)
     assert source.losses.frames > COUNT // 4
+
+
+def test_frames_that_an_edit_list_leaves_out_are_no_loss(
+    pictures: list[Any], tmp_path: Path
+) -> None:
+    path = record(tmp_path / "in.mp4", pictures, range(COUNT), "libx264")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"elst") + 12
+    length = int.from_bytes(data[at : at + 4], "big")
+    data[at : at + 4] = (length * 3 // 10).to_bytes(4, "big")
+    path.write_bytes(data)
+    frames, source = read(path)
+    assert len(frames) < COUNT // 2
+    assert not source.losses, source.losses.reason
 
 
 def test_an_index_of_a_part_of_the_file_is_told(pictures: list[Any], tmp_path: Path) -> None:

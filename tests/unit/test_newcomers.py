@@ -190,3 +190,17 @@ def test_whoever_runs_into_the_picture_is_hidden_where_motion_does_not_tell(
         run.feed(flickering_frames(24))
         for masked in run.masks[comes : comes + 4]:
             assert covers(masked, place(masked.frame.index))
+
+
+@pytest.mark.parametrize("last", [8, 9, 10, 11])
+def test_the_last_frame_of_whoever_runs_out_of_the_picture_is_searched(last: int) -> None:
+    def runner(index: int) -> Box:
+        return Box(60 + 14 * index, 20, 40, 48)
+
+    parser = StubParser(
+        lambda f, _detection_pass: [face(runner(f.index))] if f.index <= last else []
+    )
+    run = Release(parser, EFFORTS[0], 0.08)
+    run.feed(timed(moving(16), 25, [0.0]))
+    assert last in {index for index, _ in parser.asked}
+    assert covers(run.masks[last], runner(last))

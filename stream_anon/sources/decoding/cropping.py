@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
+
+from stream_anon.sources.decoding.boxes import (
+    box,
+    boxes,
+    elements,
+    movie_box,
+    top_element,
+    video_tracks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,11 +22,7 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Planes
 
-MOST = 1 << 26
-"""Bytes of the description of a MOV or MP4 file that are read."""
-MOST_OF_MATROSKA = 1 << 20
-"""Bytes at the beginning of a Matroska file, in which its tracks are described."""
-_EBML, _SEGMENT, _TRACKS, _CLUSTER = 0x1A45DFA3, 0x18538067, 0x1654AE6B, 0x1F43B675
+_SEGMENT, _TRACKS = 0x18538067, 0x1654AE6B
 _TRACK, _KIND, _VIDEO = 0xAE, 0x83, 0xE0
 _CROPS = {0x54CC: "left", 0x54BB: "top", 0x54DD: "right", 0x54AA: "bottom"}
 _SAMPLE_ENTRY = 78
@@ -46,6 +51,23 @@ class Crop:
         """Whether something is left of a picture of that size."""
         return self.left + self.right < width and self.top + self.bottom < height
 
+    def scaled(self, size: tuple[int, int], to: tuple[int, int]) -> Crop:
+        """The same share of a picture of another size, at least.
+
+        Args:
+            size: columns and rows that this one is for.
+            to: those of the other picture.
+        """
+        if size == to:
+            return self
+        across, down = to[0] / size[0], to[1] / size[1]
+        return Crop(
+            ceil(self.left * across),
+            ceil(self.top * down),
+            ceil(self.right * across),
+            ceil(self.bottom * down),
+        )
+
     def applied(self, planes: Planes) -> Planes:
         """The rest of 4:2:0 planes; odd sides are rounded so that nothing cropped is left."""
         rows, columns = planes[0].shape
@@ -61,46 +83,38 @@ def _kept(count: int, before: int, after: int) -> slice:
     return slice(before + before % 2, end - end % 2 if after else end)
 
 
-def read_crop(path: Path, number: int) -> Crop:
+def read_crop(path: Path, container: str, track: int, number: int) -> Crop:
     """What the container crops away of a video track.
 
     Matroska and WebM (`PixelCrop`), MOV and MP4 (`clap`).
 
     Args:
         path: of the file.
-        number: of the track among those with video, from 0.
+        container: FFmpeg's name of its format.
+        track: number of the track in MOV and MP4.
+        number: of the track among those with video, from 0, for Matroska.
     """
-    with path.open("rb") as file:
-        head = file.read(12)
-        file.seek(0)
-        if int.from_bytes(head[:4], "big") == _EBML:
-            crops = list(_matroska_crops(file.read(MOST_OF_MATROSKA)))
-        elif head[4:8] in (b"ftyp", b"moov", b"wide", b"mdat", b"free", b"skip"):
-            crops = list(_mov_crops(file))
-        else:
-            return Crop()
-    return crops[number] if number < len(crops) else Crop()
+    if "matroska" in container:
+        crops = _matroska_crops(path)
+        return crops[number] if number < len(crops) else Crop()
+    if "mov" in container.split(","):
+        for found, table in video_tracks(movie_box(path)):
+            if found == track:
+                return _sample_crop(box(table, b"stsd")[8:])
+    return Crop()
 
 
-# -- Matroska ---------------------------------------------------------------------------------
-
-
-def _matroska_crops(data: bytes) -> Iterator[Crop]:
+def _matroska_crops(path: Path) -> list[Crop]:
     """RFC 9559, 5.1.4: of each video track, in order."""
-    for name, body in _elements(data):
-        if name == _SEGMENT:
-            for inner, tracks in _elements(body):
-                if inner == _CLUSTER:
-                    return
-                if inner == _TRACKS:
-                    yield from map(_track_crop, _videos(tracks))
-                    return
+    with path.open("rb") as file:
+        tracks = top_element(file, _SEGMENT, _TRACKS)
+    return [_track_crop(video) for video in _videos(tracks)]
 
 
 def _videos(tracks: bytes) -> Iterator[bytes]:
-    for name, track in _elements(tracks):
+    for name, track in elements(tracks):
         if name == _TRACK:
-            fields = dict(_elements(track))
+            fields = dict(elements(track))
             if int.from_bytes(fields.get(_KIND, b""), "big") == 1:
                 yield fields.get(_VIDEO, b"")
 
@@ -108,76 +122,20 @@ def _videos(tracks: bytes) -> Iterator[bytes]:
 def _track_crop(video: bytes) -> Crop:
     sides = {
         _CROPS[name]: int.from_bytes(body, "big")
-        for name, body in _elements(video)
+        for name, body in elements(video)
         if name in _CROPS
     }
     return Crop(**sides)
 
 
-def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Names and contents of the elements of EBML (RFC 8794), up to the first that is damaged."""
-    at = 0
-    while at < len(data):
-        width = 9 - data[at].bit_length()
-        name = int.from_bytes(data[at : at + width], "big")
-        at += width
-        if width > 4 or at >= len(data) or not data[at]:
-            return
-        width = 9 - data[at].bit_length()
-        size = int.from_bytes(data[at : at + width], "big") & ((1 << 7 * width) - 1)
-        at += width
-        end = len(data) if size == (1 << 7 * width) - 1 else at + size
-        yield name, data[at:end]
-        at = end
-
-
-# -- MOV and MP4 ------------------------------------------------------------------------------
-
-
-def _mov_crops(file: BinaryIO) -> Iterator[Crop]:
-    """ISO/IEC 14496-12, 12.1.4: of each video track, in order."""
-    movie = _top_box(file, b"moov")
-    for name, track in _boxes(movie):
-        media = _box(track, b"mdia") if name == b"trak" else b""
-        if _box(media, b"hdlr")[8:12] != b"vide":
-            continue
-        described = _box(_box(_box(media, b"minf"), b"stbl"), b"stsd")[8:]
-        entry = next((body for _, body in _boxes(described)), b"")
+def _sample_crop(entries: bytes) -> Crop:
+    """ISO/IEC 14496-12, 12.1.4: the most that any of the descriptions of the samples crops."""
+    sides = [(0, 0, 0, 0)]
+    for _, entry in boxes(entries):
         width, height = (int.from_bytes(entry[at : at + 2], "big") for at in (24, 26))
-        yield _aperture_crop(_box(entry[_SAMPLE_ENTRY:], b"clap"), width, height)
-
-
-def _top_box(file: BinaryIO, wanted: bytes) -> bytes:
-    at = 0
-    while len(head := _read_at(file, at, 16)) >= 8:
-        size, name = int.from_bytes(head[:4], "big"), head[4:8]
-        if size == 1:
-            size = int.from_bytes(head[8:16], "big")
-        if name == wanted:
-            return _read_at(file, at + 8, min(size - 8, MOST) if size else MOST)
-        if size < 8:
-            break
-        at += size
-    return b""
-
-
-def _read_at(file: BinaryIO, at: int, count: int) -> bytes:
-    file.seek(at)
-    return file.read(max(0, count))
-
-
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at + 8 <= len(data):
-        size = int.from_bytes(data[at : at + 4], "big") or len(data) - at
-        if size < 8:
-            return
-        yield data[at + 4 : at + 8], data[at + 8 : at + size]
-        at += size
-
-
-def _box(data: bytes, wanted: bytes) -> bytes:
-    return next((body for name, body in _boxes(data) if name == wanted), b"")
+        crop = _aperture_crop(box(entry[_SAMPLE_ENTRY:], b"clap"), width, height)
+        sides.append((crop.left, crop.top, crop.right, crop.bottom))
+    return Crop(*map(max, zip(*sides, strict=True)))
 
 
 def _aperture_crop(clap: bytes, width: int, height: int) -> Crop:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
-from stream_anon.sources.decoding.damage import Damage, DroppedPictures, has_hole
+from stream_anon.sources.decoding.damage import DENSE, Damage, DroppedPictures, has_hole
 from stream_anon.sources.decoding.opening import decoder_for, reason
 from stream_anon.sources.decoding.references import FrameNumbers
 
@@ -99,7 +99,7 @@ class Decoder:
             self.leading += not packet.is_discard
         self._dropped.put(packet)
         self._damage.pass_on(packet)
-        data = bytes(packet)
+        data = bytes(packet) if self._numbers or self._name.startswith(DENSE) else b""
         missing = self._numbers.missing_before(data) if self._numbers else 0
         if packet.is_corrupt:
             self._count("a packet is marked as damaged")
@@ -110,14 +110,15 @@ class Decoder:
             self.lose("frames that others refer to are missing", packet)
 
     def _leads(self, picture: av.VideoFrame) -> bool:
-        """It is shown before the first keyframe, and was coded after it: players leave it out."""
+        """It needs what was before the first keyframe, and is not whole: players leave it out."""
         if self._first is not None and picture.pts is not None and picture.pts < self._first:
-            return True
+            return bool(picture.is_corrupt)
         self._first = None
         return False
 
     def _is_suspect(self, picture: av.VideoFrame) -> bool:
-        if self._gaps and (missing := self._gaps.before(picture)):
+        tells = self._numbers is not None and not self._numbers.cannot_tell
+        if self._gaps and not tells and (missing := self._gaps.before(picture)):
             self.skipped += missing
             self._damage.miss()
         if self._dropped and self._dropped.before(picture):

@@ -15,22 +15,26 @@ PQ, HLG = 16, 18
 HDR_TRANSFERS = {PQ: "smpte2084", HLG: "arib-std-b67"}
 """What FFmpeg calls them."""
 BT2020 = 9
+MOST_KINDS = 4
+"""Sizes, formats and curves that stay prepared: each takes seconds to prepare."""
 
 
 class ToneMapper:
     """Maps pictures to 8-bit 4:2:0 in BT.709, by libswscale."""
 
     def __init__(self) -> None:
-        self._graph: Graph | None = None
-        self._made_for: tuple[object, ...] = ()
+        self._graphs: dict[tuple[object, ...], Graph] = {}
 
     def mapped(self, picture: av.VideoFrame) -> av.VideoFrame:
         """The picture for a screen of standard dynamic range, at the same time."""
         kind = (picture.width, picture.height, picture.format.name, int(picture.color_trc))
-        if self._graph is None or kind != self._made_for:
-            self._graph, self._made_for = _graph_for(picture), kind
-        self._graph.push(picture)
-        mapped = cast("av.VideoFrame", self._graph.pull())
+        if kind not in self._graphs:
+            if len(self._graphs) == MOST_KINDS:
+                self._graphs.clear()
+            self._graphs[kind] = _graph_for(picture)
+        graph = self._graphs[kind]
+        graph.push(picture)
+        mapped = cast("av.VideoFrame", graph.pull())
         mapped.pts, mapped.time_base = picture.pts, picture.time_base
         return mapped
 

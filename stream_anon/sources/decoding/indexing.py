@@ -18,7 +18,7 @@ from stream_anon.sources.decoding.bitstream import (
     shows_nothing,
 )
 from stream_anon.sources.decoding.damage import has_hole
-from stream_anon.sources.decoding.gaps import TELLING, Steps
+from stream_anon.sources.decoding.gaps import TELLING, Rhythm
 from stream_anon.sources.decoding.index import Keyframe, KeyframeIndex, Packet, Packets
 from stream_anon.sources.decoding.length import GAPPY_FORMATS, Length
 from stream_anon.sources.decoding.opening import choose_video, open_input, reason
@@ -48,7 +48,7 @@ def index_of(path: Path, track: int | None = None) -> KeyframeIndex:
     with closing(open_input(path)) as container:
         stream = choose_video(container, path, track)
         try:
-            return _Indexer(container, stream).index(Length(container, stream, path))
+            return _Indexer(container, stream, path).index(Length(container, stream, path))
         except Uncertain as uncertain:
             return KeyframeIndex(unusable=str(uncertain))
         except av.error.FFmpegError as error:
@@ -56,8 +56,8 @@ def index_of(path: Path, track: int | None = None) -> KeyframeIndex:
 
 
 class _Indexer:
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
-        self._container, self._stream = container, stream
+    def __init__(self, container: InputContainer, stream: VideoStream, path: Path) -> None:
+        self._container, self._stream, self._path = container, stream, path
         context = stream.codec_context
         self._codec = context.name
         self._nal = NalReader(self._codec, context.extradata) if self._codec in NAL_CODECS else None
@@ -126,8 +126,10 @@ class _Indexer:
         if any(a == b for a, b in pairwise(shown)):
             raise Uncertain("several frames are shown at the same time")
         if self._container.format.name in GAPPY_FORMATS and self._codec not in TELLING:
-            steps = Steps()
-            if any(steps.missing_before(pts) for pts in shown):
+            rhythm = Rhythm(self._path, self._stream.index)
+            if self._codec != "h264" and any(
+                b - a > rhythm.usual and not rhythm.follows(b - a) for a, b in pairwise(shown)
+            ):
                 raise Uncertain("frames are missing from the file")
 
     def _numbered(self, shown: array[int]) -> list[Keyframe]:

@@ -9,6 +9,8 @@ import av
 import av.error
 import av.filter
 
+from stream_anon.sources.decoding.transparency import has_alpha
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -39,7 +41,7 @@ class Deinterlacer:
     def whole(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """All pictures, in order, at their times."""
         for picture, suspect in pictures:
-            if picture.interlaced_frame:
+            if picture.interlaced_frame and not has_alpha(picture):  # which filters may drop
                 self.count += 1
             elif self._graph is None:
                 yield picture, suspect

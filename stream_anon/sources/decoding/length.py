@@ -12,8 +12,9 @@ import av.error
 
 from stream_anon.core.demuxers import demux
 from stream_anon.core.frame import NOMINAL_RATE
+from stream_anon.sources.decoding.boxes import listed_bytes, media_bytes, movie_box
 from stream_anon.sources.decoding.heif import is_animated, is_heif
-from stream_anon.sources.decoding.opening import is_cut_short, media_bytes, open_input
+from stream_anon.sources.decoding.opening import is_cut_short, open_input
 from stream_anon.sources.decoding.spacing import PLAUSIBLE, measured_rate
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ GAPPY_FORMATS = ("matroska,webm",)
 """Containers that silently skip what they cannot read: only gaps in time show it."""
 
 TIMED = ("audio", "video", "subtitle")
-MOST_UNLISTED = 10, 1 << 14
+MOST_UNLISTED = 3, 1 << 14
 """One part in so many of the data, and so many bytes, may be missing from an index."""
 
 
@@ -139,8 +140,7 @@ class Length:
 
         A camera that loses power has written its pictures, but not the end of the index.
         """
-        entries = [entry for stream in self._container.streams for entry in stream.index_entries]
-        listed, data = sum(entry.size for entry in entries), media_bytes(self._path)
+        listed, data = listed_bytes(movie_box(self._path)), media_bytes(self._path)
         part, least = MOST_UNLISTED
         unlisted = data - listed
         if not listed or unlisted < least or unlisted * part < data:

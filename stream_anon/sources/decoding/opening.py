@@ -179,26 +179,6 @@ def is_cut_short(path: Path) -> bool | None:
     return None if is_unknown else at + 4 + width + size > length
 
 
-def media_bytes(path: Path) -> int:
-    """Bytes of sound and picture in an MP4 or MOV file; 0 in others."""
-    at = total = 0
-    length = path.stat().st_size
-    with path.open("rb") as file:
-        while at + 8 <= length:
-            file.seek(at)
-            head = file.read(16)
-            size, header = int.from_bytes(head[:4], "big"), 8
-            if size == 1:
-                size, header = int.from_bytes(head[8:16], "big"), 16
-            size = size or length - at
-            if size < header:
-                break
-            if head[4:8] == b"mdat":
-                total += min(size, length - at) - header
-            at += size
-    return total
-
-
 def _ebml_size(data: bytes, at: int) -> tuple[int, int]:
     """Value of a variable-length integer of Matroska, and its own length in bytes."""
     width = 9 - data[at].bit_length() if at < len(data) and data[at] else 8

@@ -12,15 +12,17 @@ from stream_anon.core.demuxers import MAX_READ_ERRORS, demux
 from stream_anon.sources.base import Losses
 from stream_anon.sources.decoding.cropping import read_crop
 from stream_anon.sources.decoding.decoder import Decoder
-from stream_anon.sources.decoding.gaps import TELLING, Gaps
+from stream_anon.sources.decoding.gaps import TELLING, Gaps, Rhythm
 from stream_anon.sources.decoding.indexing import Uncertain, identity
 from stream_anon.sources.decoding.interlacing import FILTER, Deinterlacer
 from stream_anon.sources.decoding.length import GAPPY_FORMATS, Length
 from stream_anon.sources.decoding.opening import (
+    CHECKSUMMED,
     choose_video,
     notes_on_videos,
     open_input,
     reason,
+    videos_of,
 )
 from stream_anon.sources.decoding.stills import still_of
 from stream_anon.sources.decoding.witness import witness_for
@@ -57,23 +59,27 @@ class WholePass:
         try:
             self.stream = choose_video(self.container, path, track)
             self.length = Length(self.container, self.stream, path)
+            self._gaps = self._make_gaps(path)
             self._decoder = Decoder(
-                self.stream, self.container.format.name, losses, gaps=self._gaps(path)
+                self.stream, self.container.format.name, losses, gaps=self._gaps
             )
-            self.crop = read_crop(path, self._rank())
+            self.crop = read_crop(path, self.container.format.name, self.stream.id, self._rank())
             self._still = still_of(self.container, path)
         except BaseException:
             self.container.close()
             raise
         self._deinterlacer = Deinterlacer()
-        self.pictures = self._deinterlacer.whole(self._decode())
+        self.pictures = self._decode()
+        if self.stream.codec_context.name not in CHECKSUMMED:  # interlaced means another thing
+            self.pictures = self._deinterlacer.whole(self.pictures)
         if self._still.picture is not None:
             self.pictures = iter([(self._still.picture, False)])
         """All pictures and whether they are suspect."""
 
     def _rank(self) -> int:
-        """Place of the video among all of the file."""
-        return [stream.index for stream in self.container.streams.video].index(self.stream.index)
+        """Place of the video among all of the file, without cover pictures."""
+        videos = [stream.index for stream in videos_of(self.container)]
+        return videos.index(self.stream.index) if self.stream.index in videos else len(videos)
 
     @property
     def start(self) -> Fraction:
@@ -100,12 +106,12 @@ class WholePass:
             if self._decoder.has_ended:
                 return
 
-    def _gaps(self, path: Path) -> Gaps | None:
-        unit, name = self.stream.time_base, self.stream.codec_context.name
-        is_gappy = self.container.format.name in GAPPY_FORMATS and name not in TELLING
-        if unit is None or not is_gappy:
+    def _make_gaps(self, path: Path) -> Gaps | None:
+        name = self.stream.codec_context.name
+        if self.container.format.name not in GAPPY_FORMATS or name in TELLING:
             return None
-        return Gaps(unit, witness_for(path, self.stream.index, name))
+        number = self.stream.index
+        return Gaps(Rhythm(path, number), witness_for(path, number, name))
 
     def _all_packets(self) -> Iterator[av.Packet[VideoStream]]:
         """Every packet of the video, and one at the end that empties the decoder."""
@@ -146,6 +152,8 @@ class WholePass:
 
     def close(self) -> None:
         """Free the decoder and the file."""
+        if self._gaps is not None:
+            self._gaps.close()
         self.container.close()
 
 

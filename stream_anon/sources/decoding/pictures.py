@@ -100,6 +100,7 @@ class Upright:
         """
         coded = coded or (first.width, first.height)
         self._crop = crop if crop and crop.fits(*coded) else Crop()
+        self._cropped_from = coded
         width, height = self._crop.size_of(*coded)
         if min(width, height) < MIN_SIDE:
             raise SourceError(
@@ -127,7 +128,7 @@ class Upright:
         width, height = self.size
         notes = []
         if self._crop:
-            coded = "x".join(map(str, self._coded))
+            coded = "x".join(map(str, self._cropped_from))
             notes.append(f"cropped from {coded} as the container asks, like in players")
         if self._has_filled:
             notes.append(f"transparent parts (alpha) were filled with {BACKGROUND}")
@@ -150,8 +151,9 @@ class Upright:
 
     def _planes(self, picture: av.VideoFrame) -> Planes:
         planes = self._native(picture)
-        if self._crop and self._crop.fits(picture.width, picture.height):
-            planes = self._crop.applied(planes)
+        if self._crop:
+            size = picture.width, picture.height
+            planes = self._crop.scaled(self._cropped_from, size).applied(planes)
         y, u, v = (self._orientation.upright(plane) for plane in planes)
         rows, columns = y.shape
         if (columns, rows) == self.size:
@@ -162,23 +164,28 @@ class Upright:
     def _native(self, picture: av.VideoFrame) -> Planes:
         """Planes of 8-bit 4:2:0 in our colours, as the picture lies."""
         color = output_color(picture)
-        if int(picture.color_trc) in HDR_TRANSFERS:
-            self._tones = self._tones or ToneMapper()
-            picture = self._tones.mapped(picture)
+        if has_alpha(picture):
+            with_alpha = self._converted(picture, color, self.color, WITH_ALPHA)
+            alpha = _view(with_alpha, 3)
+            shown = self._tone_mapped(picture) if _is_hdr(picture) else with_alpha
+            return self._opaque((_view(shown, 0), _view(shown, 1), _view(shown, 2)), alpha)
+        if _is_hdr(picture):
+            picture = self._tone_mapped(picture)
         if _is_gray(picture):
             return self._colored(picture)
-        if has_alpha(picture):
-            return self._opaque(self._converted(picture, color, self.color, WITH_ALPHA))
         is_native = picture.format.name in NATIVE and color.full_range == self.color.full_range
         native = picture if is_native else self._converted(picture, color, self.color)
         return _view(native, 0), _view(native, 1), _view(native, 2)
 
-    def _opaque(self, picture: av.VideoFrame) -> Planes:
-        y, u, v, alpha = (_view(picture, number) for number in range(4))
+    def _tone_mapped(self, picture: av.VideoFrame) -> av.VideoFrame:
+        self._tones = self._tones or ToneMapper()
+        return self._tones.mapped(picture)
+
+    def _opaque(self, planes: Planes, alpha: Plane) -> Planes:
         if is_opaque(alpha):
-            return y, u, v
+            return planes
         self._has_filled = True
-        return composited((y, u, v), alpha, full_range=self.color.full_range)
+        return composited(planes, alpha, full_range=self.color.full_range)
 
     def _colored(self, picture: av.VideoFrame) -> Planes:
         """Gray as luma, bit by bit: libswscale takes gray for full range, whatever its tag says."""
@@ -202,6 +209,10 @@ class Upright:
             dst_color_range=JPEG_RANGE if wanted.full_range else MPEG_RANGE,
             interpolation="AREA",
         )
+
+
+def _is_hdr(picture: av.VideoFrame) -> bool:
+    return int(picture.color_trc) in HDR_TRANSFERS
 
 
 def _is_gray(picture: av.VideoFrame) -> bool:

@@ -11,9 +11,10 @@ _HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 
 """Their sequence parameters say more about colour."""
 _HEAD = 64
 """Bytes at the beginning of a slice that hold its number."""
-MOST_GAPS = 4
-"""One picture of so many may lack references; above, the numbers are not to be trusted."""
-FEW_GAPS = 8
+_PARAMETERS = 512
+"""Bytes at the beginning of parameters that hold everything that counts here."""
+_LONGEST_CODE = 32
+"""Bits of a number that are sane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class FrameNumbers:
         """Sequence parameters, by the picture parameters that name them."""
         self._last: int | None = None
         """Number of the last reference picture."""
-        self._seen = self._gaps = 0
+        self.cannot_tell = False
+        """Gaps between numbers are meant to be there: the stream has layers to leave out."""
         for unit in self._reader.parameter_sets(extradata):
             self._learn(unit)
 
@@ -68,24 +70,22 @@ class FrameNumbers:
         is_reference, most = unit[0] >> 5 & 3, 1 << sequence.bits
         if is_reference:
             self._last = number
-        self._seen += 1
-        if h264_type(unit) == _IDR or last is None or sequence.may_skip:
+        self.cannot_tell = sequence.may_skip
+        if h264_type(unit) == _IDR or last is None or self.cannot_tell:
             return 0
         missing = (number - last) % most - 1
         if missing <= 0:
             return 0
         if not is_reference:
             self._last = (number - 1) % most
-        self._gaps += 1
-        is_sane = self._gaps <= FEW_GAPS or self._gaps * MOST_GAPS <= self._seen
-        return missing if is_sane else 0
+        return missing
 
     def _learn(self, unit: bytes) -> None:
         kind = h264_type(unit)
         if kind not in (_SPS, _PPS):
             return
         try:
-            bits = _Bits(unit[1:])
+            bits = _Bits(unit[1:_PARAMETERS])
             if kind == _PPS:
                 picture = bits.number()
                 self._sequence_of[picture] = bits.number()
@@ -157,6 +157,8 @@ class _Bits:
         zeros = 0
         while not self.read(1):
             zeros += 1
+            if zeros > _LONGEST_CODE:
+                raise IndexError("no number is so large")
         return (1 << zeros) - 1 + self.read(zeros)
 
     def signed(self) -> int:

@@ -41,7 +41,9 @@ def largest_size(path: Path, stream: VideoStream, first: av.VideoFrame) -> tuple
         return size
     seen: set[bytes] = set()
     with suppress(av.error.FFmpegError), closing(open_input(path)) as container:
-        same = next(s for s in container.streams.video if s.index == stream.index)
+        same = next((s for s in container.streams.video if s.index == stream.index), None)
+        if same is None:
+            return size
         same.codec_context.skip_frame = "NONKEY"
         for count, packet in enumerate(container.demux(same)):
             if count > MOST_PACKETS or _is_beyond(packet, first):
@@ -52,8 +54,6 @@ def largest_size(path: Path, stream: VideoStream, first: av.VideoFrame) -> tuple
             if not head or head in seen:
                 continue
             seen.add(head)
-            if len(seen) == 1:  # that of the first picture
-                continue
             with suppress(av.error.FFmpegError, ValueError):
                 for picture in [*packet.decode(), *same.codec_context.decode(None)]:
                     size = max(size, (picture.width, picture.height), key=_area)

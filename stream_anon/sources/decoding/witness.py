@@ -25,8 +25,8 @@ WITNESSES = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """The second decoder, by FFmpeg's name of the first.
 
 VP8 and VP9 number nothing. But how a picture is coded depends on those before it, so a decoder that
-has missed one reads nonsense: FFmpeg's and libvpx's make different nonsense of it, or libvpx
-refuses. Streams made to survive losses are the exception: there, both decode the same.
+has missed one often reads nonsense: FFmpeg's and libvpx's make different nonsense of it, or libvpx
+refuses. Often, not always: both can read the same wrong picture.
 """
 
 
