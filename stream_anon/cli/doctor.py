@@ -120,7 +120,8 @@ def _processor() -> Lines:
     quota = processors.processor_quota()
     limit = "no quota" if quota is None else f"a quota of {quota:g}"
     yield (
-        f"{processors.usable_processors()} used: {os.cpu_count()} in the machine, "
+        f"{processors.usable_processors()} used: "
+        f"{processors.installed_processors()} in the machine, "
         f"{processors.allowed_processors()} allowed by affinity, {limit}"
     )
     features = processors.processor_features()

@@ -106,7 +106,8 @@ def run(arguments: list[str] | None = None) -> int:
             said = without_credentials(said)  # an address that was taken for something else
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "stream-anon"
-            if said.startswith("No such command"):  # most often a file
+            is_file = said.startswith("No such command") and command == "stream-anon"
+            if is_file and "Did you mean" not in said:
                 said += ": write `stream-anon redact INPUT OUTPUT`, or `stream-anon live SOURCE`"
             stop = "" if said.endswith("?") else "."
             return _fail(f"{said}{stop} See: {command} --help", EXIT_USAGE)

@@ -138,7 +138,7 @@ def redact(
         },
     )
     if masks_only and export_masks:
-        raise ConfigError("--masks-only and --export-masks are the same record: name one")
+        raise ConfigError("name --masks-only or --export-masks, not both: they are the same record")
     files = {
         "report": report,
         "tracks": tracks,
@@ -202,7 +202,10 @@ def _one(
     request: Request, names: list[str], container: str | None, *, masks_only: bool
 ) -> Callable[[], int]:
     if not names:
-        raise ConfigError("no input given: name INPUT and OUTPUT, or inputs and --output-dir")
+        raise ConfigError(
+            "no input given: name INPUT and OUTPUT, or inputs and --output-dir. "
+            "See: stream-anon redact --help"
+        )
     if len(names) > 2:
         shown = _shown(names[-1])
         raise ConfigError(

@@ -90,8 +90,6 @@ def load(module: str) -> ModuleType:
         DependencyError: it cannot be imported.
     """
     with _ONE_BY_ONE:  # what is printed is caught for the whole process
-        if (loaded := sys.modules.get(module)) is not None:
-            return loaded
         said = io.StringIO()  # a page of NumPy's where a wheel was built for another version of it
         try:
             with redirect_stdout(said), redirect_stderr(said):

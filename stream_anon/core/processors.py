@@ -24,6 +24,11 @@ _WINDOWS_AVX2 = 40
 """PF_AVX2_INSTRUCTIONS_AVAILABLE."""
 
 
+def installed_processors() -> int | None:
+    """Processors of the machine, whether they may be used or not; None where that is not known."""
+    return os.cpu_count()
+
+
 def usable_processors(system: Path = SYSTEM) -> int:
     """How many processors this process may keep busy, at least 1.
 

@@ -9,6 +9,7 @@ import av
 import av.error
 import numpy as np
 
+from stream_anon.core.demuxers import demux
 from stream_anon.errors import SourceError
 from stream_anon.sources.decoding.heif import CODED, Heif, is_animated, is_heif
 from stream_anon.sources.decoding.orientation import Orientation
@@ -79,9 +80,9 @@ class _Pieces:
             wanted += self._needed(alpha)
         streams = [s for s in container.streams.video if s.id in wanted and s.duration is None]
         try:
-            for packet in container.demux(streams):
+            for packet in demux(container, *streams):
                 for picture in packet.decode():
-                    self._decoded[packet.stream.id] = cast("av.VideoFrame", picture)
+                    self._decoded[packet.stream.id] = picture
         except (av.error.FFmpegError, ValueError) as error:
             raise _damaged(name) from error
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
+from stream_anon.core.demuxers import demux
 from stream_anon.sources.decoding.bitstream import NAL_CODECS, NalReader
 from stream_anon.sources.decoding.opening import open_input
 
@@ -45,7 +46,7 @@ def largest_size(path: Path, stream: VideoStream, first: av.VideoFrame) -> tuple
         if same is None:
             return size
         same.codec_context.skip_frame = "NONKEY"
-        for count, packet in enumerate(container.demux(same)):
+        for count, packet in enumerate(demux(container, same)):
             if count > MOST_PACKETS or _is_beyond(packet, first):
                 break
             if not packet.is_keyframe or not packet.size:

@@ -6,14 +6,16 @@ from contextlib import closing, suppress
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median_low
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av.error
 
+from stream_anon.core.demuxers import demux
 from stream_anon.errors import SourceError
 from stream_anon.sources.decoding.opening import open_input
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PLAUSIBLE = 240
@@ -39,7 +41,8 @@ def measured_rate(path: Path, stream: int) -> Fraction | None:
     shown: set[int] = set()
     with suppress(av.error.FFmpegError, SourceError), closing(open_input(path)) as container:
         unit = container.streams[stream].time_base
-        for number, packet in enumerate(container.demux()):
+        packets: Iterator[Any] = demux(container)
+        for number, packet in enumerate(packets):
             if packet.stream_index == stream and packet.size and packet.pts is not None:
                 shown.add(packet.pts)
             if len(shown) == ENOUGH or number == MOST_PACKETS:
