@@ -228,7 +228,8 @@ class Watch:
         index, tracker = held.index, self._tracker
         uncertain = [t for t in tracker.alive if t in lost or not tracker.is_confirmed(t)]
         sure = [t for t in tracker.alive if index in t.detections and t not in uncertain]
-        known = [track.detections[index].anchor for track in sure]
+        # A recording's lookahead tells who has gone; live, nobody else may stand in for them.
+        known = [] if self._horizon.waits else [track.detections[index].anchor for track in sure]
         seen = [
             detection  # of nobody who was seen in that very place already, and is not lost
             for detection in self._detect(held.frame, closer)
