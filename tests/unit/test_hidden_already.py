@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Frame
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEIGHT = 320, 180
 HALF = WIDTH // 2
 MOV, MATROSKA = "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEIGHT, COUNT = 320, 192, 20
 SHIFT = 8
 """Columns that the scene moves between two half pictures."""

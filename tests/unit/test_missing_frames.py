@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Frame
 
+pytestmark = pytest.mark.slow
+
 MS = Fraction(1, 1000)
 GOP = 40
 COUNT = 90
