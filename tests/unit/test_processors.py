@@ -130,6 +130,7 @@ def cpuinfo(folder: Path, text: str) -> Path:
     return folder
 
 
+@pytest.mark.slow  # Python may ask `uname`
 def test_features_and_model(tmp_path: Path) -> None:
     root = cpuinfo(tmp_path, OLD)
     assert processor_features(root) == {"fpu", "sse", "sse4_2", "avx"}
