@@ -49,7 +49,7 @@ LONGEST_LEAD = 1
 
 
 class MediaSink:
-    """Writes one file: same frames, same pts, same colour tags, and no metadata but what is kept.
+    """Writes one file: the frames as they come, and no metadata but what is kept.
 
     Frames go to `NAME.part`, which gets its own name in `finish()` once the file has been read back
     and holds as many frames as were sent. `close()` before that removes it. Files that belong to it

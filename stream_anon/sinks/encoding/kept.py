@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from stream_anon.core.boxes import read_at, top_boxes
 from stream_anon.sinks.encoding.encoders import APPLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from av.container import OutputContainer
@@ -86,7 +86,7 @@ class KeptWriter:
         name = self._placeholder.encode()
         old = _sized(b"udta", _sized(b"name", name))
         with part.open("r+b") as file:
-            index, at = _index(file.read, file.seek)
+            index, at = _index(file, part.stat().st_size)
             place = index.find(old)
             if place < 0:
                 raise OSError("the muxer left no room for the projection")
@@ -103,18 +103,9 @@ def _box(projection: Projection) -> bytes:
     return _sized(b"uuid", _UUID + _XML.format(stereo=stereo).encode())
 
 
-def _index(read: Callable[[int], bytes], seek: Callable[[int], int]) -> tuple[bytes, int]:
-    """The box `moov` and where it begins."""
-    at = 0
-    while True:
-        seek(at)
-        head = read(16)
-        size = int.from_bytes(head[:4], "big")
-        if size == 1:
-            size = int.from_bytes(head[8:16], "big")
-        if len(head) < 8 or size < 8:
-            raise OSError("the output has no index")
-        if head[4:8] == b"moov":
-            seek(at)
-            return read(min(size, _LARGEST_INDEX)), at
-        at += size
+def _index(file: BinaryIO, length: int) -> tuple[bytes, int]:
+    """The body of the box `moov` and where it begins."""
+    for name, at, size in top_boxes(file, length):
+        if name == b"moov":
+            return read_at(file, at, min(size, _LARGEST_INDEX)), at
+    raise OSError("the output has no index")

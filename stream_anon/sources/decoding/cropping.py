@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
-from stream_anon.sources.decoding.boxes import (
+from stream_anon.core.boxes import (
     box,
     boxes,
     elements,

@@ -57,7 +57,7 @@ class Decoder:
         """Pts of the keyframe that decoding begins with, until a picture from there on comes out;
         None where it begins with none."""
         self.leading = 0
-        """Packets of pictures that are shown before that, and so never."""
+        """Packets of pictures that are due before that, without those that came whole."""
         self.skipped = 0
         """Frames that are missing between those that came."""
         self.has_ended = False
@@ -112,6 +112,7 @@ class Decoder:
     def _leads(self, picture: av.VideoFrame) -> bool:
         """It needs what was before the first keyframe, and is not whole: players leave it out."""
         if self._first is not None and picture.pts is not None and picture.pts < self._first:
+            self.leading -= not picture.is_corrupt
             return bool(picture.is_corrupt)
         self._first = None
         return False

@@ -70,7 +70,9 @@ class Rhythm:
     def _times(self, most: int | None) -> list[int]:
         times: list[int] = []
         with suppress(av.error.FFmpegError), closing(open_input(self._path)) as container:
-            stream = next(s for s in container.streams.video if s.index == self._stream)
+            stream = next((s for s in container.streams.video if s.index == self._stream), None)
+            if stream is None:
+                return []
             self.time_base = stream.time_base or Fraction(1)
             for packet in demux(container, stream):
                 if packet.pts is not None and packet.size:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-import av
-import av.filter
+from stream_anon.sources.decoding.filtering import chain
 
 if TYPE_CHECKING:
+    import av
     from av.filter import Graph
 
 PQ, HLG = 16, 18
@@ -40,22 +40,9 @@ class ToneMapper:
 
 
 def _graph_for(picture: av.VideoFrame) -> Graph:
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=picture.width,
-        height=picture.height,
-        format=picture.format,
-        time_base=picture.time_base,
-    )
     transfer = HDR_TRANSFERS[int(picture.color_trc)]
-    scale = graph.add(
-        "scale",
+    scale = (
         f"in_primaries=bt2020:in_transfer={transfer}:in_color_matrix=bt2020:out_range=limited:"
-        "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709",
+        "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709"
     )
-    form, end = graph.add("format", "pix_fmts=yuv420p"), graph.add("buffersink")
-    source.link_to(scale)
-    scale.link_to(form)
-    form.link_to(end)
-    graph.configure()
-    return graph
+    return chain(picture, ("scale", scale), ("format", "pix_fmts=yuv420p"))

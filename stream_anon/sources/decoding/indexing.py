@@ -125,11 +125,11 @@ class _Indexer:
     def _check_times(self, shown: array[int]) -> None:
         if any(a == b for a, b in pairwise(shown)):
             raise Uncertain("several frames are shown at the same time")
-        if self._container.format.name in GAPPY_FORMATS and self._codec not in TELLING:
+        tells = self._numbers is not None and not self._numbers.cannot_tell
+        is_gappy = self._container.format.name in GAPPY_FORMATS and self._codec not in TELLING
+        if is_gappy and not tells:
             rhythm = Rhythm(self._path, self._stream.index)
-            if self._codec != "h264" and any(
-                b - a > rhythm.usual and not rhythm.follows(b - a) for a, b in pairwise(shown)
-            ):
+            if any(b - a > rhythm.usual and not rhythm.follows(b - a) for a, b in pairwise(shown)):
                 raise Uncertain("frames are missing from the file")
 
     def _numbered(self, shown: array[int]) -> list[Keyframe]:

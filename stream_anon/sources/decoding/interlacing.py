@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import av
 import av.error
-import av.filter
 
+from stream_anon.sources.decoding.filtering import chain
 from stream_anon.sources.decoding.transparency import has_alpha
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Deinterlacer:
 
     def _through(self, picture: av.VideoFrame, suspect: bool) -> Iterator[Picture]:
         if self._graph is None:
-            self._graph = _graph_for(picture)
+            self._graph = chain(picture, (FILTER, SETTINGS))
         self._inside.append((picture, suspect))
         self._graph.push(picture)
         yield from self._finished()
@@ -88,18 +88,3 @@ class Deinterlacer:
 
 def _kind(picture: av.VideoFrame) -> tuple[int, int, str]:
     return picture.width, picture.height, picture.format.name
-
-
-def _graph_for(picture: av.VideoFrame) -> Graph:
-    graph = av.filter.Graph()
-    source = graph.add_buffer(
-        width=picture.width,
-        height=picture.height,
-        format=picture.format,
-        time_base=picture.time_base,
-    )
-    deinterlace, end = graph.add(FILTER, SETTINGS), graph.add("buffersink")
-    source.link_to(deinterlace)
-    deinterlace.link_to(end)
-    graph.configure()
-    return graph

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
+from stream_anon.core.boxes import listed_bytes, media_bytes, movie_box
 from stream_anon.core.demuxers import demux
 from stream_anon.core.frame import NOMINAL_RATE
-from stream_anon.sources.decoding.boxes import listed_bytes, media_bytes, movie_box
 from stream_anon.sources.decoding.heif import is_animated, is_heif
 from stream_anon.sources.decoding.opening import is_cut_short, open_input
 from stream_anon.sources.decoding.spacing import PLAUSIBLE, measured_rate

@@ -9,6 +9,7 @@ import av.error
 from av.codec.context import CodecContext, Flags
 from av.stream import Disposition
 
+from stream_anon.core.boxes import element_head
 from stream_anon.core.demuxers import is_list, open_file
 from stream_anon.core.processors import usable_processors
 from stream_anon.errors import SourceError
@@ -155,7 +156,7 @@ def notes_on_videos(
 
 WITH_TRANSPARENCY = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders that read the transparency of WebM, by those that do not."""
-_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+_EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 
 
 def is_cut_short(path: Path) -> bool | None:
@@ -168,22 +169,14 @@ def is_cut_short(path: Path) -> bool | None:
         head = file.read(4096)
     if head[:4] == b"RIFF":
         return 8 + int.from_bytes(head[4:8], "little") > length
-    if head[:4] != _EBML:
+    first = element_head(head, 0)
+    if first is None or first[0] != _EBML or first[2] is None:
         return None
-    header_size, header_width = _ebml_size(head, 4)
-    at = 4 + header_width + header_size
-    if head[at : at + 4] != _SEGMENT:
+    at = first[1] + first[2]
+    segment = element_head(head, at)
+    if segment is None or segment[0] != _SEGMENT or segment[2] is None:
         return None
-    size, width = _ebml_size(head, at + 4)
-    is_unknown = size == (1 << 7 * width) - 1
-    return None if is_unknown else at + 4 + width + size > length
-
-
-def _ebml_size(data: bytes, at: int) -> tuple[int, int]:
-    """Value of a variable-length integer of Matroska, and its own length in bytes."""
-    width = 9 - data[at].bit_length() if at < len(data) and data[at] else 8
-    value = int.from_bytes(data[at : at + width], "big")
-    return value & ((1 << 7 * width) - 1), width
+    return at + segment[1] + segment[2] > length
 
 
 def _is_known(stream: VideoStream) -> bool:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import av
-import av.filter
 import cv2
 import numpy as np
 from av.sidedata.sidedata import Type
+
+from stream_anon.sources.decoding.filtering import chain
 
 if TYPE_CHECKING:
     from stream_anon.core.frame import Plane
@@ -70,20 +71,8 @@ def _display_matrix(picture: av.VideoFrame) -> bytes | None:
 
 
 def _known_kinds_only(picture: av.VideoFrame) -> av.VideoFrame:
-    graph = av.filter.Graph()
-    last = graph.add_buffer(
-        width=picture.width,
-        height=picture.height,
-        format=picture.format,
-        time_base=picture.time_base,
-    )
     newest = max(int(cast("Any", kind).value) for kind in Type)
-    for unknown in range(newest + 1, newest + 1 + UNKNOWN_KINDS):
-        delete = graph.add("sidedata", f"mode=delete:type={unknown}")
-        last.link_to(delete)
-        last = delete
-    end = graph.add("buffersink")
-    last.link_to(end)
-    graph.configure()
+    unknown = range(newest + 1, newest + 1 + UNKNOWN_KINDS)
+    graph = chain(picture, *(("sidedata", f"mode=delete:type={kind}") for kind in unknown))
     graph.push(picture)
     return cast("av.VideoFrame", graph.pull())
