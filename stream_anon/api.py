@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
@@ -14,7 +12,7 @@ from stream_anon.config import load_settings
 from stream_anon.errors import ConfigError
 from stream_anon.pipeline.excerpt import select
 from stream_anon.pipeline.job import Job
-from stream_anon.pipeline.picture import PictureRedactor
+from stream_anon.pipeline.picture import WarmRedactors
 from stream_anon.pipeline.recording import redact_file
 
 if TYPE_CHECKING:
@@ -29,8 +27,7 @@ if TYPE_CHECKING:
 
 _WARM = 2
 """Settings whose detectors stay loaded between calls of `redact_picture`."""
-_pictures: OrderedDict[str, PictureRedactor] = OrderedDict()
-_pictures_lock = threading.Lock()
+_pictures = WarmRedactors(_WARM)
 
 
 def redact(
@@ -241,14 +238,7 @@ def redact_picture(
     if not isinstance(picture, (bytes, np.ndarray)):
         raise ConfigError("a picture is an RGB array of uint8, or the bytes of a picture file")
     loaded = load_settings(_path(config), _overrides(settings, scope, method))
-    key = loaded.model_dump_json()
-    with _pictures_lock:
-        if key not in _pictures:
-            _pictures[key] = PictureRedactor(loaded)
-        _pictures.move_to_end(key)
-        if len(_pictures) > _WARM:
-            _pictures.popitem(last=False)[1].close()
-        redactor = _pictures[key]
+    with _pictures.using(loaded) as redactor:
         if isinstance(picture, bytes):
             return redactor.redact_bytes(picture)
         return redactor.redact_array(picture)
@@ -256,9 +246,7 @@ def redact_picture(
 
 def close_pictures() -> None:
     """Free the detectors that `redact_picture` keeps loaded; its next call reloads them."""
-    with _pictures_lock:
-        while _pictures:
-            _pictures.popitem()[1].close()
+    _pictures.close()
 
 
 atexit.register(close_pictures)

@@ -67,6 +67,13 @@ class StreamInfo:
         """Frames per second, `NOMINAL_RATE` where the container does not say."""
         return self.rate or NOMINAL_RATE
 
+    @property
+    def summary(self) -> str:
+        """For the log, without credentials."""
+        rate = f"{float(self.rate):.3g} frames/s" if self.rate else "unknown rate"
+        size = f"{self.width}x{self.height}"
+        return f"{self.label}: {size}, {rate}, about {self.frames} frames"
+
     def to_fields(self) -> dict[str, Any]:
         """As JSON can hold it, for a message to another process."""
         return {

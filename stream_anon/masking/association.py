@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stream_anon.core.parts import Box
-    from stream_anon.masking.tracks import Detection, Track
+    from stream_anon.masking.detection import Detection
+    from stream_anon.masking.tracks import Track
 
 REACH = 0.6
 """A detection belongs to a track if it is this close, as a share of the face's size."""

@@ -17,10 +17,11 @@ from stream_anon.detectors.checking import checked_answer
 from stream_anon.errors import ParserError
 from stream_anon.masking.association import associate
 from stream_anon.masking.background_parser import BackgroundParser
+from stream_anon.masking.detection import Detection
 from stream_anon.masking.identities import HUMAN, Identities
 from stream_anon.masking.keyframes import ParsePolicy
 from stream_anon.masking.tracker import Tracker
-from stream_anon.masking.tracks import Detection, parts_at
+from stream_anon.masking.tracks import parts_at
 from stream_anon.masking.unparsed import (
     KnownPerson,
     as_part,

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from stream_anon.core.parts import Part
-    from stream_anon.masking.tracks import Detection, Track
+    from stream_anon.masking.detection import Detection
+    from stream_anon.masking.tracks import Track
 
 HUMAN = "human"
 WHERE_FACES_ARE = ("face", "hair", "hat", "sunglasses", HUMAN)

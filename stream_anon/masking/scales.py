@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from stream_anon.core.parts import Box, Part
-    from stream_anon.masking.tracks import Detection, Track
+    from stream_anon.masking.detection import Detection
+    from stream_anon.masking.tracks import Track
 
 WITHIN = 0.7
 """A detection is part of a face if this share of it lies on that face."""

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Frame
     from stream_anon.core.parts import Box
-    from stream_anon.masking.tracks import Detection, Place
+    from stream_anon.masking.detection import Detection
+    from stream_anon.masking.tracks import Place
     from stream_anon.masking.window import HeldFrame, Motion
 
 

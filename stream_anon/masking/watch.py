@@ -12,11 +12,11 @@ from stream_anon.masking.association import (
     nearest,
     without_doubles,
 )
+from stream_anon.masking.detection import group_people
 from stream_anon.masking.horizon import DOUBTFUL
 from stream_anon.masking.keyframes import FollowedFace, KeyframePolicy
 from stream_anon.masking.scales import Look, union_of_scales
 from stream_anon.masking.tracker import Tracker, speeds
-from stream_anon.masking.tracks import group_people
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import Frame, StreamInfo
     from stream_anon.core.parts import Box
     from stream_anon.detectors.base import DetectionPass, Detector
+    from stream_anon.masking.detection import Detection
     from stream_anon.masking.horizon import Horizon
     from stream_anon.masking.keyframes import Effort
     from stream_anon.masking.motion import Thumbnail
-    from stream_anon.masking.tracks import Detection, Place, Track
+    from stream_anon.masking.tracks import Place, Track
     from stream_anon.masking.window import FrameWindow, HeldFrame
 
 CLOSE_PASSES = 2

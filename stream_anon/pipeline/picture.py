@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +28,7 @@ from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.decoding.stills import check_single
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -52,6 +53,33 @@ FORMATS = (
 AVIF = "mov", "libsvtav1"
 AVIF_BRANDS = (b"avif", b"avis")
 HEIC_BRANDS = (b"heic", b"heix", b"mif1")
+
+
+class WarmRedactors:
+    """The redactors of the settings that were used last, with their detectors loaded."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._by_settings: OrderedDict[str, PictureRedactor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def using(self, settings: Settings) -> Iterator[PictureRedactor]:
+        """The one for these settings, for one thread at a time."""
+        key, known = settings.model_dump_json(), self._by_settings
+        with self._lock:
+            if key not in known:
+                known[key] = PictureRedactor(settings)
+            known.move_to_end(key)
+            if len(known) > self._most:
+                known.popitem(last=False)[1].close()
+            yield known[key]
+
+    def close(self) -> None:
+        """Free the detectors; the next use loads them again."""
+        with self._lock:
+            while self._by_settings:
+                self._by_settings.popitem()[1].close()
 
 
 class PictureRedactor(AbstractContextManager["PictureRedactor"]):

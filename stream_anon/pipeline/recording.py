@@ -150,7 +150,8 @@ class _Run:
         given = self._open_given()
         self.source = MediaSource(source, track=selection.video_track)
         self.in_use.callback(self.source.close)
-        _log_input(self.source.info)
+        log.info("input %s", self.source.info.summary)
+        log.debug("%s", self.source.info)
         self.selection = selection = self._checked(selection)
         self.masks: pipeline.MaskSource
         if given is not None:
@@ -287,16 +288,3 @@ class _Run:
             for file in (self.input, *given)
             if file.changed
         ]
-
-
-def _log_input(info: StreamInfo) -> None:
-    rate = f"{float(info.rate):.3g} frames/s" if info.rate else "unknown rate"
-    log.info(
-        "input %s: %dx%d, %s, about %s frames",
-        info.label,
-        info.width,
-        info.height,
-        rate,
-        info.frames,
-    )
-    log.debug("%s, pixel aspect %s, %s", info.color, info.pixel_aspect, info.time_base)

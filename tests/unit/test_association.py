@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from stream_anon.core.parts import Box
 from stream_anon.masking.association import associate, distance, without_doubles
-from stream_anon.masking.tracks import Detection, Track
+from stream_anon.masking.detection import Detection
+from stream_anon.masking.tracks import Track
 from tests.stubs import face
 
 

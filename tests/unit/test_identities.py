@@ -7,8 +7,9 @@ from itertools import count
 import numpy as np
 
 from stream_anon.core.parts import Box, Part
+from stream_anon.masking.detection import Detection
 from stream_anon.masking.identities import Identities
-from stream_anon.masking.tracks import Detection, Track
+from stream_anon.masking.tracks import Track
 from tests.stubs import face
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from stream_anon.core.parts import INSIDE, Box, Part
 from stream_anon.detectors.shapes import ellipse, full_box
+from stream_anon.masking.detection import Detection
 from stream_anon.masking.keyframes import octaves
 from stream_anon.masking.scales import Look, at_least_as_large, union_of_scales
-from stream_anon.masking.tracks import Detection, Track
+from stream_anon.masking.tracks import Track
 from tests.stubs import (
     StubParser,
     covers,

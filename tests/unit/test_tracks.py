@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_anon.core.parts import Box, Part
-from stream_anon.masking.tracks import Detection, Place, Track, group_people, parts_at
+from stream_anon.masking.detection import Detection, group_people
+from stream_anon.masking.tracks import Place, Track, parts_at
 from tests.stubs import (
     START,
     covers,

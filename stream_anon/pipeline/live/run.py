@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import math
-import threading
-from concurrent.futures import Future
-from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager, ExitStack, suppress
-from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from stream_anon.core.channel import Cancelled
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.core.stream_log import StreamName, stream_logger
 from stream_anon.detectors.scopes import choose
-from stream_anon.errors import ConfigError, StreamAnonError
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
 from stream_anon.pipeline.figures.notify import Notifier
 from stream_anon.pipeline.figures.stats import LiveStats
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.live.fanout import Fanout
 from stream_anon.pipeline.live.inference import Inference
-from stream_anon.pipeline.live.opening import context_for, for_live, fulfil, in_thread
+from stream_anon.pipeline.live.once import Once
+from stream_anon.pipeline.live.opening import context_for, for_live, in_thread
 from stream_anon.pipeline.live.presenter import Presenter
-from stream_anon.pipeline.live.session import TICK, LiveSession, Requests, count_source
+from stream_anon.pipeline.live.session import LiveSession, Requests, count_source
 from stream_anon.sinks.window.window import check_display
 from stream_anon.sources.live.source import LiveSource
 from stream_anon.sources.registry import parse_source
@@ -99,9 +95,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         self._session: LiveSession | None = None
         self._requests = Requests()
         self._notifier = Notifier()
-        self._begun = threading.Lock()
-        """Held once the run has begun."""
-        self._result: Future[Snapshot] = Future()
+        self._once: Once[Snapshot] = Once()
 
     @property
     def label(self) -> str:
@@ -164,9 +158,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         Raises:
             StreamAnonError: what ended the run.
         """
-        self._begin()
-        fulfil(self._result, self._run)
-        return self._result.result()
+        return self._once.run(self._run)
 
     def start(self) -> Self:
         """Run in a thread of its own, and come back at once; `wait` waits for its end.
@@ -174,17 +166,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         Raises:
             StreamAnonError: the system cannot start more threads.
         """
-        self._begin()
-        thread = threading.Thread(
-            target=fulfil, args=(self._result, self._run), name="stream_anon run", daemon=True
-        )
-        try:
-            thread.start()
-        except RuntimeError as error:
-            failed = StreamAnonError("the run cannot begin: the system cannot start more threads")
-            self._fanout.close()
-            self._result.set_exception(failed)
-            raise failed from error
+        self._once.start(self._run, never=self._fanout.close)
         return self
 
     def wait(self, timeout: float | None = None) -> Snapshot:
@@ -200,14 +182,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             TimeoutError: it still runs.
             StreamAnonError: what ended the run.
         """
-        until = math.inf if timeout is None else monotonic() + timeout
-        while not self._result.done():
-            self._settle()
-            left = until - monotonic()
-            if left <= 0:
-                break
-            wait_for([self._result], min(left, TICK))
-        return self._result.result(0)
+        return self._once.wait(timeout, self._settle)
 
     def stop(self) -> None:
         """End the run soon. Takes no lock, so that signal handlers may call it.
@@ -228,17 +203,16 @@ class LiveRun(AbstractContextManager["LiveRun"]):
     ) -> None:
         self.stop()
         self._settle()
-        self._result.exception()
+        self._once.join()
 
     def _settle(self) -> None:
         """End a run that was stopped before it began."""
-        if self._requests.stop and self._begun.acquire(blocking=False):
-            self._fanout.close()
-            self._result.set_result(self.stats.snapshot())
+        if self._requests.stop:
+            self._once.skip(self._never)
 
-    def _begin(self) -> None:
-        if not self._begun.acquire(blocking=False):
-            raise ConfigError("a live run runs once: prepare another one")
+    def _never(self) -> Snapshot:
+        self._fanout.close()
+        return self.stats.snapshot()
 
     def _run(self) -> Snapshot:
         live = self._settings.live
