@@ -212,6 +212,28 @@ def test_further_pages_of_a_tiff_are_noted(tmp_path: Path) -> None:
         stream_anon.redact_picture(source.read_bytes())
 
 
+@pytest.mark.parametrize(("kind", "refused"), [(0x020002, True), (0, False)])
+def test_further_pictures_in_a_jpeg_are_noted(kind: int, refused: bool, tmp_path: Path) -> None:
+    """Stereo cameras add the other eye's view, phones a map for HDR screens."""
+    source = picture(tmp_path / "in.jpg")
+    first = source.read_bytes()
+    tags = [(0xB001, 4, 1, 2), (0xB002, 7, 3 * 16, 50)]
+    entries = [(0x20030000, 0, 0), (0x010001, 0, 0), (kind, 0, 0)]
+    index = struct.pack("<2sHIH", b"II", 42, 8, len(tags))
+    index += b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(50 - 10 - 12 * len(tags))
+    index += b"".join(struct.pack("<IIII", *entry, 0) for entry in entries)
+    segment = b"MPF\0" + index
+    head = b"\xff\xe2" + struct.pack(">H", len(segment) + 2) + segment
+    source.write_bytes(first[:2] + head + first[2:] + first)
+    summary = stream_anon.redact(source, tmp_path / "out.png")
+    assert any("2 pictures" in note for note in summary.notes)
+    if refused:
+        with pytest.raises(SourceError, match="several pictures"):
+            stream_anon.redact_picture(source.read_bytes())
+    else:
+        assert stream_anon.redact_picture(source.read_bytes())
+
+
 def test_jpeg_in_tiff_is_refused_and_not_shown_black(tmp_path: Path) -> None:
     source = picture(tmp_path / "in.tif")
     data = bytearray(source.read_bytes())

@@ -10,6 +10,7 @@ from stream_anon.core.demuxers import open_bytes
 from stream_anon.errors import SourceError
 from stream_anon.sources.decoding.assembly import assembled
 from stream_anon.sources.decoding.heif import Heif, is_animated, is_heif
+from stream_anon.sources.decoding.jpeg import pictures_in_jpeg
 from stream_anon.sources.decoding.opening import open_input
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ def still_of(container: InputContainer, path: Path) -> Still:
         with path.open("rb") as file, closing(open_input(path)) as again:
             picture = assembled(again, file, path.name)
             return Still(picture, 1 if is_animated(container) else pictures_in_heif(file))
+    if format_ in ("image2", "jpeg_pipe") and container.streams.video[0].codec.name == "mjpeg":
+        with path.open("rb") as file:
+            return Still(pictures=pictures_in_jpeg(file))
     if format_ in ("tiff_pipe", "webp_pipe"):
         with path.open("rb") as file:
             if format_ == "tiff_pipe":
@@ -127,6 +131,8 @@ def check_single(data: bytes) -> av.VideoFrame | None:
                 pictures = pictures_in_heif(file)
                 if pictures == 1:
                     return whole
+    if data[:2] == b"\xff\xd8":
+        pictures = pictures_in_jpeg(file, of_one_scene=True)
     if data[:2] in (b"II", b"MM"):
         pictures = pages_in_tiff(file, name)
     check_webp(data[:32], name)
