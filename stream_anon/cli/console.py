@@ -44,6 +44,11 @@ out = _Console(highlight=False, soft_wrap=True)
 err = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def count(number: int, what: str) -> str:
+    """A number and its noun: "1 frame", "2 frames"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def say(console: Console, text: str) -> None:
     """Print one line: file names may contain line breaks and bytes that are not text."""
     line = printable(text)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from stream_anon.cli.console import ProgressLine, err, out, say
+from stream_anon.cli.console import ProgressLine, count, err, out, say
 from stream_anon.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -131,13 +131,15 @@ def _print_summary(console: Console, output: str, summary: Summary) -> None:
     people = "nobody hidden" if most <= 0 else f"up to {most} hidden at a time"
     say(
         console,
-        f"{output}: {summary.frames} frames in {summary.seconds:.1f} s "
+        f"{output}: {count(summary.frames, 'frame')} in {summary.seconds:.1f} s "
         f"({summary.fps:.0f} fps), {people}",
     )
-    for reason, count in summary.hidden_whole.items():
-        say(err, f"note: {count} frames are hidden whole: {reason}")
+    for reason, number in summary.hidden_whole.items():
+        say(err, f"note: {count(number, 'frame')} hidden whole: {reason}")
     if summary.lost_frames or summary.lost_packets:
-        lost = f"about {summary.lost_frames} frames" if summary.lost_frames else "some data"
+        lost = (
+            f"about {count(summary.lost_frames, 'frame')}" if summary.lost_frames else "some data"
+        )
         why = f" ({summary.lost_reason})" if summary.lost_reason else ""
         say(err, f"note: {lost} of the input could not be read{why}")
     for note in summary.notes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stream_anon.cli.console import err, log_in_background, log_to_console, out, say
+from stream_anon.cli.console import count, err, log_in_background, log_to_console, out, say
 from stream_anon.cli.options import (
     Cells,
     Color,
@@ -260,14 +260,17 @@ def _terminal_is_gone() -> bool:
 def _print_end(figures: Snapshot) -> None:
     say(
         out,
-        f"{figures.frames_out} pictures in {figures.uptime:.0f} s, {figures.hidden_total} of them "
-        f"hidden whole, {figures.dropped_total} frames dropped, {figures.reconnects} reconnects",
+        f"{count(figures.frames_out, 'picture')} in {figures.uptime:.0f} s, "
+        f"{figures.hidden_total} of them hidden whole, "
+        f"{count(figures.dropped_total, 'frame')} dropped, "
+        f"{count(figures.reconnects, 'reconnect')}",
     )
-    for reason, count in figures.hidden_whole.items():
-        say(err, f"note: {count} pictures are hidden whole: {reason.value}")
+    for reason, number in figures.hidden_whole.items():
+        say(err, f"note: {count(number, 'picture')} hidden whole: {reason.value}")
     for label, sink in figures.sinks.items():
         if sink.dropped or sink.restarts:
-            say(err, f"note: {label}: {sink.dropped} frames dropped, {sink.restarts} restarts")
+            dropped, restarts = count(sink.dropped, "frame"), count(sink.restarts, "restart")
+            say(err, f"note: {label}: {dropped} dropped, {restarts}")
 
 
 def devices() -> int:
