@@ -20,6 +20,7 @@ import pytest
 from footage import make_footage
 
 import stream_anon
+from stream_anon.core.process_state import no_realtime
 from stream_anon.detectors.compiled import COMPILED, Key
 from stream_anon.detectors.m2fp import store
 from tests.m2fp_models import make_outspoken, use_models, write_tiny_model
@@ -90,6 +91,13 @@ def _fast_tests_stay_inside(
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     monkeypatch.setattr(socket.socket, "bind", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Footage in AV1 is encoded in this thread, for which SVT-AV1 would leave it realtime."""
+    with no_realtime():
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

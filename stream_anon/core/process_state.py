@@ -10,6 +10,7 @@ is under a lock; any thread may enter and leave, in any order.
     OpenVINO's first steps    `first_alone`: two threads in one of them at once can deadlock
     the service manager       `RUNS`: who speaks to it, see `figures.notify`
     the environment           `quiet_svt`: set once and left, as other threads may be reading it
+    priorities of threads     `no_realtime`, while an encoder is opened
 
 Elsewhere, and not for runs in one process: signal handlers and handlers of the logger belong to the
 command line, which has one run; FFmpeg's log, alarms and Qt's environment to child processes, which
@@ -22,7 +23,8 @@ import os
 import sys
 import threading
 import warnings
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -151,6 +153,46 @@ first_alone = FirstAlone()
 def quiet_svt() -> None:
     """Have the encoder SVT-AV1 print errors only; it has no other switch."""
     os.environ.setdefault("SVT_LOG", "1")
+
+
+@contextmanager
+def no_realtime() -> Iterator[None]:
+    """What is inside leaves no thread with real-time priority.
+
+    SVT-AV1, where root runs it, gives it to its threads and to the one that opens the encoder. All
+    others then wait for them, and those that spin until another thread has done something (libvpx)
+    can wait for ever.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        yield
+        return
+    before = {thread: _policy(thread) for thread in _threads()}
+    try:
+        yield
+    finally:
+        for thread in _threads():
+            policy = before.get(thread, os.SCHED_OTHER)
+            if policy in _ORDINARY and _policy(thread) not in _ORDINARY:
+                with suppress(OSError):  # it has ended
+                    os.sched_setscheduler(thread, policy, os.sched_param(0))
+
+
+_ORDINARY = {getattr(os, name, None) for name in ("SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE")}
+
+
+def _threads() -> list[int]:
+    """Of this process; Linux tells all of them."""
+    try:
+        return [int(task.name) for task in Path("/proc/self/task").iterdir()]
+    except OSError:
+        return [0]
+
+
+def _policy(thread: int) -> int:
+    try:
+        return os.sched_getscheduler(thread)
+    except OSError:
+        return os.SCHED_OTHER
 
 
 class Members:

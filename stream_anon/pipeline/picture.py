@@ -23,7 +23,7 @@ from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.rules import rules_by_label, told_apart
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.encoding.encoders import encoder_called, options_for
-from stream_anon.sinks.encoding.planes import Pictures
+from stream_anon.sinks.encoding.planes import Pictures, open_encoder
 from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.decoding.stills import check_single
 
@@ -176,6 +176,7 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
         container_name = "avif" if encoder == AVIF[1] else "image2pipe"
         with av.open(file, "w", format=container_name) as container:
             stream = pictures.add_stream(container, codec, options, UNIT)
+            open_encoder(stream, self._settings.output)
             picture = pictures.make(redacted)
             picture.pts, picture.time_base = 0, UNIT
             for given in (picture, None):

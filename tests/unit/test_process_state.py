@@ -12,15 +12,18 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 import stream_anon
+from stream_anon.config import Output
 from stream_anon.core.process_state import (
     FirstAlone,
     Members,
     Shared,
+    no_realtime,
     no_warnings,
     single_threaded_opencv,
     without_module,
@@ -28,6 +31,9 @@ from stream_anon.core.process_state import (
 from stream_anon.detectors import runtime
 from stream_anon.detectors.centerface import find_weights
 from stream_anon.detectors.compiled import Compiled
+from stream_anon.sinks.file import MediaSink
+from tests.media import write
+from tests.stubs import make_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -236,6 +242,50 @@ class TestFirstAlone:
         network.run(np.zeros((1, 3, 32, 32), np.float32))
         network.close()
         assert step in steps
+
+
+def policies() -> set[int]:
+    """How the threads of this process are scheduled."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {os.sched_getscheduler(int(task.name)) for task in tasks}
+
+
+def open_av1(path: Path) -> None:
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libsvtav1", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width = stream.height = 64
+        stream.codec_context.open()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities are Linux's")
+class TestNoRealtime:
+    def test_av1_takes_the_processor_from_nobody(self, tmp_path: Path) -> None:
+        """As root, which is what runs in containers."""
+        assert policies() == {os.SCHED_OTHER}
+        sink = MediaSink(tmp_path / "out.mkv", make_info(64, 64), Output(encoder="libsvtav1"))
+        try:
+            assert policies() == {os.SCHED_OTHER}
+        finally:
+            sink.close()
+
+    def test_a_picture_does_not_either(self, tmp_path: Path) -> None:
+        with no_realtime():
+            source = write(tmp_path / "in.avif", frames=1, codec="libsvtav1")
+        assert stream_anon.redact_picture(source.read_bytes())
+        assert policies() == {os.SCHED_OTHER}
+
+    def test_what_was_realtime_before_still_is(self, tmp_path: Path) -> None:
+        try:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        except PermissionError:
+            pytest.skip("only root may ask for it")
+        try:
+            with no_realtime():
+                open_av1(tmp_path / "in.mkv")
+            assert os.sched_getscheduler(0) != os.SCHED_OTHER
+        finally:
+            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 class TestMembers:

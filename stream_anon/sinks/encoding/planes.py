@@ -10,6 +10,7 @@ import av.error
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from stream_anon.core.process_state import no_realtime
 from stream_anon.errors import SinkError
 from stream_anon.sinks.encoding.encoders import ODD_SIZES, pixel_format_for, tag_for
 
@@ -156,7 +157,8 @@ def open_encoder(stream: VideoStream, settings: Output) -> None:
         SinkError: it does not work on this machine with these settings.
     """
     try:
-        stream.codec_context.open()
+        with no_realtime():
+            stream.codec_context.open()
     except av.error.FFmpegError as error:
         raise SinkError(
             f"the encoder {stream.codec_context.name} does not work with preset "
