@@ -123,7 +123,7 @@ def test_a_name_fits_on_a_line(name: str) -> None:
 
 CHILDREN = {"sinks/process/hosted.py", "sources/live/capture.py", "sources/live/input.py"}
 """What runs in processes of their own, whose lines the parent logs."""
-NOT_LIVE = {"pipeline/threads.py", "pipeline/job.py", "pipeline/live/run.py"}
+NOT_LIVE = {"pipeline/threads.py", "pipeline/job.py", "pipeline/live/once.py"}
 """Threads of recordings, and the one that a whole run may have."""
 
 
