@@ -95,7 +95,7 @@ def _fast_tests_stay_inside(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Iterator[None]:
-    """Footage in AV1 is encoded in this thread, for which SVT-AV1 would leave it realtime."""
+    """Some tests open SVT-AV1 themselves, which leaves their thread with real-time priority."""
     with no_realtime():
         return (yield)
 

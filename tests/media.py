@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import av
 import numpy as np
 
+from stream_anon.core.process_state import no_realtime
 from tests.patterns import BT601, BT709, FULL, LIMITED, SIZE, bars, texture, to_rgb
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def write(path: Path, **what: Any) -> Path:
                     }
                 ]
             )
-        output.start_encoding()
+        with no_realtime():  # which SVT-AV1 would give to whoever writes, and to their children
+            output.start_encoding()
         if cover is not None:
             _mux_cover(output, cover)
         for sound, tone in sounds:
