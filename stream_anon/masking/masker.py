@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.detectors.labels import covers
 from stream_anon.masking.bodies import Bodies
+from stream_anon.masking.outlines import Outlines
 from stream_anon.masking.tracks import parts_at
 from stream_anon.masking.watch import Watch
 from stream_anon.masking.window import FrameWindow
@@ -56,6 +57,7 @@ class Masker:
         """
         self._hidden = hidden
         self._masking = settings.masking
+        self._outlines = Outlines(settings.redaction.outline_epsilon)
         self._horizon = horizon
         self._window = FrameWindow(settings.keyframes, fine=bodies is not None)
         number = count().__next__
@@ -183,6 +185,7 @@ class Masker:
         for track, place in (found for watch in self._watches for found in watch.places(index)):
             age = max(age, place.age)
             parts += self._moved(track, place)
+        parts = self._outlines.drawn(parts)
         unknown = False
         if self._bodies is not None:
             for part, part_age in self._bodies.parts(index):

@@ -276,9 +276,9 @@ def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Pa
         )
         if place.detection.shape is None:
             grown = moved.grown(pad + place.slack_x, pad + place.slack_y)
-            parts.append(Part(part.label, grown, part.mask, part.score, person))
+            parts.append(Part(part.label, grown, part.mask, part.score, person, 0.0, part.roll))
         else:  # a mask of any form grows along its rim; stretching it would leave gaps
             doubt = min(place.doubt, MAX_DOUBT * now.size)
             spread = pad + doubt + max(place.slack_x, place.slack_y)
-            parts.append(Part(part.label, moved, part.mask, part.score, person, spread))
+            parts.append(Part(part.label, moved, part.mask, part.score, person, spread, part.roll))
     return parts
