@@ -61,7 +61,7 @@ class TestCaptions:
         frame = make_frame(200, 160)
         luma = redact(frame, method="fill", caption="label", color=color)[0].astype(int)
         inside = luma[60:110, 75:130]
-        assert np.ptp(inside) > 90
+        assert np.ptp(inside) > 80
 
     def test_on_small_parts_there_is_none(self) -> None:
         part = face(Box(60, 30, 10, 12), person=4)
@@ -72,14 +72,10 @@ class TestCaptions:
 
 class TestAvatar:
     def test_it_is_the_same_for_everybody(self) -> None:
-        drawn = [
-            redact(make_frame(200, 160, pattern="noise", seed=seed), method="avatar")[0][
-                50:120, 75:130
-            ]
-            for seed in (1, 2)
-        ]
-        assert np.array_equal(*drawn)
-        assert drawn[0].std() > 8, "there is a face"
+        frames = [make_frame(200, 160, pattern="noise", seed=seed) for seed in (1, 2)]
+        one, other = (redact(frame, method="avatar")[0][50:120, 75:130] for frame in frames)
+        assert np.array_equal(one, other)
+        assert one.std() > 8, "there is a face"
 
     def test_it_leans_as_the_face_does(self) -> None:
         frame = make_frame(260, 220)
@@ -131,7 +127,7 @@ class TestNoise:
         assert not np.array_equal(drawn[0].planes[0], drawn[1].planes[0])
 
     def test_it_has_the_scale_that_the_paper_asks_for(self) -> None:
-        """255 m / (cells' area * epsilon), measured on a picture of which all averages are known."""
+        """255 m / (area of a cell * epsilon), on a picture whose averages are known."""
         frame, errors = make_frame(1000, 1000, value=128), []
         settings = Redaction(method="noise", noise_epsilon=1.0, noise_cell=20, noise_pixels=20)
         for secret in range(12):
