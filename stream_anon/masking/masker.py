@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -182,10 +183,10 @@ class Masker:
             return MaskedFrame(frame, Unknown.CORRUPT)
         parts: list[Part] = []
         age = 0
+        self._outlines.next_frame()
         for track, place in (found for watch in self._watches for found in watch.places(index)):
             age = max(age, place.age)
             parts += self._moved(track, place)
-        parts = self._outlines.drawn(parts)
         unknown = False
         if self._bodies is not None:
             for part, part_age in self._bodies.parts(index):
@@ -205,7 +206,8 @@ class Masker:
     def _moved(self, track: Track, place: Place) -> list[Part]:
         masking = self._masking
         person = self._bodies.person_of(track) if self._bodies is not None else track.number
-        parts = parts_at(place, person, masking.margin, masking.growth)
+        outline = partial(self._outlines.around, track.number)
+        parts = parts_at(place, person, masking.margin, masking.growth, outline)
         return [part for part in parts if self._is_hidden(part)]
 
     def _unparsed(self, held: HeldFrame, bodies: Bodies) -> list[Part] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +18,6 @@ from stream_anon.core.parts import Box
 from stream_anon.detectors.shapes import EXPONENT, ellipse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from stream_anon.core.parts import Part
 
 ASPECTS = {"face": 0.78, "head": 0.8}
@@ -55,47 +53,48 @@ class Outlines:
         self._secret = secrets.randbits(128) if secret is None else secret
         self._held: dict[tuple[int, str, int], _Held] = {}
         self._frame = 0
+        self._seen: dict[tuple[int, str], int] = {}
+        """Places of each part in this frame so far, less one."""
 
-    def drawn(self, parts: Iterable[Part]) -> list[Part]:
-        """The parts of the next frame, those of faces and heads with their outlines."""
+    def next_frame(self) -> None:
+        """Before the first outline of each frame."""
         self._frame += 1
-        seen: dict[tuple[int, str], int] = {}
-        result: list[Part] = []
-        for part in parts:
-            if part.mask is not ellipse() or part.label not in ASPECTS or part.person < 0:
-                result.append(part)  # nobody's, or of a shape that was seen
-                continue
-            who = part.person, part.label
-            nth = seen[who] = seen.get(who, -1) + 1  # doubt hides a person at several places
-            result.append(replace(part, box=self._outline(part, (*who, nth))))
+        self._seen.clear()
         if self._frame % KEPT_FOR == 0:
             oldest = self._frame - KEPT_FOR
             self._held = {key: held for key, held in self._held.items() if held.frame > oldest}
-        return result
 
-    def _outline(self, part: Part, key: tuple[int, str, int]) -> Box:
-        box, aspect = part.box, ASPECTS[part.label]
+    def around(self, track: int, part: Part, box: Box) -> Box:
+        """The outline around `box`, which is where a part of a track is in this frame.
+
+        Parts that are not of faces or heads, or of a shape that was seen, keep their box.
+        """
+        if part.mask is not ellipse() or part.label not in ASPECTS:
+            return box
+        who = track, part.label
+        nth = self._seen[who] = self._seen.get(who, -1) + 1  # doubt hides several places
+        key = (*who, nth)
+        aspect = ASPECTS[part.label]
         needed = max(box.height, box.width / aspect)
-        steps = math.ceil(math.log(needed) / math.log(STEP) - 1e-9) + self._added(part)
+        steps = math.ceil(math.log(needed) / math.log(STEP) - 1e-9) + self._added(track, part.label)
         held = self._held.get(key)
+        x, y = box.center
         if held is not None and held.frame >= self._frame - 1:
             before = round(math.log(held.box.height) / math.log(STEP))
             if steps == before - 1:  # back and forth between two sizes would be told apart too
                 steps = before
             x, y = held.box.center
-        else:
-            x, y = box.center
         height = STEP**steps
         outline = _over(box, x, y, aspect * height, height)
         self._held[key] = _Held(outline, self._frame)
         return outline
 
-    def _added(self, part: Part) -> int:
+    def _added(self, track: int, label: str) -> int:
         """Steps that this track's outlines are larger by."""
         if not self._epsilon:
             return 0
         most = math.ceil(FLATTEST / 2 / self._epsilon)
-        random = np.random.default_rng([self._secret, part.person, *part.label.encode()])
+        random = np.random.default_rng([self._secret, track, *label.encode()])
         # The difference of two geometric numbers is discrete Laplace noise.
         one, other = random.geometric(1 - math.exp(-self._epsilon), 2)
         return int(np.clip(most + int(one) - int(other), 0, 2 * most))

