@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 ASPECTS = {"face": 0.78, "head": 0.8}
 """Width over height of the masks of these labels."""
-STEP = 1.12
+STEP = 1.08
 """Ratio of one size to the next."""
+ABSORBED = 0.08
+"""Share of the size on each side that an outline may take of the margin that comes on top of it."""
 KEPT_FOR = 250
 """Frames after which the outline of somebody who is not seen is forgotten."""
 FLATTEST = 6.0
@@ -67,10 +69,13 @@ class Outlines:
     def around(self, track: int, part: Part, box: Box) -> Box:
         """The outline around `box`, which is where a part of a track is in this frame.
 
+        It covers the box less `ABSORBED` on each side, so that masks are no larger on the whole.
         Parts that are not of faces or heads, or of a shape that was seen, keep their box.
         """
         if part.mask is not ellipse() or part.label not in ASPECTS:
             return box
+        taken = ABSORBED * box.size
+        box = box.grown(-min(taken, box.width / 4), -min(taken, box.height / 4))
         who = track, part.label
         nth = self._seen[who] = self._seen.get(who, -1) + 1  # doubt hides several places
         key = (*who, nth)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.shapes import EXPONENT, full_box
-from stream_anon.masking.outlines import ASPECTS, STEP, Outlines
+from stream_anon.masking.outlines import ABSORBED, ASPECTS, STEP, Outlines
 from tests.stubs import face
 
 RNG = np.random.default_rng
@@ -69,7 +69,7 @@ def test_an_outline_covers_what_was_seen(
     for dx, dy, wider, taller in walk:
         box = Box(box.x + dx, box.y + dy, box.width * wider, box.height * taller)
         (drawn,) = drawn_by(outlines, [face(box, label=label)])
-        assert covers(drawn.box, box)
+        assert covers(drawn.box.grown(ABSORBED * box.size, ABSORBED * box.size), box)
         assert drawn.box.width / drawn.box.height == pytest.approx(ASPECTS[label])
         steps = math.log(drawn.box.height) / math.log(STEP)
         assert steps == pytest.approx(round(steps), abs=1e-6)
@@ -82,7 +82,7 @@ def test_trembling_is_not_seen() -> None:
         dx, dy, dw, dh = random.uniform(-0.6, 0.6, 4)
         (part,) = drawn_by(outlines, [face(Box(100 + dx, 80 + dy, 60 + dw, 80 + dh))])
         drawn.append(part.box)
-    assert len({box.height for box in drawn}) == 1
+    assert len({box.height for box in drawn[20:]}) == 1
     moved = [math.dist(a.center, b.center) for a, b in pairwise(drawn[20:])]
     assert max(moved) < 0.2
 
@@ -95,21 +95,22 @@ def test_proportions_are_not_told() -> None:
     assert len(sizes) == 1
 
 
-def test_masks_stay_about_as_large_as_they_were() -> None:
+def test_masks_are_no_larger_on_the_whole() -> None:
     areas = []
     for height in np.linspace(40, 400, 60):
         box = Box(0, 0, 0.76 * height, height)
         (part,) = drawn_by(Outlines(), [face(box)])
         areas.append(part.box.area / box.area)
-    assert max(areas) < STEP**2 * 1.05
-    assert float(np.mean(areas)) < 1.18
+    assert max(areas) < 1
+    assert float(np.mean(areas)) > 0.7
 
 
 def test_two_places_of_one_person_are_both_covered() -> None:
     outlines, places = Outlines(), [Box(0, 0, 60, 80), Box(200, 50, 60, 80)]
     for _ in range(3):
         drawn = drawn_by(outlines, [face(box) for box in places])
-        assert all(covers(part.box, box) for part, box in zip(drawn, places, strict=True))
+        for part, box in zip(drawn, places, strict=True):
+            assert covers(part.box.grown(ABSORBED * box.size, ABSORBED * box.size), box)
 
 
 def test_shapes_that_were_seen_and_other_parts_stay() -> None:
@@ -141,7 +142,9 @@ class TestNoise:
         def sizes(height: float) -> dict[int, int]:
             found: dict[int, int] = {}
             for secret in range(6000):
-                (part,) = drawn_by(Outlines(epsilon, secret=secret), [face(Box(0, 0, 1, height))])
+                (part,) = drawn_by(
+                    Outlines(epsilon, secret=secret), [face(Box(0, 0, 0.78 * height, height))]
+                )
                 steps = round(math.log(part.box.height) / math.log(STEP))
                 found[steps] = found.get(steps, 0) + 1
             return found
