@@ -115,7 +115,7 @@ def outlines(images: np.ndarray) -> dict[str, np.ndarray]:
         for track in range(people * photos):
             luma = np.ascontiguousarray(_scaled(images[track // photos, track % photos]))
             frame = Frame((luma, grey, grey), 0, 0, Fraction(1, 25))
-            parts = detector.parse(frame, DetectionPass(side=PICTURE))
+            parts = detector.parse(frame, DetectionPass(PICTURE))
             faces = [part for part in parts if part.label == "face"]
             plain, noised = Outlines(), Outlines(0.5)
             plain.next_frame()

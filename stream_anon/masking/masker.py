@@ -58,7 +58,9 @@ class Masker:
         """
         self._hidden = hidden
         self._masking = settings.masking
-        self._outlines = Outlines(settings.redaction.outline_epsilon)
+        self._outlines = Outlines(
+            settings.redaction.outline_epsilon, margin=settings.masking.margin
+        )
         self._horizon = horizon
         self._window = FrameWindow(settings.keyframes, fine=bodies is not None)
         number = count().__next__

@@ -24,8 +24,8 @@ ASPECTS = {"face": 0.78, "head": 0.8}
 """Width over height of the masks of these labels."""
 STEP = 1.08
 """Ratio of one size to the next."""
-ABSORBED = 0.08
-"""Share of the size on each side that an outline may take of the margin that comes on top of it."""
+ABSORBED = 0.4
+"""Share of the margin, which comes on top of an outline, that an outline may take up."""
 KEPT_FOR = 250
 """Frames after which the outline of somebody who is not seen is forgotten."""
 FLATTEST = 6.0
@@ -41,7 +41,9 @@ class _Held:
 class Outlines:
     """Gives masks their outlines; remembers each track's last one. Used by one thread."""
 
-    def __init__(self, epsilon: float = 0.0, *, secret: int | None = None) -> None:
+    def __init__(
+        self, epsilon: float = 0.0, *, margin: float = 0.0, secret: int | None = None
+    ) -> None:
         """Nobody is known yet.
 
         Args:
@@ -49,9 +51,11 @@ class Outlines:
                 its own, drawn once (discrete Laplace noise, shifted so that a mask never shrinks,
                 and bounded: what is beyond the bounds has a chance below exp(-`FLATTEST` / 2)). 0
                 adds none.
+            margin: share of a part's size that is added on each side afterwards.
             secret: what the noise is drawn from; None draws one.
         """
         self._epsilon = epsilon
+        self._absorbed = ABSORBED * margin
         self._secret = secrets.randbits(128) if secret is None else secret
         self._held: dict[tuple[int, str, int], _Held] = {}
         self._frame = 0
@@ -69,12 +73,12 @@ class Outlines:
     def around(self, track: int, part: Part, box: Box) -> Box:
         """The outline around `box`, which is where a part of a track is in this frame.
 
-        It covers the box less `ABSORBED` on each side, so that masks are no larger on the whole.
+        It covers the box less some of the margin, so that masks are no larger on the whole.
         Parts that are not of faces or heads, or of a shape that was seen, keep their box.
         """
         if part.mask is not ellipse() or part.label not in ASPECTS:
             return box
-        taken = ABSORBED * box.size
+        taken = self._absorbed * box.size
         box = box.grown(-min(taken, box.width / 4), -min(taken, box.height / 4))
         who = track, part.label
         nth = self._seen[who] = self._seen.get(who, -1) + 1  # doubt hides several places

@@ -61,7 +61,8 @@ def _crisp(far: NDArray[np.float32]) -> NDArray[np.float32]:
         far: samples to what is hidden, 0 in it and 1 right beside.
     """
     by = math.ceil(FINE / max(far.shape))
-    finer = cv2.resize(far.astype(np.float32), None, fx=by, fy=by, interpolation=cv2.INTER_LINEAR)
+    near = np.minimum(far, 9).astype(np.float32)
+    finer = cv2.resize(near, None, fx=by, fy=by, interpolation=cv2.INTER_LINEAR)
     # 0.85 is the distance half way to the sample beyond a corner: all of each sample is hidden.
     return np.asarray(np.clip((1.4 - finer) / 0.5, 0, 1), np.float32)
 
