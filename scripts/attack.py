@@ -6,8 +6,8 @@ Methods are told against chance and against clear faces, with 95 % intervals (Wi
 
   one         one frame of each track
   mean        the mean of 30 frames of a track, which trembles and has noise as a camera's does
-  restored    clear faces learned back from hidden ones (kernel ridge regression), then recognised by
-              whoever knows the clear ones only
+  restored    clear faces learned back from hidden ones (kernel ridge regression), then recognised
+              by whoever knows the clear ones only
 """
 
 from __future__ import annotations

@@ -122,8 +122,6 @@ def test_shapes_that_were_seen_and_other_parts_stay() -> None:
     ]
     for before, after in zip(kept, drawn_by(Outlines(margin=MARGIN), kept), strict=True):
         assert before.box == after.box
-        part.box for part in kept
-    ]
 
 
 class TestNoise:
