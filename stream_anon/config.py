@@ -22,6 +22,7 @@ def _color(value: str) -> str:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Cells = Annotated[int, Field(ge=1, le=4)]
+Caption = Literal["none", "number", "label"]
 Color = Annotated[str, AfterValidator(_color)]
 
 
@@ -82,6 +83,8 @@ class Rule(_Section):
     cells: Cells | None = None
     color: Color | None = None
     edge: Share | None = None
+    caption: Caption | None = None
+    replace_with: str | None = None
 
 
 class Redaction(_Section):
@@ -90,9 +93,15 @@ class Redaction(_Section):
     scope: str | list[str] = "face"
     method: str = "blur"
     """A name in the registry of `redaction`, which the run looks it up in."""
-    cells: Cells = 4
+    cells: Cells = 2
     color: Color = "#202020"
     edge: Share = 0.12
+    caption: Caption = "none"
+    replace_with: str = ""
+    outline_epsilon: Annotated[float, Field(ge=0, le=100)] = 0.0
+    noise_epsilon: Annotated[float, Field(gt=0, le=100)] = 0.5
+    noise_cell: Annotated[int, Field(ge=2, le=512)] = 16
+    noise_pixels: Annotated[int, Field(ge=1)] = 64
     rules: dict[str, Rule] = {}
     """By label or group of labels."""
 

@@ -18,11 +18,13 @@ import typer
 
 from stream_anon.cli.console import count, err, log_in_background, log_to_console, out, say
 from stream_anon.cli.options import (
+    Captions,
     Cells,
     Color,
     Engine,
     HowToHide,
     LogLevel,
+    ReplaceWith,
     Rules,
     Scope,
     option,
@@ -91,6 +93,8 @@ def live(
     rules: Rules = None,
     cells: Cells = None,
     color: Color = None,
+    caption: Captions = None,
+    replace_with: ReplaceWith = None,
     engine: Engine = None,
     pace: Annotated[bool, option("Play a file in real time.", RUN, "--pace")] = False,
     mode: Annotated[
@@ -139,10 +143,12 @@ def live(
     log_to_console("error" if quiet else log_level.value)
     overrides = {
         "redaction.scope": scope,
-        "redaction.method": method,
+        "redaction.method": method or ("avatar" if replace_with else None),
         "redaction.rules": parse_rules(rules),
         "redaction.cells": cells,
         "redaction.color": color,
+        "redaction.caption": caption,
+        "redaction.replace_with": replace_with and str(replace_with),
         "parsing.engine": engine,
         "output.quality": quality,
         "live.preset": preset,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from stream_anon.errors import ConfigError
-from stream_anon.redaction.registry import method_names
+from stream_anon.redaction.registry import METHODS
 
 
 class LogLevel(StrEnum):
@@ -34,7 +34,14 @@ Scope = Annotated[
     option("face, head, person, or labels joined by commas (face).", WHAT, metavar="WHAT"),
 ]
 HowToHide = Annotated[
-    str | None, option(f"{', '.join(method_names())} (blur).", WHAT, metavar="NAME")
+    str | None,
+    option(
+        f"{', '.join(m.name for m in METHODS if not m.reads_hidden)}, which read nothing of what "
+        "they hide (blur); or, of which a recogniser knows that many of 100 people, "
+        f"{', '.join(f'{m.name} ({m.known})' for m in METHODS if m.reads_hidden)}.",
+        WHAT,
+        metavar="NAME",
+    ),
 ]
 Rules = Annotated[
     list[str] | None,
@@ -45,8 +52,15 @@ Rules = Annotated[
         metavar="LABEL=METHOD",
     ),
 ]
-Cells = Annotated[int | None, option("Cells across a face, 1 to 4 (4).", WHAT, metavar="COUNT")]
+Cells = Annotated[int | None, option("Cells of pixelate, 1 to 4 (2).", WHAT, metavar="COUNT")]
 Color = Annotated[str | None, option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")]
+Captions = Annotated[
+    str | None,
+    option("What fill writes on each: none, number or label (none).", WHAT, metavar="WHAT"),
+]
+ReplaceWith = Annotated[
+    Path | None, option("Picture for avatar, in place of the drawn face.", WHAT, metavar="FILE")
+]
 Engine = Annotated[str | None, option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")]
 Tracks = Annotated[
     Path | None,

@@ -12,6 +12,7 @@ import typer
 from stream_anon.cli.console import log_to_console
 from stream_anon.cli.options import (
     Begin,
+    Captions,
     Cells,
     Color,
     Config,
@@ -34,6 +35,7 @@ from stream_anon.cli.options import (
     Quality,
     Quiet,
     Recursive,
+    ReplaceWith,
     Report,
     Rules,
     Scope,
@@ -86,6 +88,8 @@ def redact(
     rules: Rules = None,
     cells: Cells = None,
     color: Color = None,
+    caption: Captions = None,
+    replace_with: ReplaceWith = None,
     engine: Engine = None,
     tracks: Tracks = None,
     masks: Masks = None,
@@ -123,10 +127,12 @@ def redact(
         config,
         {
             "redaction.scope": scope,
-            "redaction.method": method,
+            "redaction.method": method or ("avatar" if replace_with else None),
             "redaction.rules": parse_rules(rules),
             "redaction.cells": cells,
             "redaction.color": color,
+            "redaction.caption": caption,
+            "redaction.replace_with": replace_with and str(replace_with),
             "output.audio": audio and audio.value,
             "output.keep_subtitles": keep_subtitles or None,
             "output.keep_metadata": keep_metadata,

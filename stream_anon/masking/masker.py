@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.detectors.labels import covers
 from stream_anon.masking.bodies import Bodies
+from stream_anon.masking.outlines import Outlines
 from stream_anon.masking.tracks import parts_at
 from stream_anon.masking.watch import Watch
 from stream_anon.masking.window import FrameWindow
@@ -56,6 +58,9 @@ class Masker:
         """
         self._hidden = hidden
         self._masking = settings.masking
+        self._outlines = Outlines(
+            settings.redaction.outline_epsilon, margin=settings.masking.margin
+        )
         self._horizon = horizon
         self._window = FrameWindow(settings.keyframes, fine=bodies is not None)
         number = count().__next__
@@ -180,6 +185,7 @@ class Masker:
             return MaskedFrame(frame, Unknown.CORRUPT)
         parts: list[Part] = []
         age = 0
+        self._outlines.next_frame()
         for track, place in (found for watch in self._watches for found in watch.places(index)):
             age = max(age, place.age)
             parts += self._moved(track, place)
@@ -202,7 +208,8 @@ class Masker:
     def _moved(self, track: Track, place: Place) -> list[Part]:
         masking = self._masking
         person = self._bodies.person_of(track) if self._bodies is not None else track.number
-        parts = parts_at(place, person, masking.margin, masking.growth)
+        outline = partial(self._outlines.around, track.number)
+        parts = parts_at(place, person, masking.margin, masking.growth, outline)
         return [part for part in parts if self._is_hidden(part)]
 
     def _unparsed(self, held: HeldFrame, bodies: Bodies) -> list[Part] | None:

@@ -46,6 +46,10 @@ class RecordedRun(Protocol):
     """Labels that are in the masks of somebody hidden whole too, because of a rule."""
 
     @property
+    def promises(self) -> dict[str, str]:
+        """What each method promises, by its name."""
+
+    @property
     def source(self) -> Source:
         """Open."""
 
@@ -150,6 +154,7 @@ class Record:
                 tracks=run.tracks,
                 masks=run.masks_file,
                 selection=run.selection,
+                promises=run.promises,
             )
             self._report.prepare([json.dumps(record, indent=1), "\n"])
 

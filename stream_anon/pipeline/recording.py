@@ -25,7 +25,13 @@ from stream_anon.pipeline.excerpt import ExcerptMasker, Selection
 from stream_anon.pipeline.output import open_output
 from stream_anon.pipeline.paths import check_asked, check_beside, check_paths
 from stream_anon.pipeline.record import Record, Wanted
-from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks, told_apart
+from stream_anon.pipeline.rules import (
+    promises,
+    rules_by_label,
+    rules_for_tracks,
+    told_apart,
+    warn_of_reading,
+)
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sources.file import MediaSource
 
@@ -164,6 +170,7 @@ class _Run:
         self._cut: ExcerptMasker | None = None
         if selection.excerpt is not None:
             self._cut = self._within(selection.excerpt)
+        warn_of_reading(settings.redaction, self.rules)
         log.info("engine %s %s", self.engine, self.model_hash[:16])
 
     def _checked(self, selection: Selection) -> Selection:
@@ -179,6 +186,11 @@ class _Run:
             self.source.seek(excerpt.searched(self.settings, info))
         self.masks = cut = ExcerptMasker(self.masks, excerpt, self.settings, info)
         return cut
+
+    @property
+    def promises(self) -> dict[str, str]:
+        """What each method promises, by its name."""
+        return promises(self.settings.redaction, self.rules)
 
     @property
     def expected_frames(self) -> int | None:

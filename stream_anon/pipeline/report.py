@@ -98,6 +98,7 @@ def report_record(
     tracks: HashedFile | None = None,
     masks: HashedFile | None = None,
     selection: Selection,
+    promises: dict[str, str],
 ) -> dict[str, Any]:
     """The record of a run.
 
@@ -110,6 +111,7 @@ def report_record(
         tracks: the tracks file that said what to hide, if any.
         masks: the same of a record of masks.
         selection: what of the input was asked for.
+        promises: what each method promises, by its name.
     """
     return {
         "stream_anon_report": 1,
@@ -119,6 +121,7 @@ def report_record(
         "tracks": _named(tracks) if tracks else None,
         "masks": _named(masks) if masks else None,
         **selection.to_dict(),
+        "methods": promises,
         "settings": settings.model_dump(mode="json"),
         **summary.to_dict(),
     }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.registry import BUILT_IN, rows
 from stream_anon.detectors.scopes import choose, resolve_rules, resolve_scope, seen_by
 from stream_anon.errors import ScopeError
 from stream_anon.masking.identities import HUMAN
-from stream_anon.redaction.registry import method_named
+from stream_anon.redaction.registry import METHODS, method_named, promise
+
+log = stream_logger(__name__)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,6 +51,25 @@ def rules_by_label(
             f"add {idle[0]} to the scope, or remove the rule"
         )
     return {label: redaction.by(redaction.rules[name]) for label, name in names.items()}
+
+
+def promises(redaction: Redaction, rules: Mapping[str, Redaction]) -> dict[str, str]:
+    """What each method of a run promises, by its name.
+
+    Args:
+        redaction: the settings.
+        rules: from `rules_by_label`.
+    """
+    names = [redaction.method, *(rule.method for rule in rules.values())]
+    return {name: promise(method_named(name)) for name in dict.fromkeys(names)}
+
+
+def warn_of_reading(redaction: Redaction, rules: Mapping[str, Redaction]) -> None:
+    """A warning for each method that reads what it hides."""
+    safe = [method.name for method in METHODS if not method.reads_hidden]
+    for name, promised in promises(redaction, rules).items():
+        if name not in safe:
+            log.warning("%s %s; %s read nothing", name, promised, ", ".join(safe))
 
 
 def check_redaction(settings: Settings) -> None:

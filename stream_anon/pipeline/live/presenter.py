@@ -12,13 +12,14 @@ from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.core.redacted import Unknown
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.redaction.redactor import Redactor
+from stream_anon.redaction.registry import method_named
 from stream_anon.sinks.process.transport import pack, pack_debug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from fractions import Fraction
 
-    from stream_anon.config import Settings
+    from stream_anon.config import Redaction, Settings
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
     from stream_anon.pipeline.figures.stats import LiveStats
@@ -235,5 +236,12 @@ class Presenter:
             "method": redaction.method + (", rules" if choice.rules else ""),
             "scope": redaction.scope,
             "mode": "debug" if self._debug else None,
-            "strength": f"{redaction.cells} cells",
+            "strength": _strength(redaction),
         }
+
+
+def _strength(redaction: Redaction) -> str:
+    """What the method's strength is; of those that read nothing, that they do."""
+    if not method_named(redaction.method).reads_hidden:
+        return "reads nothing"
+    return f"{redaction.cells} cells" if redaction.method == "pixelate" else "readable"

@@ -20,6 +20,7 @@ from stream_anon.pipeline.live.once import Once
 from stream_anon.pipeline.live.opening import context_for, for_live, in_thread
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.pipeline.live.session import LiveSession, Requests, count_source
+from stream_anon.pipeline.rules import warn_of_reading
 from stream_anon.sinks.window.window import check_display
 from stream_anon.sources.live.source import LiveSource
 from stream_anon.sources.registry import parse_source
@@ -300,6 +301,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             for sink in fanout.end():
                 sink.finish(1.0)  # so that no file without a picture is left
             raise
+        warn_of_reading(settings.redaction, self._controls.choice.rules)
         hidden = ", ".join(sorted(self._controls.choice.hidden))
         names = "+".join(row.name for row in self._detectors)
         log.info("engine %s, hiding %s", names, hidden)
