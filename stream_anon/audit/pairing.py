@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Times = NDArray[np.float64]
 
 NEAR = 0.45
-"""Share of the usual time between two frames by which a frame's time may be off."""
+"""Share of a short time between two frames by which a frame's time may be off."""
 ENOUGH = 0.9
 """Share of the frames that have to match by time, or else they are matched by order."""
 SAME_TIME = 0.002
@@ -74,8 +74,9 @@ def matching(original: Times, redacted: Times, offset: float = 0.0) -> Matching:
     """
     if not len(original) or not len(redacted):
         return Matching(by_time=False, offset=offset)
-    usual = float(np.median(np.diff(original))) if len(original) > 1 else 1.0
-    near = max(SAME_TIME, NEAR * usual)
+    steps = np.diff(original)
+    steps = steps[steps > 0]
+    near = max(SAME_TIME, NEAR * float(np.percentile(steps, 10))) if len(steps) else 1.0
     fewer = min(len(original), len(redacted))
     for late in (offset, float(redacted[0] - original[0])):
         if _common(original, redacted - late, near) >= ENOUGH * fewer:
@@ -84,8 +85,9 @@ def matching(original: Times, redacted: Times, offset: float = 0.0) -> Matching:
 
 
 def _common(original: Times, redacted: Times, near: float) -> int:
-    """Frames of the redacted video with one of the original at their time."""
+    """Frames of the original with one of the redacted video at their time."""
     after = np.clip(np.searchsorted(original, redacted), 1, max(1, len(original) - 1))
-    around = [original[np.minimum(after - 1, len(original) - 1)]]
-    around.append(original[np.minimum(after, len(original) - 1)])
-    return int((np.min([np.abs(redacted - time) for time in around], 0) <= near).sum())
+    sides = np.stack([after - 1, np.minimum(after, len(original) - 1)])
+    apart = np.abs(original[sides] - redacted)
+    closest = np.where(apart[0] <= apart[1], sides[0], sides[1])
+    return len(np.unique(closest[apart.min(0) <= near]))
