@@ -27,6 +27,9 @@ HEIGHT = 120
 """Of a plot."""
 LONGEST_NAME = 20
 
+SEEN = 2
+"""Columns that an exposure takes at least."""
+
 _RANK = {
     State.UNJUDGED: 0,
     State.HIDDEN: 1,
@@ -63,12 +66,14 @@ def timeline(findings: Findings, rows: Sequence[tuple[str, Person]]) -> str:
 
 def _spans(person: Person, column: NDArray[np.intp]) -> Iterable[tuple[int, int, int]]:
     """First and last column of each stretch of one rank, and the rank; wide enough to be seen."""
-    worst = np.zeros(COLUMNS + 1, np.int8)
-    known = person.frames < len(column)
-    ranks = np.array([_RANK[state] for state in State], np.int8)[person.state[known]]
-    at = column[person.frames[known]]
-    np.maximum.at(worst, at, ranks)
-    np.maximum.at(worst, np.minimum(at + 1, COLUMNS - 1), ranks * (ranks == _RANK[State.EXPOSED]))
+    worst = np.zeros(COLUMNS, np.int8)
+    ranks = np.array([_RANK[state] for state in State], np.int8)[person.state]
+    for frame, rank in zip(person.frames.tolist(), ranks.tolist(), strict=True):
+        if frame + 1 < len(column):
+            first, end = int(column[frame]), int(column[frame + 1])
+            least = SEEN if rank == _RANK[State.EXPOSED] else 1
+            cover = worst[first : max(end, first + least)]
+            np.maximum(cover, rank, out=cover)
     for rank, group in groupby(range(COLUMNS), key=lambda n: int(worst[n])):
         if rank:
             columns = list(group)
@@ -94,9 +99,9 @@ def line_chart(
     """
     column = _columns(np.array(times))
     largest = np.zeros(COLUMNS)
-    np.maximum.at(largest, column, np.array(values, np.float64))
+    np.maximum.at(largest, column[:-1], np.array(values, np.float64))
     filled = np.zeros(COLUMNS, np.bool_)
-    filled[column] = True
+    filled[column[:-1]] = True
     if filled.any():
         places = np.flatnonzero(filled)
         before = places[np.maximum(np.searchsorted(places, np.arange(COLUMNS), "right") - 1, 0)]
@@ -125,12 +130,18 @@ def line_chart(
 
 
 def _columns(times: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The column of each frame."""
+    """The column in which each frame begins, and where the last one ends."""
     if not len(times):
         return np.zeros(0, np.intp)
-    length = max(float(times[-1] - times[0]), 1e-9)
-    places = (times - times[0]) / length * COLUMNS
-    return np.asarray(np.minimum(places, COLUMNS - 1), np.intp)
+    places = (times - times[0]) / _length(times) * COLUMNS
+    return np.append(np.clip(places, 0, COLUMNS - 1), COLUMNS).astype(np.intp)
+
+
+def _length(times: NDArray[np.float64]) -> float:
+    """Of the video in seconds, the last frame included."""
+    if len(times) < 2:
+        return 0.04
+    return max(float(times[-1] - times[0] + np.median(np.diff(times))), 1e-9)
 
 
 def _x(column: float) -> float:
@@ -138,7 +149,7 @@ def _x(column: float) -> float:
 
 
 def _axis(times: NDArray[np.float64], y: int) -> str:
-    length = float(times[-1] - times[0]) if len(times) > 1 else 0.0
+    length = _length(times)
     marks = [
         f'<text x="{_x(COLUMNS * share):.0f}" y="{y + 17}" text-anchor="{anchor}">'
         f"{_clock(length * share)}</text>"

@@ -10,7 +10,14 @@ import cv2
 import numpy as np
 
 from stream_anon.audit.looking import best_at
-from stream_anon.audit.measure import LEAK, collateral_share, readable_share
+from stream_anon.audit.measure import (
+    FLAT,
+    LEAK,
+    SAME_CONTRAST,
+    SAME_SHAPE,
+    collateral_share,
+    readable_share,
+)
 from stream_anon.audit.pairing import SAME_TIME
 from stream_anon.audit.people import Roster, State
 from stream_anon.audit.search import LIGHT
@@ -35,6 +42,8 @@ AROUND = 0.5
 """What is cut out around a face, as a share of its longer side, so that filters see no edge."""
 PICTURE = 640
 """Longest side of the picture in which everything away from faces is compared."""
+REACH = 0.15
+"""How far beside its place a face is looked for, as a share of its shorter side."""
 DOUBT = 0.15
 """Share of a face still to be seen from which a detector is asked whether it sees one."""
 SURE = 0.5
@@ -51,6 +60,11 @@ LIKE = 0.5
 """Correlation of two whole pictures from which they show the same scene."""
 DETAILED = 6.0
 """Standard deviation of a small picture, in grey levels, from which it shows anything."""
+
+
+_TO_FULL = np.array([255 / 219, 255 / 224, 255 / 224], np.float32)
+_BLACK = np.array([16 * 255 / 219, 128 * 31 / 224, 128 * 31 / 224], np.float32)
+"""From MPEG range to what a screen shows."""
 
 
 class Thumbnail(NamedTuple):
@@ -248,27 +262,57 @@ def shown_share(original: Luma, redacted: Luma, box: Box) -> float | None:
         box = Box(box.x * x, box.y * y, box.width * x, box.height * y)
     corners = (box.x, box.y, box.x + box.width, box.y + box.height)
     share = readable_share(before, after, corners)
-    return _whole_share(before, after, box) if share is None else share
+    if share is None:
+        return _whole_share(before, after, box)
+    if share <= LEAK and (moved := _moved(before, after, box)) is not None:
+        share = max(share, readable_share(before, moved, corners) or 0.0)
+    return share
+
+
+def _moved(original: Luma, redacted: Luma, box: Box) -> Luma | None:
+    """The redacted picture moved so that a face lies where it was; None where none is found.
+
+    Frames that were cut, stabilised or shifted in time show it a little beside its place.
+    """
+    reach = max(1, round(REACH * min(box.width, box.height)))
+    x1, y1 = max(reach, round(box.x)), max(reach, round(box.y))
+    x2 = min(original.shape[1] - reach, round(box.x + box.width))
+    y2 = min(original.shape[0] - reach, round(box.y + box.height))
+    if min(x2 - x1, y2 - y1) < TOO_SMALL:
+        return None
+    before, after = (_detail(luma, box.width / 10) for luma in (original, redacted))
+    patch = before[y1:y2, x1:x2]
+    around = after[y1 - reach : y2 + reach, x1 - reach : x2 + reach]
+    if float(patch.std()) < FLAT or float(around.std()) < FLAT:
+        return None
+    likeness = cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED)
+    _, like, _, (column, row) = cv2.minMaxLoc(likeness)
+    if like < SAME_SHAPE or (column, row) == (reach, reach):
+        return None
+    return np.roll(redacted, (reach - row, reach - column), (0, 1))
 
 
 def _whole_share(original: Luma, redacted: Luma, box: Box) -> float | None:
     """1 where a small face shows the same detail as before, 0 where it does not."""
     x1, y1 = max(0, round(box.x)), max(0, round(box.y))
     inside = np.s_[y1 : max(0, round(box.y + box.height)), x1 : max(0, round(box.x + box.width))]
-    before, after = (_detail(luma)[inside] for luma in (original, redacted))
+    before, after = (_detail(luma, 2.4)[inside] for luma in (original, redacted))
     if before.size < TOO_SMALL**2 / 2:
         return None
     spread, spread_after = float(before.std()), float(after.std())
-    if spread < 0.8:
+    if spread < FLAT:
         return None
     like = float(((before - before.mean()) * (after - after.mean())).mean())
-    same = like > 0.6 * spread * spread_after and spread_after > 0.35 * spread
+    same = like > SAME_SHAPE * spread * spread_after and spread_after > SAME_CONTRAST * spread
     return float(same)
 
 
-def _detail(luma: Luma) -> NDArray[np.float32]:
+def _detail(luma: Luma, scale: float) -> NDArray[np.float32]:
+    """What is larger than a quarter of `scale` and smaller than it, in pixels."""
     picture = luma.astype(np.float32)
-    fine, coarse = (cv2.GaussianBlur(picture, (0, 0), sigma) for sigma in (0.6, 2.4))
+    scale = max(1.2, scale)
+    sigmas = max(0.6, scale / 4), scale
+    fine, coarse = (cv2.GaussianBlur(picture, (0, 0), sigma) for sigma in sigmas)
     return np.asarray(fine - coarse, np.float32)
 
 
@@ -317,7 +361,8 @@ def thumbnail(frame: Frame, box: Box) -> bytes:
         cv2.resize(np.ascontiguousarray(plane), size, interpolation=cv2.INTER_AREA)
         for plane in (part, red[half], blue[half])
     ]
-    picture = cv2.cvtColor(cv2.merge(planes), cv2.COLOR_YCrCb2BGR)
+    full = cv2.merge(planes).astype(np.float32) * _TO_FULL - _BLACK
+    picture = cv2.cvtColor(np.clip(full, 0, 255).astype(np.uint8), cv2.COLOR_YCrCb2BGR)
     done, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 80])
     assert done
     return jpeg.tobytes()

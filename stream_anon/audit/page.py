@@ -229,7 +229,8 @@ def _file(findings: Findings) -> str:
         f"{sum(person.exposed > 0 for person in findings.doubtful):,} are visible",
     }
     body = "".join(
-        f"<tr><th>{what}</th><td>{escape(value)}</td></tr>\n" for what, value in rows.items()
+        f"<tr><th>{what}</th><td>{escape(printable(value))}</td></tr>\n"
+        for what, value in rows.items()
     )
     return f"<table>{body}</table>{_list(findings.notes) if findings.notes else ''}"
 

@@ -137,7 +137,10 @@ def run_one(
 
         used = AuditFiles(tracks=files.get("tracks"))
         track_number = request.selection(track).video_track
-        audited = run_audit(source, output, used, video_track=track_number, quiet=request.quiet)
+        try:
+            audited = run_audit(source, output, used, video_track=track_number, quiet=request.quiet)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the output is complete, its audit is not") from None
     return audited or (EXIT_OK if summary.complete else EXIT_INCOMPLETE)
 
 
