@@ -68,12 +68,16 @@ def _spans(person: Person, column: NDArray[np.intp]) -> Iterable[tuple[int, int,
     """First and last column of each stretch of one rank, and the rank; wide enough to be seen."""
     worst = np.zeros(COLUMNS, np.int8)
     ranks = np.array([_RANK[state] for state in State], np.int8)[person.state]
-    for frame, rank in zip(person.frames.tolist(), ranks.tolist(), strict=True):
-        if frame + 1 < len(column):
-            first, end = int(column[frame]), int(column[frame + 1])
-            least = SEEN if rank == _RANK[State.EXPOSED] else 1
-            cover = worst[first : max(end, first + least)]
-            np.maximum(cover, rank, out=cover)
+    known = person.frames + 1 < len(column)
+    frames, ranks = person.frames[known], ranks[known]
+    begins = np.flatnonzero((np.diff(frames) > 1) | (np.diff(ranks) != 0)) + 1
+    for run in np.split(np.arange(len(frames)), begins) if len(frames) else ():
+        rank = int(ranks[run[0]])
+        first, end = int(column[frames[run[0]]]), int(column[frames[run[-1]] + 1])
+        least = SEEN if rank == _RANK[State.EXPOSED] else 1
+        first = min(first, COLUMNS - least)
+        cover = worst[first : max(end, first + least)]
+        np.maximum(cover, rank, out=cover)
     for rank, group in groupby(range(COLUMNS), key=lambda n: int(worst[n])):
         if rank:
             columns = list(group)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import av.error
@@ -36,7 +37,7 @@ from stream_anon.sources.file import MediaSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from os import PathLike
 
     from numpy.typing import NDArray
 
@@ -80,8 +81,8 @@ class _Told(Protocol):
 
 
 def audit_file(
-    original: Path,
-    redacted: Path,
+    original: str | PathLike[str],
+    redacted: str | PathLike[str],
     files: AuditFiles = NO_FILES,
     *,
     video_track: int | None = None,
@@ -102,6 +103,7 @@ def audit_file(
     Raises:
         StreamAnonError: nothing was found out, and nothing is written.
     """
+    original, redacted = Path(original), Path(redacted)
     _check(original, redacted, files)
     signer = load_signer(files.sign) if files.sign else None
     tracks = load_tracks(files.tracks) if files.tracks else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_anon.audit.custody import (
@@ -16,11 +17,15 @@ from stream_anon.core.files import HashedFile
 from stream_anon.errors import CustodyError, SourceError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from os import PathLike
 
 
 def verify_record(
-    report: Path, output: Path, *, original: Path | None = None, key: Path | None = None
+    report: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    original: str | PathLike[str] | None = None,
+    key: str | PathLike[str] | None = None,
 ) -> list[str]:
     """Check that a redacted file is the one that a record is about.
 
@@ -39,7 +44,8 @@ def verify_record(
         SourceError: a file cannot be read.
         CustodyError: something is not as the record says.
     """
-    public = load_public_key(key) if key else None
+    report, output = Path(report), Path(output)
+    public = load_public_key(Path(key)) if key is not None else None
     record = read_record(report)
     notes: list[str] = []
     signer = signer_of(record, public)
@@ -57,7 +63,7 @@ def verify_record(
         raise CustodyError(f"the settings in {report} were changed: their hash is another one")
     _compare(output, output_hash(record), "the output", report)
     if original is not None:
-        _compare(original, original_hash(record), "the original", report)
+        _compare(Path(original), original_hash(record), "the original", report)
     program = record.get("program")
     if isinstance(program, dict) and program.get("sha256") != program_sha256():
         notes.append(f"made by another version of the program: {program.get('version')}")

@@ -271,8 +271,10 @@ def test_thumbnails_are_of_the_redacted_picture_alone() -> None:
     """Whatever the original shows, they are the same."""
     for contrast in (1.0, 0.7):
         dimmed = [
-            replace(original(index), planes=(np.uint8(luma * contrast), *chroma))
-            for index, (luma, *chroma) in ((k, original(k).planes) for k in range(4))
+            make_frame(
+                WIDTH, HEIGHT, index, luma=(original(index).planes[0] * contrast).astype(np.uint8)
+            )
+            for index in range(4)
         ]
         pairs = [Pair(before, redacted(before.index)) for before in dimmed]
         shots = compared(people(), pairs).thumbnails
