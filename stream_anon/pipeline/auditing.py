@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import av.error
 import numpy as np
 
-from stream_anon.audit import comparing, looking, measure, search, tracing
+from stream_anon.audit import comparing, judging, looking, measure, search, tracing
 from stream_anon.audit.comparing import Comparison
 from stream_anon.audit.custody import hash_of, program_sha256
 from stream_anon.audit.findings import Findings
@@ -276,7 +276,7 @@ def _named(file: HashedFile) -> dict[str, str | None]:
 
 def settings_of_audits() -> dict[str, Any]:
     """The constants that findings depend on."""
-    modules = (comparing, looking, measure, search, tracing)
+    modules = (comparing, judging, looking, measure, search, tracing)
     return {
         f"{module.__name__.rpartition('.')[2]}.{name.lower()}": value
         for module in modules

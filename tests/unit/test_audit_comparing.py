@@ -13,8 +13,9 @@ from footage_person import FACE, photo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream_anon.audit.comparing import DOUBT, Comparison, shown_share, thumbnail
+from stream_anon.audit.comparing import DOUBT, Comparison, thumbnail
 from stream_anon.audit.findings import Findings
+from stream_anon.audit.judging import shown_share
 from stream_anon.audit.leftovers import Leftovers
 from stream_anon.audit.looking import Looker
 from stream_anon.audit.measure import LEAK
