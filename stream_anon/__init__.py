@@ -16,6 +16,7 @@ from stream_anon.errors import (
     CancelledError,
     CheckpointError,
     ConfigError,
+    CustodyError,
     DependencyError,
     DiskFullError,
     ModelError,
@@ -30,12 +31,15 @@ from stream_anon.errors import (
 
 if _TYPE_CHECKING:
     from stream_anon.api import close_pictures, prepare_live, redact, redact_picture, start
+    from stream_anon.audit.findings import Findings
     from stream_anon.config import Settings, load_settings
     from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.pipeline.auditing import AuditFiles, audit_file
     from stream_anon.pipeline.figures.stats import Snapshot
     from stream_anon.pipeline.job import Job
     from stream_anon.pipeline.live.run import LiveRun
     from stream_anon.pipeline.report import Summary
+    from stream_anon.pipeline.verifying import verify_record
     from stream_anon.sinks.tap import TapSink
 
 # Before PyAV, which brings a libxcb of its own: loaded first, it makes OpenCV's window hang.
@@ -44,11 +48,14 @@ _dependencies.preload()
 __version__ = "0.1.0"
 
 __all__ = [
+    "AuditFiles",
     "CancelledError",
     "CheckpointError",
     "ConfigError",
+    "CustodyError",
     "DependencyError",
     "DiskFullError",
+    "Findings",
     "Job",
     "LiveRun",
     "ModelError",
@@ -64,16 +71,20 @@ __all__ = [
     "StreamAnonError",
     "Summary",
     "TapSink",
+    "audit_file",
     "close_pictures",
     "load_settings",
     "prepare_live",
     "redact",
     "redact_picture",
     "start",
+    "verify_record",
 ]
 
 
 _LATE = {
+    "AuditFiles": "pipeline.auditing",
+    "Findings": "audit.findings",
     "Job": "pipeline.job",
     "LiveRun": "pipeline.live.run",
     "RedactedFrame": "core.redacted",
@@ -81,12 +92,14 @@ _LATE = {
     "Snapshot": "pipeline.figures.stats",
     "Summary": "pipeline.report",
     "TapSink": "sinks.tap",
+    "audit_file": "pipeline.auditing",
     "close_pictures": "api",
     "load_settings": "config",
     "prepare_live": "api",
     "redact": "api",
     "redact_picture": "api",
     "start": "api",
+    "verify_record": "pipeline.verifying",
 }
 """Modules by what is public of them. They are loaded when it is asked for: `--version` works where
 a library is broken, and recordings load nothing of live runs."""

@@ -10,6 +10,7 @@
     ├── ModelError             a parser's weights are missing, damaged or not what they should be
     │   └── CheckpointError    weights that belong to another network
     ├── ParserError            a parser failed, or answered with nonsense
+    ├── CustodyError           a file is not the one that its record names, or the record is forged
     ├── DependencyError        a library that this package needs is missing or cannot start
     ├── StalledError           a stage sent no heartbeat for too long
     └── CancelledError         a job was cancelled
@@ -100,6 +101,12 @@ class ParserError(StreamAnonError):
     exit_code: ClassVar[int] = 5
 
 
+class CustodyError(StreamAnonError):
+    """A record does not belong to the file, was changed, or its signature is not valid."""
+
+    exit_code: ClassVar[int] = 3
+
+
 class DependencyError(StreamAnonError, ImportError):
     """A library that this package needs cannot be imported, or cannot start on this machine."""
 
@@ -116,6 +123,8 @@ class CancelledError(StreamAnonError):
 
 EXIT_OK = 0
 EXIT_UNEXPECTED = 1
+EXIT_EXPOSED = 3
+"""An audit found a face that the redacted video still shows."""
 EXIT_INCOMPLETE = 6
 """The output is redacted, but part of the input could not be decoded, or an output of a live
 run was not completed or was down when it ended."""

@@ -39,6 +39,8 @@ class Request:
     files: Mapping[str, Path | None] = field(default_factory=dict)
     """Read and written besides input and output, by the arguments of `redact_file`."""
     quiet: bool = False
+    audit: bool = False
+    """What is written is audited at once."""
 
     def __post_init__(self) -> None:
         self.selection(None)
@@ -71,6 +73,8 @@ def redact_to_pipe(request: Request, source: str, container: str) -> int:
 
     if request.wants_all_tracks:
         raise ConfigError("one pipe holds one video: name the number of the --video-track")
+    if request.audit:
+        raise ConfigError("--audit reads the output, which a pipe has gone with: name a file")
     with _standard_output() as file:
         pipe = Pipe(file, container.removeprefix(".").lower())
         with opened(source) as path:
@@ -102,6 +106,8 @@ def run_one(
     """
     from stream_anon.pipeline.recording import redact_file  # noqa: PLC0415 - loads late
 
+    if request.audit and output is None:
+        raise ConfigError("--audit reads the output: name one instead of --masks-only")
     if name is None:
         name = source.name if source.exists() else "input"  # may be an address, with its key
     files = request.files
@@ -116,6 +122,7 @@ def run_one(
             masks=files.get("masks"),
             export_tracks=files.get("export_tracks"),
             export_masks=files.get("export_masks"),
+            sign=files.get("sign"),
             on_progress=line.update,
         )
     if not request.quiet:
@@ -123,7 +130,18 @@ def run_one(
             _print_summary(out, str(output or files["export_masks"]), summary)
         else:
             _print_summary(err, "standard output", summary)
-    return EXIT_OK if summary.complete else EXIT_INCOMPLETE
+    audited = EXIT_OK
+    if request.audit and isinstance(output, Path):
+        from stream_anon.cli.audit import run_audit  # noqa: PLC0415 - loads late
+        from stream_anon.pipeline.auditing import AuditFiles  # noqa: PLC0415
+
+        used = AuditFiles(tracks=files.get("tracks"))
+        track_number = request.selection(track).video_track
+        try:
+            audited = run_audit(source, output, used, video_track=track_number, quiet=request.quiet)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the output is complete, its audit is not") from None
+    return audited or (EXIT_OK if summary.complete else EXIT_INCOMPLETE)
 
 
 def _print_summary(console: Console, output: str, summary: Summary) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_anon import __version__
+from stream_anon.cli.audit import AUDIT_EPILOG, audit, verify
 from stream_anon.cli.console import err, flush, out, say, unexpected
 from stream_anon.cli.doctor import doctor
 from stream_anon.cli.live import devices, live
@@ -46,6 +47,8 @@ app = typer.Typer(
 )
 app.add_typer(models)
 app.command(epilog=EPILOG)(redact)
+app.command(epilog=AUDIT_EPILOG)(audit)
+app.command()(verify)
 app.command()(live)
 app.command()(devices)
 app.command()(doctor)

@@ -151,6 +151,13 @@ def _file(text: str, kind: str = "json") -> Any:
 
 Config = Annotated[Path | None, _file("Settings; options given here take precedence.", "toml")]
 Report = Annotated[Path | None, _file("Write a report of the run; no pictures.")]
+Sign = Annotated[
+    Path | None,
+    option("Sign the report with this Ed25519 private key.", RECORD, metavar="KEY.pem"),
+]
+Audit = Annotated[
+    bool, option("Look for faces that OUTPUT still shows, when it is complete.", RECORD, "--audit")
+]
 ExportTracks = Annotated[Path | None, _file("Write what was hidden, for editing.")]
 ExportMasks = Annotated[
     Path | None, _file("Write the record of masks; .gz compresses it.", "jsonl")

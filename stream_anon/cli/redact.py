@@ -11,6 +11,7 @@ import typer
 
 from stream_anon.cli.console import log_to_console
 from stream_anon.cli.options import (
+    Audit,
     Begin,
     Captions,
     Cells,
@@ -39,6 +40,7 @@ from stream_anon.cli.options import (
     Report,
     Rules,
     Scope,
+    Sign,
     Sound,
     Suffix,
     Tracks,
@@ -60,13 +62,13 @@ PIPE = "-"
 EPILOG = """Exit codes
   0    done
   2    wrong arguments or settings
-  3    the input cannot be read
+  3    the input cannot be read; with --audit also: the output still shows a face
   4    the output cannot be written
   5    the parser failed, or a library that it needs is missing or broken
   6    done, but part of the input could not be decoded
   130  interrupted
   1    anything else
-There is an output only with 0 or 6. With --output-dir, one input's error does
+There is an output only with 0 or 6, and after an audit. With --output-dir, one input's error does
 not end the others: the code is that of the first error, or else 6 or 0."""
 
 
@@ -110,6 +112,8 @@ def redact(
     recursive: Recursive = False,
     config: Config = None,
     report: Report = None,
+    sign: Sign = None,
+    audit: Audit = False,
     export_tracks: ExportTracks = None,
     export_masks: ExportMasks = None,
     masks_only: MasksOnly = None,
@@ -151,6 +155,7 @@ def redact(
         "masks": masks,
         "export_tracks": export_tracks,
         "export_masks": export_masks or masks_only,
+        "sign": sign,
     }
     # The parser gives the last argument to OUTPUT, also where it is the only one.
     names = [*(source or ()), *([] if output is None else [output])]
@@ -165,6 +170,7 @@ def redact(
         video_track=video_track,
         files=files,
         quiet=quiet,
+        audit=audit,
     )
     if output_dir is not None:
         return _several(request, names, output_dir, suffix, container, recursive=recursive)

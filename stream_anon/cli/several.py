@@ -12,6 +12,7 @@ from stream_anon.cli.jobs import opened, run_one
 from stream_anon.core.files import check_target
 from stream_anon.errors import (
     DEBUG_VARIABLE,
+    EXIT_EXPOSED,
     EXIT_INCOMPLETE,
     EXIT_OK,
     EXIT_UNEXPECTED,
@@ -132,6 +133,8 @@ class _Tally:
     """For the progress line."""
     done: int = 0
     incomplete: int = 0
+    exposed: int = 0
+    """Outputs that still show a face, as their audit found."""
     failed: int = 0
     skipped: int = 0
     first_error: int | None = None
@@ -156,7 +159,7 @@ class _Tally:
         except StreamAnonError as error:
             self.fail(task, str(error), error.exit_code)
         except KeyboardInterrupt:
-            count = self.done + self.incomplete
+            count = self.done + self.incomplete + self.exposed
             outputs = "output is" if count == 1 else "outputs are"
             raise KeyboardInterrupt(f"{count} {outputs} complete, the rest is not there") from None
         except Exception as error:
@@ -167,6 +170,7 @@ class _Tally:
             self.written.add(task.output)
             self.done += code == EXIT_OK
             self.incomplete += code == EXIT_INCOMPLETE
+            self.exposed += code == EXIT_EXPOSED
 
     def _is_there(self, task: Task) -> bool:
         if not (self.skips and task.output.is_file()) or task.output in self.written:
@@ -189,11 +193,14 @@ class _Tally:
         """Of all together."""
         if self.first_error is not None:
             return self.first_error
+        if self.exposed:
+            return EXIT_EXPOSED
         return EXIT_INCOMPLETE if self.incomplete else EXIT_OK
 
     @property
     def text(self) -> str:
         counts = {
+            "with a face that is exposed": self.exposed,
             "redacted as far as they could be read": self.incomplete,
             "failed": self.failed,
             "skipped, as the outputs exist": self.skipped,

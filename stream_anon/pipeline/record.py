@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Protocol
 
-from stream_anon.core.files import JsonFile, PartFile, write_error
+from stream_anon.core.files import HashedFile, JsonFile, PartFile, write_error
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.masking.masks_file import MasksReader, MasksWriter, is_compressed
 from stream_anon.masking.masks_format import FrameMasks, Header
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
+    from stream_anon.audit.sign import Signer
     from stream_anon.config import Settings
-    from stream_anon.core.files import HashedFile
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
     from stream_anon.pipeline.excerpt import Selection
     from stream_anon.sources.base import Source
@@ -92,6 +92,7 @@ class Record:
         run: RecordedRun,
         wanted: Wanted,
         on_progress: Callable[[Summary], None] | None,
+        signer: Signer | None = None,
     ) -> None:
         """Open what is written while the run goes on; closed with `stack`.
 
@@ -112,7 +113,7 @@ class Record:
         self._masks: _MaskRecord | None = None
         if (path := wanted.masks or wanted.tracks) is not None:
             self._masks = _MaskRecord(stack, masks, path, _header(run))
-        self._on_progress = on_progress
+        self._on_progress, self._signer = on_progress, signer
         self._began = monotonic()
         self.summary = Summary(expected_frames=run.expected_frames)
 
@@ -144,19 +145,39 @@ class Record:
         summary.notes = run.notes()
         if self._masks is not None:
             self._masks.end(run.input.final_hash(), self._tracks)
-        if self._report is not None:
-            record = report_record(
-                summary,
-                run.settings,
-                run.input,
-                engine=run.engine,
-                model_hash=run.model_hash,
-                tracks=run.tracks,
-                masks=run.masks_file,
-                selection=run.selection,
-                promises=run.promises,
-            )
-            self._report.prepare([json.dumps(record, indent=1), "\n"])
+
+    def report(self, output: Path | None, written: Path | None) -> None:
+        """Write the report; everything else is complete, and nothing has been published yet.
+
+        Args:
+            output: name of the output; None where only masks were computed.
+            written: where it lies until it gets that name; None where it went through a pipe.
+
+        Raises:
+            SinkError: it cannot be written, or the output cannot be read.
+        """
+        if self._report is None:
+            return
+        run = self._run
+        hashed = None
+        if output is not None:
+            with _written(output):
+                hashed = (output, HashedFile(written).sha256 if written else None)
+        record = report_record(
+            self.summary,
+            run.settings,
+            run.input,
+            engine=run.engine,
+            model_hash=run.model_hash,
+            tracks=run.tracks,
+            masks=run.masks_file,
+            selection=run.selection,
+            promises=run.promises,
+            output=hashed,
+        )
+        if self._signer is not None:
+            record = self._signer.signed(record)
+        self._report.prepare([json.dumps(record, indent=1), "\n"])
 
     def log(self) -> None:
         """All is there."""

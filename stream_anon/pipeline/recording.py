@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stream_anon.audit.sign import load_signer
 from stream_anon.core.files import HashedFile, publish
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.core.stream_log import stream_logger
@@ -52,6 +53,7 @@ EVERYTHING = Selection()
 
 TRACKS_ENGINE = "tracks file"
 MASKS_ENGINE = "record of masks"
+PIPED = "standard output"
 
 
 def redact_file(
@@ -65,6 +67,7 @@ def redact_file(
     masks: Path | None = None,
     export_tracks: Path | None = None,
     export_masks: Path | None = None,
+    sign: Path | None = None,
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
     """Redact one recorded video or picture, or only compute its masks.
@@ -80,6 +83,7 @@ def redact_file(
         masks: hide exactly what this record of masks says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
         export_masks: write the record of masks here; `.gz` compresses it.
+        sign: a private key in PEM format (Ed25519) that the report is signed with.
         on_progress: called after each frame.
 
     Raises:
@@ -87,20 +91,26 @@ def redact_file(
     """
     wanted = Wanted(report, export_tracks, export_masks)
     check_asked(output, wanted, tracks, masks)
+    if sign is not None and report is None:
+        raise ConfigError("a signature stands in the report: name a file for the report, too")
     outputs = [output, *wanted.all] if isinstance(output, Path) else wanted.all
     try:
-        check_paths(source_path, [path for path in (tracks, masks) if path], outputs)
+        check_paths(source_path, [path for path in (tracks, masks, sign) if path], outputs)
         check_beside(settings, wanted.all)
     except (OSError, ValueError) as error:
         raise ConfigError(f"a file name cannot be used: {error}") from error
+    signer = load_signer(sign) if sign is not None else None
     with ExitStack() as stack:
         stack.enter_context(single_threaded_opencv)
         run = _Run(stack, source_path, settings, tracks, masks, selection)
-        record = Record(stack, run, wanted, on_progress)
+        record = Record(stack, run, wanted, on_progress, signer)
         if output is None:
             _only_masks(run, record)
         else:
-            _render(run, record, run.open_sink(stack, output, record.files))
+            sink = run.open_sink(stack, output, record.files)
+            name = output if isinstance(output, Path) else Path(PIPED)
+            sink.on_complete = partial(record.report, name)
+            _render(run, record, sink)
     record.log()
     return record.summary
 
@@ -127,6 +137,7 @@ def _only_masks(run: _Run, record: Record) -> None:
         on_stuck=run.in_use.pop_all,
     )
     record.prepare()
+    record.report(None, None)
     publish(*record.files)
 
 

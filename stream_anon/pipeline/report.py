@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from stream_anon.audit.custody import hash_of, program_sha256
 from stream_anon.core.credentials import printable
 from stream_anon.core.redacted import Unknown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stream_anon.config import Settings
     from stream_anon.core.files import HashedFile
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
@@ -99,6 +102,7 @@ def report_record(
     masks: HashedFile | None = None,
     selection: Selection,
     promises: dict[str, str],
+    output: tuple[Path, str | None] | None = None,
 ) -> dict[str, Any]:
     """The record of a run.
 
@@ -112,17 +116,23 @@ def report_record(
         masks: the same of a record of masks.
         selection: what of the input was asked for.
         promises: what each method promises, by its name.
+        output: its name, and SHA-256 where it is known; None where nothing was rendered.
     """
+    asked = settings.model_dump(mode="json")
+    name, sha256 = (printable(output[0].name), output[1]) if output else (None, None)
     return {
         "stream_anon_report": 1,
         "version": package_version(),
+        "program": {"version": package_version(), "sha256": program_sha256()},
         "input": _named(source),
+        "output": {"name": name, "sha256": sha256} if output else None,
         "engine": {"name": engine, "model_sha256": model_hash or None},
         "tracks": _named(tracks) if tracks else None,
         "masks": _named(masks) if masks else None,
         **selection.to_dict(),
         "methods": promises,
-        "settings": settings.model_dump(mode="json"),
+        "settings": asked,
+        "settings_sha256": hash_of(asked),
         **summary.to_dict(),
     }
 

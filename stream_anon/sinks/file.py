@@ -88,6 +88,8 @@ class MediaSink:
         self._info = info
         self._trimmed = trimmed
         self._sent = 0
+        self.on_complete: Callable[[Path | None], None] | None = None
+        """Called with the whole file, before it gets its name; with None where it has none."""
         self._side: SideTracks | None = None
         self._times: Times | None = None
         codec = encoder_for(path, settings.encoder)
@@ -216,7 +218,12 @@ class MediaSink:
                 f"{self._path.name} holds {written} frames but {self._sent} were sent: "
                 "the output was discarded"
             )
+        self._announce(self._file.part)
         publish(*self._along, self._file)
+
+    def _announce(self, written: Path | None) -> None:
+        if self.on_complete is not None:
+            self.on_complete(written)
 
     def _count(self) -> int:
         if self._container.format.name == STILL:
