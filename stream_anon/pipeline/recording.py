@@ -19,6 +19,7 @@ from stream_anon.masking.masker import Masker
 from stream_anon.masking.masks_file import open_masks
 from stream_anon.masking.masks_masker import MasksMasker
 from stream_anon.masking.tracks_file import TracksMasker, load_tracks
+from stream_anon.masking.zones import ZonedMasks, Zones
 from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.excerpt import ExcerptMasker, Selection
@@ -156,11 +157,11 @@ class _Run:
         self.masks: pipeline.MaskSource
         if given is not None:
             self.check_input()
-            self.masks = given(self.source.info)
+            self._given = given(self.source.info)
+            self.masks = self._with_zones(self._given)
             self.model_hash = ""
         else:
-            self.masks = self._masker(self.source.info)
-        self._given = self.masks
+            self._given = self.masks = self._masker(self.source.info)
         self._cut: ExcerptMasker | None = None
         if selection.excerpt is not None:
             self._cut = self._within(selection.excerpt)
@@ -171,6 +172,16 @@ class _Run:
             return selection
         self._notes.append("a picture has no length: the range had no effect, all of it is there")
         return replace(selection, excerpt=None)
+
+    def _with_zones(self, given: pipeline.MaskSource) -> pipeline.MaskSource:
+        """Masks that exist already say what to hide, and zones hide more."""
+        zones, info = self.settings.redaction.zones, self.source.info
+        self._notes += [
+            f"the zone {zone.name} was not ignored: what is given says what to hide there"
+            for zone in zones
+            if zone.mode == "ignore"
+        ]
+        return ZonedMasks(given, Zones(zones, info.width, info.height))
 
     def _within(self, excerpt: Excerpt) -> ExcerptMasker:
         """Hide what is outside of the excerpt, and do not even read it where it is cut away."""
