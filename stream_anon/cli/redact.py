@@ -22,12 +22,14 @@ from stream_anon.cli.options import (
     ExportTracks,
     Format,
     HowToHide,
+    Keep,
     KeepMetadata,
     KeepSubtitles,
     LogAt,
     LogLevel,
     Masks,
     MasksOnly,
+    Only,
     OutputDir,
     Overwrite,
     Preset,
@@ -42,6 +44,7 @@ from stream_anon.cli.options import (
     Tracks,
     Trim,
     VideoTrack,
+    parse_people,
     parse_rules,
 )
 from stream_anon.config import load_settings
@@ -88,6 +91,8 @@ def redact(
     color: Color = None,
     engine: Engine = None,
     tracks: Tracks = None,
+    keep: Keep = None,
+    only: Only = None,
     masks: Masks = None,
     begin: Begin = None,
     end: End = None,
@@ -158,6 +163,8 @@ def redact(
         trim=trim,
         video_track=video_track,
         files=files,
+        keep=parse_people(keep, "--keep"),
+        only=parse_people(only, "--only"),
         quiet=quiet,
     )
     if output_dir is not None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stream_anon.core.clear import NOBODY, Clear
 from stream_anon.core.files import HashedFile, publish
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.core.stream_log import stream_logger
@@ -15,6 +16,7 @@ from stream_anon.detectors.scopes import choose, resolve_scope
 from stream_anon.errors import ConfigError, SourceError
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.identities import HUMAN
+from stream_anon.masking.kept_people import KeepingMasker
 from stream_anon.masking.masker import Masker
 from stream_anon.masking.masks_file import open_masks
 from stream_anon.masking.masks_masker import MasksMasker
@@ -57,6 +59,7 @@ def redact_file(
     selection: Selection = EVERYTHING,
     report: Path | None = None,
     tracks: Path | None = None,
+    clear: Clear = NOBODY,
     masks: Path | None = None,
     export_tracks: Path | None = None,
     export_masks: Path | None = None,
@@ -72,6 +75,7 @@ def redact_file(
         selection: what of the input is redacted.
         report: write the record of the run here, as JSON.
         tracks: hide what this file says instead of looking for faces.
+        clear: who of them is left clear.
         masks: hide exactly what this record of masks says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
         export_masks: write the record of masks here; `.gz` compresses it.
@@ -82,6 +86,7 @@ def redact_file(
     """
     wanted = Wanted(report, export_tracks, export_masks)
     check_asked(output, wanted, tracks, masks)
+    clear.check(tracks)
     outputs = [output, *wanted.all] if isinstance(output, Path) else wanted.all
     try:
         check_paths(source_path, [path for path in (tracks, masks) if path], outputs)
@@ -90,7 +95,7 @@ def redact_file(
         raise ConfigError(f"a file name cannot be used: {error}") from error
     with ExitStack() as stack:
         stack.enter_context(single_threaded_opencv)
-        run = _Run(stack, source_path, settings, tracks, masks, selection)
+        run = _Run(stack, source_path, settings, tracks, masks, selection, clear)
         record = Record(stack, run, wanted, on_progress)
         if output is None:
             _only_masks(run, record)
@@ -136,6 +141,7 @@ class _Run:
         tracks: Path | None,
         masks: Path | None,
         selection: Selection,
+        clear: Clear = NOBODY,
     ) -> None:
         self.in_use = stack.enter_context(ExitStack())
         """Closes what the threads use."""
@@ -143,6 +149,7 @@ class _Run:
         self.input = HashedFile(source)
         self.tracks = HashedFile(tracks) if tracks else None
         self.masks_file = HashedFile(masks) if masks else None
+        self._clear = clear
         self.sink: MediaSink | None = None
         self.apart: frozenset[str] = frozenset()
         self._notes: list[str] = []
@@ -205,6 +212,8 @@ class _Run:
             labels = frozenset(track.label for track in tracks.tracks)
             self.rules, idle = rules_for_tracks(self.settings.redaction, labels)
             self._notes += [f"the rule for {name} had no effect: no track has it" for name in idle]
+            if self._clear:
+                return partial(KeepingMasker, tracks, self._clear)
             return partial(TracksMasker, tracks)
         if self.masks_file is not None:
             path = self.masks_file.path
@@ -291,6 +300,8 @@ class _Run:
         given = [file for file in (self.tracks, self.masks_file) if file is not None]
         if given and "scope" in self.settings.redaction.model_fields_set:
             notes.append(f"the scope had no effect: {given[0].path.name} says what to hide")
+        if isinstance(self._given, KeepingMasker):
+            notes += self._given.notes
         if isinstance(self._given, MasksMasker):
             _, idle = rules_for_tracks(self.settings.redaction, frozenset(self._given.labels))
             notes += [f"the rule for {name} had no effect: no mask has it" for name in idle]
