@@ -77,7 +77,8 @@ def appearance_of(frame: Frame, part: Part) -> Appearance | None:
     seen = _colors(frame, face)
     if seen is None:
         return None
-    below = Box(box.x - 0.15 * box.width, box.y + box.height, 1.3 * box.width, box.height)
+    # As wide as the face: beside it there may be the background.
+    below = Box(face.x, box.y + box.height, face.width, box.height)
     return Appearance(seen, _colors(frame, below))
 
 
@@ -87,7 +88,7 @@ def _rank(part: Part) -> tuple[int, float]:
 
 
 def _colors(frame: Frame, box: Box) -> Histogram | None:
-    """Colour and brightness of a region, each of them summing up to a half."""
+    """Colour and brightness of a region, each of them summing up to 1."""
     u = _cut(frame.planes[1], box, 0.5)
     v = _cut(frame.planes[2], box, 0.5)
     y = _cut(frame.planes[0], box, 1.0)
@@ -99,8 +100,8 @@ def _colors(frame: Frame, box: Box) -> Histogram | None:
     grays = cv2.calcHist([y], [0], None, [GRAYS], [0, 256])
     # Smooth, so that a slightly other light is not another colour.
     smooth = cv2.GaussianBlur(colors, (3, 3), 0), cv2.GaussianBlur(grays, (1, 3), 0)
-    halves = [half.ravel() / (2 * max(1.0, float(half.sum()))) for half in smooth]
-    return np.concatenate(halves).astype(np.float32)
+    both = [each.ravel() / max(1.0, float(each.sum())) for each in smooth]
+    return np.concatenate(both).astype(np.float32)
 
 
 def _cut(plane: Plane, box: Box, scale: float) -> Plane | None:
@@ -114,4 +115,6 @@ def _cut(plane: Plane, box: Box, scale: float) -> Plane | None:
 
 
 def _shared(a: Histogram, b: Histogram) -> float:
-    return float(np.minimum(a, b).sum())
+    """What two histograms have in common, of colour or of brightness, whichever is less."""
+    shared = np.minimum(a, b)
+    return min(float(shared[: COLORS**2].sum()), float(shared[COLORS**2 :].sum()))

@@ -192,11 +192,20 @@ class KeepingMasker:
             doubt.why, doubt.agreed = _meets(doubt.met), 0
         elif _is_double(parts):
             doubt.why, doubt.agreed = doubt.why or "two places at once", 0
+        elif self._has_company(frame, track, parts):
+            pass  # what is seen there is partly somebody else, who is clear as well
         elif (doubt.why or self._is_due(frame, track)) and (
             looks := self._look(frame, track, parts)
         ):
             self._judge(doubt, track, looks)
         return doubt.why
+
+    def _has_company(self, frame: Frame, track: int, parts: Sequence[Part]) -> bool:
+        return any(
+            other.person != track and other.person in self._kept and _cross(part.box, other.box)
+            for other in self._masker.parts.get(frame.index, ())
+            for part in parts
+        )
 
     def _judge(self, doubt: _Doubt, track: int, looks: Appearance) -> None:
         """Take a look at a kept track into account."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ from stream_anon.redaction.redactor import Redactor
 from stream_anon.sources.file import MediaSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from stream_anon.config import Settings
     from stream_anon.core.files import PartFile
@@ -103,6 +103,31 @@ def redact_file(
             _render(run, record, run.open_sink(stack, output, record.files))
     record.log()
     return record.summary
+
+
+@contextmanager
+def detecting(
+    source: Path, settings: Settings, video_track: int | None, written: Sequence[Path]
+) -> Iterator[_Run]:
+    """A run on a whole recording that writes no video, for whoever computes its masks.
+
+    Args:
+        source: the recording.
+        settings: of the run.
+        video_track: from 1; None for the one that players show.
+        written: files that come of it.
+
+    Raises:
+        StreamAnonError: it cannot be run like this.
+    """
+    try:
+        check_paths(source, [], written)
+        check_beside(settings, written)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"a file name cannot be used: {error}") from error
+    with ExitStack() as stack:
+        stack.enter_context(single_threaded_opencv)
+        yield _Run(stack, source, settings, None, None, Selection(video_track=video_track))
 
 
 def _render(run: _Run, record: Record, sink: MediaSink) -> None:
