@@ -404,9 +404,8 @@ class TestLive:
     def test_after_a_parser_failed_they_are_still_in_force(self) -> None:
         broken = StubParser(lambda _f, _p: [1 / 0])  # type: ignore[list-item]
         parsers = iter([broken, sees()])
-        context = context_with(
-            lambda: next(parsers), live_settings(redaction__zones=[DOOR], live__backoff=0.05)
-        )
+        context = context_with(lambda: next(parsers), live_settings(live__backoff=0.05))
+        context.controls.reload(redaction(DOOR))
         with running(context):
             feed(context, moving())
             context.frames.close()
