@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from stream_anon.cli.console import ProgressLine, count, err, out, say
-from stream_anon.core.clear import REVIEW, Clear
+from stream_anon.core.clear import NOBODY, REVIEW, Clear
 from stream_anon.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -40,10 +40,8 @@ class Request:
     files: Mapping[str, Path | None] = field(default_factory=dict)
     """Read and written besides input and output, by the arguments of `redact_file`."""
     quiet: bool = False
-    keep: tuple[int, ...] = ()
-    """People of the tracks file who are left clear."""
-    only: tuple[int, ...] = ()
-    """People of it who alone are hidden."""
+    clear: Clear = NOBODY
+    """Who of the tracks file is left clear."""
 
     def __post_init__(self) -> None:
         self.selection(None)
@@ -118,7 +116,7 @@ def run_one(
             selection=request.selection(track),
             report=files.get("report"),
             tracks=files.get("tracks"),
-            clear=Clear(request.keep, request.only),
+            clear=request.clear,
             masks=files.get("masks"),
             export_tracks=files.get("export_tracks"),
             export_masks=files.get("export_masks"),

@@ -50,6 +50,7 @@ from stream_anon.cli.options import (
 from stream_anon.config import load_settings
 from stream_anon.core import dependencies
 from stream_anon.core.address import parse_time
+from stream_anon.core.clear import Clear
 from stream_anon.core.credentials import name_shown, scheme_of
 from stream_anon.errors import ConfigError, SinkError
 
@@ -144,6 +145,8 @@ def redact(
     )
     if masks_only and export_masks:
         raise ConfigError("name --masks-only or --export-masks, not both: they are the same record")
+    clear = Clear(parse_people(keep, "--keep"), parse_people(only, "--only"))
+    clear.check(tracks)
     files = {
         "report": report,
         "tracks": tracks,
@@ -163,8 +166,7 @@ def redact(
         trim=trim,
         video_track=video_track,
         files=files,
-        keep=parse_people(keep, "--keep"),
-        only=parse_people(only, "--only"),
+        clear=clear,
         quiet=quiet,
     )
     if output_dir is not None:

@@ -143,6 +143,9 @@ def test_what_is_to_be_reviewed_is_on_stdout_and_in_the_report(
     [
         (["--keep", "0"], "--keep needs the numbers of a tracks file"),
         (["--only", "0"], "--only needs the numbers of a tracks file"),
+        (["--output-dir", "out", "--keep", "0"], "--keep needs the numbers of a tracks file"),
+        (["--masks", "TRACKS", "--keep", "0"], "--keep needs the numbers of a tracks file"),
+        (["--output-dir", "out", "--tracks", "TRACKS", "--keep", "0"], "is for one input"),
         (["--tracks", "TRACKS", "--keep", "7"], "nobody with the number 7: it has 0, 1"),
         (["--tracks", "TRACKS", "--keep", "0", "--only", "1"], "give one"),
         (["--tracks", "TRACKS", "--keep", "x"], "--keep 'x' is not valid"),
