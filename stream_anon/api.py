@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 import numpy as np
 
 from stream_anon.config import load_settings
+from stream_anon.core.clear import NOBODY, Clear
 from stream_anon.errors import ConfigError
 from stream_anon.pipeline.excerpt import select
 from stream_anon.pipeline.job import Job
@@ -46,6 +47,8 @@ def redact(
     settings: Mapping[str, object] | None = None,
     report: str | PathLike[str] | None = None,
     tracks: str | PathLike[str] | None = None,
+    keep: Sequence[int] = (),
+    only: Sequence[int] = (),
     masks: str | PathLike[str] | None = None,
     export_tracks: str | PathLike[str] | None = None,
     export_masks: str | PathLike[str] | None = None,
@@ -70,6 +73,8 @@ def redact(
             arguments above win over it.
         report: write the record of the run here, as JSON.
         tracks: hide what this tracks file says instead of looking for faces.
+        keep: numbers of people in it who are left clear, wherever it is surely them.
+        only: numbers of people in it who alone are hidden.
         masks: hide exactly what this record of masks says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
         export_masks: write the record of masks here, to render from; `.gz` compresses it.
@@ -86,7 +91,7 @@ def redact(
         output,
         _overrides(settings, scope, method, audio=audio, overwrite=overwrite),
         config,
-        _Files(report, tracks, masks, export_tracks, export_masks),
+        _Files(report, tracks, masks, export_tracks, export_masks, _clear(keep, only)),
         select(begin, end, video_track, trim=trim),
         on_progress,
     ).run()
@@ -108,6 +113,8 @@ def start(
     settings: Mapping[str, object] | None = None,
     report: str | PathLike[str] | None = None,
     tracks: str | PathLike[str] | None = None,
+    keep: Sequence[int] = (),
+    only: Sequence[int] = (),
     masks: str | PathLike[str] | None = None,
     export_tracks: str | PathLike[str] | None = None,
     export_masks: str | PathLike[str] | None = None,
@@ -123,7 +130,7 @@ def start(
         output,
         _overrides(settings, scope, method, audio=audio, overwrite=overwrite),
         config,
-        _Files(report, tracks, masks, export_tracks, export_masks),
+        _Files(report, tracks, masks, export_tracks, export_masks, _clear(keep, only)),
         select(begin, end, video_track, trim=trim),
         on_progress,
     ).begin()
@@ -137,6 +144,7 @@ class _Files(NamedTuple):
     masks: str | PathLike[str] | None
     export_tracks: str | PathLike[str] | None
     export_masks: str | PathLike[str] | None
+    clear: Clear = NOBODY
 
 
 def _job(
@@ -163,6 +171,7 @@ def _job(
             selection=selection,
             report=_path(files.report),
             tracks=_path(files.tracks),
+            clear=files.clear,
             masks=_path(files.masks),
             export_tracks=_path(files.export_tracks),
             export_masks=_path(files.export_masks),
@@ -170,6 +179,13 @@ def _job(
         )
 
     return Job(work)
+
+
+def _clear(keep: Sequence[int], only: Sequence[int]) -> Clear:
+    for number in (*keep, *only):
+        if type(number) is not int or number < 0:
+            raise ConfigError(f"{number!r} is not the number of a person in the tracks file")
+    return Clear(tuple(keep), tuple(only))
 
 
 def _overrides(

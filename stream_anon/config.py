@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from stream_anon.errors import ConfigError
 
@@ -87,6 +95,60 @@ class Rule(_Section):
     replace_with: str | None = None
 
 
+Point = tuple[Share, Share]
+"""Across and down, as shares of the picture's width and height."""
+
+
+class Zone(_Section):
+    """A polygon in the picture that is always hidden, or in which nobody is hidden."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    points: Annotated[list[Point], Field(min_length=3, max_length=100)]
+    mode: Literal["hide", "ignore"] = "hide"
+    method: str | None = None
+    """Of hiding it; None for the method of everything else."""
+
+    @field_validator("points")
+    @classmethod
+    def _encloses(cls, points: list[Point]) -> list[Point]:
+        if crosses_itself(points):
+            raise ValueError("the outline crosses itself: list its corners in order")
+        if polygon_area(points) < _SMALLEST_ZONE:
+            raise ValueError("the corners enclose nothing")
+        return points
+
+    @model_validator(mode="after")
+    def _hides_somehow(self) -> Zone:
+        if self.mode == "ignore" and self.method is not None:
+            raise ValueError("a zone that is ignored hides nothing: leave its method out")
+        return self
+
+
+_SMALLEST_ZONE = 1e-6
+"""As a share of the picture."""
+
+
+def polygon_area(points: Sequence[tuple[float, float]]) -> float:
+    """Area that a polygon encloses."""
+    after = [*points[1:], *points[:1]]
+    return abs(sum(x * v - u * y for (x, y), (u, v) in zip(points, after, strict=True))) / 2
+
+
+def crosses_itself(points: Sequence[tuple[float, float]]) -> bool:
+    """Whether two sides of a polygon cross."""
+    sides = list(zip(points, [*points[1:], *points[:1]], strict=True))
+    return any(_cross(*a, *b) for n, a in enumerate(sides) for b in sides[n + 2 :])
+
+
+def _cross(
+    a: tuple[float, float], b: tuple[float, float], c: tuple[float, float], d: tuple[float, float]
+) -> bool:
+    def turn(p: tuple[float, float], q: tuple[float, float], r: tuple[float, float]) -> float:
+        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+
+    return turn(a, b, c) * turn(a, b, d) < 0 and turn(c, d, a) * turn(c, d, b) < 0
+
+
 class Redaction(_Section):
     """What is hidden, and how."""
 
@@ -104,6 +166,16 @@ class Redaction(_Section):
     noise_pixels: Annotated[int, Field(ge=1)] = 64
     rules: dict[str, Rule] = {}
     """By label or group of labels."""
+    zones: list[Zone] = []
+    """Polygons that are always hidden, or in which nobody is."""
+
+    @field_validator("zones")
+    @classmethod
+    def _told_apart(cls, zones: list[Zone]) -> list[Zone]:
+        names = [zone.name for zone in zones]
+        if doubles := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"two zones are named {doubles[0]}: name each differently")
+        return zones
 
     @field_validator("rules", mode="before")
     @classmethod
@@ -247,6 +319,8 @@ def _explain(error: ValidationError, path: Path | None) -> str:
         known = [*known_keys(), *sections]
         if first["loc"][:2] == ("redaction", "rules"):
             known = [f"{key.rpartition('.')[0]}.{name}" for name in Rule.model_fields]
+        if first["loc"][:2] == ("redaction", "zones"):
+            known = [f"{key.rpartition('.')[0]}.{name}" for name in Zone.model_fields]
         elsewhere = [dotted for dotted in known if dotted.endswith(f".{key.rpartition('.')[2]}")]
         near = elsewhere or get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"sections are {', '.join(sections)}"

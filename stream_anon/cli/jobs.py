@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from stream_anon.cli.console import ProgressLine, count, err, out, say
+from stream_anon.core.clear import NOBODY, REVIEW, Clear
 from stream_anon.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Request:
     quiet: bool = False
     audit: bool = False
     """What is written is audited at once."""
+    clear: Clear = NOBODY
+    """Who of the tracks file is left clear."""
 
     def __post_init__(self) -> None:
         self.selection(None)
@@ -119,6 +122,7 @@ def run_one(
             selection=request.selection(track),
             report=files.get("report"),
             tracks=files.get("tracks"),
+            clear=request.clear,
             masks=files.get("masks"),
             export_tracks=files.get("export_tracks"),
             export_masks=files.get("export_masks"),
@@ -161,7 +165,10 @@ def _print_summary(console: Console, output: str, summary: Summary) -> None:
         why = f" ({summary.lost_reason})" if summary.lost_reason else ""
         say(err, f"note: {lost} of the input could not be read{why}")
     for note in summary.notes:
-        say(err, f"note: {note}")
+        if note.startswith(REVIEW):
+            say(console, note)
+        else:
+            say(err, f"note: {note}")
 
 
 # -- pipes --------------------------------------------------------------------------------------

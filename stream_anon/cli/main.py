@@ -18,6 +18,8 @@ from stream_anon.cli.doctor import doctor
 from stream_anon.cli.live import devices, live
 from stream_anon.cli.models import models
 from stream_anon.cli.redact import EPILOG, redact
+from stream_anon.cli.tracks import tracks
+from stream_anon.cli.zones import zones
 from stream_anon.core import dependencies
 from stream_anon.core.credentials import without_credentials
 from stream_anon.errors import (
@@ -49,6 +51,8 @@ app.add_typer(models)
 app.command(epilog=EPILOG)(redact)
 app.command(epilog=AUDIT_EPILOG)(audit)
 app.command()(verify)
+app.command()(tracks)
+app.command()(zones)
 app.command()(live)
 app.command()(devices)
 app.command()(doctor)

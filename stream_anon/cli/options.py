@@ -66,6 +66,14 @@ Tracks = Annotated[
     Path | None,
     option("Hide what this tracks file says; detect nothing.", WHAT, metavar="FILE.json"),
 ]
+Keep = Annotated[
+    list[str] | None,
+    option("Leave this person of the tracks file clear, and nobody else.", WHAT, metavar="NUMBER"),
+]
+Only = Annotated[
+    list[str] | None,
+    option("Hide this person of the tracks file, and nobody else.", WHAT, metavar="NUMBER"),
+]
 Masks = Annotated[
     Path | None,
     option("Hide exactly what this record of masks says.", WHAT, metavar="FILE.jsonl"),
@@ -174,6 +182,20 @@ LogAt = Annotated[
         show_default=False,
     ),
 ]
+
+
+def parse_people(numbers: list[str] | None, name: str) -> tuple[int, ...]:
+    """The numbers of people that `--keep` or `--only` names: `3`, `3,5` or several of them.
+
+    Raises:
+        ConfigError: one of them is no number.
+    """
+    words = [word.strip() for given in numbers or () for word in given.split(",")]
+    if wrong := [word for word in words if not (word.isascii() and word.isdecimal())]:
+        raise ConfigError(
+            f"{name} {wrong[0]!r} is not valid: write a person's number in the tracks file"
+        )
+    return tuple(int(word) for word in words)
 
 
 def parse_rules(rules: list[str] | None) -> dict[str, str] | None:

@@ -24,12 +24,14 @@ from stream_anon.cli.options import (
     ExportTracks,
     Format,
     HowToHide,
+    Keep,
     KeepMetadata,
     KeepSubtitles,
     LogAt,
     LogLevel,
     Masks,
     MasksOnly,
+    Only,
     OutputDir,
     Overwrite,
     Preset,
@@ -46,11 +48,13 @@ from stream_anon.cli.options import (
     Tracks,
     Trim,
     VideoTrack,
+    parse_people,
     parse_rules,
 )
 from stream_anon.config import load_settings
 from stream_anon.core import dependencies
 from stream_anon.core.address import parse_time
+from stream_anon.core.clear import Clear
 from stream_anon.core.credentials import name_shown, scheme_of
 from stream_anon.errors import ConfigError, SinkError
 
@@ -94,6 +98,8 @@ def redact(
     replace_with: ReplaceWith = None,
     engine: Engine = None,
     tracks: Tracks = None,
+    keep: Keep = None,
+    only: Only = None,
     masks: Masks = None,
     begin: Begin = None,
     end: End = None,
@@ -149,6 +155,8 @@ def redact(
     )
     if masks_only and export_masks:
         raise ConfigError("name --masks-only or --export-masks, not both: they are the same record")
+    clear = Clear(parse_people(keep, "--keep"), parse_people(only, "--only"))
+    clear.check(tracks)
     files = {
         "report": report,
         "tracks": tracks,
@@ -169,6 +177,7 @@ def redact(
         trim=trim,
         video_track=video_track,
         files=files,
+        clear=clear,
         quiet=quiet,
         audit=audit,
     )

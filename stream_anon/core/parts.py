@@ -67,7 +67,7 @@ class Part:
     """One body part of one person, as seen in one frame."""
 
     label: str
-    """Stable name, one of `stream_anon.detectors.labels.LABELS`."""
+    """Stable name, one of `stream_anon.detectors.labels.LABELS`, or that of a zone."""
     box: Box
     """Where the part is, in frame pixels; it may reach over the frame's edge."""
     mask: NDArray[np.uint8]

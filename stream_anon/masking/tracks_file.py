@@ -6,6 +6,7 @@
                  "boxes": [[0, 100.0, 80.0, 64.0, 80.0], …]}]}
 
 A box is frame, x, y, width, height in pixels and is hidden as it stands: margins are in it already.
+`joined` may say which tracks are of one person: `[{"tracks": [0, 4], "likeness": 0.93}]`.
 `"hide": false` leaves a track's person clear. A frame that the file does not cover is hidden whole.
 """
 
@@ -26,7 +27,7 @@ from stream_anon.detectors.shapes import ellipse, full_box
 from stream_anon.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from stream_anon.core.frame import Frame, StreamInfo
@@ -47,6 +48,16 @@ class TrackEntry(BaseModel):
     boxes: list[tuple[int, float, float, float, float]]
 
 
+class Join(BaseModel):
+    """Two tracks of one person."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tracks: tuple[int, int]
+    likeness: float | None = None
+    """Of their colours, 0..1; None where somebody joined them by hand."""
+
+
 class TracksFile(BaseModel):
     """The whole file."""
 
@@ -58,7 +69,26 @@ class TracksFile(BaseModel):
     height: int = Field(gt=0)
     frames: int = Field(ge=0)
     hidden_whole: dict[int, str] = {}
+    joined: list[Join] = []
     tracks: list[TrackEntry]
+
+    def people(self) -> dict[int, int]:
+        """The person of each track: of those that are joined, the smallest number.
+
+        Raises:
+            ConfigError: tracks are joined that do not exist.
+        """
+        person = {track.id: track.id for track in self.tracks}
+        for join in self.joined:
+            for number in join.tracks:
+                if number not in person:
+                    raise ConfigError(
+                        f"the tracks file joins {number}, which is none of its tracks: "
+                        "remove that from joined"
+                    )
+            one, other = (person[number] for number in join.tracks)
+            person = {n: min(one, other) if p in (one, other) else p for n, p in person.items()}
+        return person
 
 
 def load_tracks(path: Path) -> TracksFile:
@@ -159,7 +189,9 @@ class TracksRecorder:
         self._waiting.clear()
         self._bytes_waiting = 0
 
-    def text(self, info: Sized, input_sha256: str | None) -> Iterator[str]:
+    def text(
+        self, info: Sized, input_sha256: str | None, joined: Sequence[Join] = ()
+    ) -> Iterator[str]:
         """The tracks file of everything collected, piece by piece. Called once, at the end.
 
         Raises:
@@ -180,7 +212,12 @@ class TracksRecorder:
             for index in range(first, last + 1):
                 yield f'{comma}"{index}": {_json(reason)}'
                 comma = ", "
-        yield '},\n "tracks": ['
+        yield "},\n"
+        if joined:
+            yield ' "joined": [\n  '
+            yield ",\n  ".join(_json(join.model_dump(mode="json")) for join in joined)
+            yield "\n ],\n"
+        yield ' "tracks": ['
         comma = ""
         for key in sorted(self._written):
             yield f"{comma}\n  {{" + ", ".join(self._track(key))
@@ -247,10 +284,11 @@ class TracksMasker:
             )
         self._frames = tracks.frames
         self._hidden_whole = set(tracks.hidden_whole)
-        self._parts: dict[int, list[Part]] = {}
+        self.parts: dict[int, list[Part]] = {}
+        """What is hidden, by frame."""
         for track in tracks.tracks:
             for index, x, y, width, height in track.boxes if track.hide else ():
-                self._parts.setdefault(index, []).append(_part(track, Box(x, y, width, height)))
+                self.parts.setdefault(index, []).append(_part(track, Box(x, y, width, height)))
 
     def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
         """Every frame with its mask, in order."""
@@ -260,7 +298,7 @@ class TracksMasker:
             elif frame.index >= self._frames or frame.index in self._hidden_whole:
                 yield MaskedFrame(frame, Unknown.NOT_IN_TRACKS)
             else:
-                yield MaskedFrame(frame, tuple(self._parts.get(frame.index, ())))
+                yield MaskedFrame(frame, tuple(self.parts.get(frame.index, ())))
 
 
 def _part(track: TrackEntry, box: Box) -> Part:

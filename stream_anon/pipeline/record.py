@@ -260,6 +260,10 @@ def _settings_hash(settings: Settings, apart: frozenset[str]) -> str:
     for section in ("parsing", "m2fp"):
         values[section].pop("threads")
     values["redaction"]["apart"] = sorted(apart)
+    if settings.redaction.zones:
+        values["redaction"]["zones"] = [
+            zone.model_dump(mode="json", exclude={"method"}) for zone in settings.redaction.zones
+        ]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

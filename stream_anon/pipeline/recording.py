@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stream_anon.audit.sign import load_signer
+from stream_anon.core.clear import NOBODY, Clear
 from stream_anon.core.files import HashedFile, publish
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.core.stream_log import stream_logger
@@ -16,10 +17,12 @@ from stream_anon.detectors.scopes import choose, resolve_scope
 from stream_anon.errors import ConfigError, SourceError
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.identities import HUMAN
+from stream_anon.masking.kept_people import KeepingMasker
 from stream_anon.masking.masker import Masker
 from stream_anon.masking.masks_file import open_masks
 from stream_anon.masking.masks_masker import MasksMasker
 from stream_anon.masking.tracks_file import TracksMasker, load_tracks
+from stream_anon.masking.zones import ZonedMasks, Zones
 from stream_anon.pipeline import threads as pipeline
 from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.excerpt import ExcerptMasker, Selection
@@ -37,7 +40,7 @@ from stream_anon.redaction.redactor import Redactor
 from stream_anon.sources.file import MediaSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from stream_anon.config import Settings
     from stream_anon.core.files import PartFile
@@ -64,6 +67,7 @@ def redact_file(
     selection: Selection = EVERYTHING,
     report: Path | None = None,
     tracks: Path | None = None,
+    clear: Clear = NOBODY,
     masks: Path | None = None,
     export_tracks: Path | None = None,
     export_masks: Path | None = None,
@@ -80,6 +84,7 @@ def redact_file(
         selection: what of the input is redacted.
         report: write the record of the run here, as JSON.
         tracks: hide what this file says instead of looking for faces.
+        clear: who of them is left clear.
         masks: hide exactly what this record of masks says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
         export_masks: write the record of masks here; `.gz` compresses it.
@@ -93,6 +98,7 @@ def redact_file(
     check_asked(output, wanted, tracks, masks)
     if sign is not None and report is None:
         raise ConfigError("a signature stands in the report: name a file for the report, too")
+    clear.check(tracks)
     outputs = [output, *wanted.all] if isinstance(output, Path) else wanted.all
     try:
         check_paths(source_path, [path for path in (tracks, masks, sign) if path], outputs)
@@ -102,7 +108,7 @@ def redact_file(
     signer = load_signer(sign) if sign is not None else None
     with ExitStack() as stack:
         stack.enter_context(single_threaded_opencv)
-        run = _Run(stack, source_path, settings, tracks, masks, selection)
+        run = _Run(stack, source_path, settings, tracks, masks, selection, clear)
         record = Record(stack, run, wanted, on_progress, signer)
         if output is None:
             _only_masks(run, record)
@@ -113,6 +119,31 @@ def redact_file(
             _render(run, record, sink)
     record.log()
     return record.summary
+
+
+@contextmanager
+def detecting(
+    source: Path, settings: Settings, video_track: int | None, written: Sequence[Path]
+) -> Iterator[_Run]:
+    """A run on a whole recording that writes no video, for whoever computes its masks.
+
+    Args:
+        source: the recording.
+        settings: of the run.
+        video_track: from 1; None for the one that players show.
+        written: files that come of it.
+
+    Raises:
+        StreamAnonError: it cannot be run like this.
+    """
+    try:
+        check_paths(source, [], written)
+        check_beside(settings, written)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"a file name cannot be used: {error}") from error
+    with ExitStack() as stack:
+        stack.enter_context(single_threaded_opencv)
+        yield _Run(stack, source, settings, None, None, Selection(video_track=video_track))
 
 
 def _render(run: _Run, record: Record, sink: MediaSink) -> None:
@@ -152,6 +183,7 @@ class _Run:
         tracks: Path | None,
         masks: Path | None,
         selection: Selection,
+        clear: Clear = NOBODY,
     ) -> None:
         self.in_use = stack.enter_context(ExitStack())
         """Closes what the threads use."""
@@ -159,6 +191,7 @@ class _Run:
         self.input = HashedFile(source)
         self.tracks = HashedFile(tracks) if tracks else None
         self.masks_file = HashedFile(masks) if masks else None
+        self._clear = clear
         self.sink: MediaSink | None = None
         self.apart: frozenset[str] = frozenset()
         self._notes: list[str] = []
@@ -173,11 +206,11 @@ class _Run:
         self.masks: pipeline.MaskSource
         if given is not None:
             self.check_input()
-            self.masks = given(self.source.info)
+            self._given = given(self.source.info)
+            self.masks = self._with_zones(self._given)
             self.model_hash = ""
         else:
-            self.masks = self._masker(self.source.info)
-        self._given = self.masks
+            self._given = self.masks = self._masker(self.source.info)
         self._cut: ExcerptMasker | None = None
         if selection.excerpt is not None:
             self._cut = self._within(selection.excerpt)
@@ -189,6 +222,16 @@ class _Run:
             return selection
         self._notes.append("a picture has no length: the range had no effect, all of it is there")
         return replace(selection, excerpt=None)
+
+    def _with_zones(self, given: pipeline.MaskSource) -> pipeline.MaskSource:
+        """Masks that exist already say what to hide, and zones hide more."""
+        zones, info = self.settings.redaction.zones, self.source.info
+        self._notes += [
+            f"the zone {zone.name} was not ignored: what is given says what to hide there"
+            for zone in zones
+            if zone.mode == "ignore"
+        ]
+        return ZonedMasks(given, Zones(zones, info.width, info.height))
 
     def _within(self, excerpt: Excerpt) -> ExcerptMasker:
         """Hide what is outside of the excerpt, and do not even read it where it is cut away."""
@@ -217,6 +260,8 @@ class _Run:
             labels = frozenset(track.label for track in tracks.tracks)
             self.rules, idle = rules_for_tracks(self.settings.redaction, labels)
             self._notes += [f"the rule for {name} had no effect: no track has it" for name in idle]
+            if self._clear:
+                return partial(KeepingMasker, tracks, self._clear)
             return partial(TracksMasker, tracks)
         if self.masks_file is not None:
             path = self.masks_file.path
@@ -303,6 +348,8 @@ class _Run:
         given = [file for file in (self.tracks, self.masks_file) if file is not None]
         if given and "scope" in self.settings.redaction.model_fields_set:
             notes.append(f"the scope had no effect: {given[0].path.name} says what to hide")
+        if isinstance(self._given, KeepingMasker):
+            notes += self._given.notes
         if isinstance(self._given, MasksMasker):
             _, idle = rules_for_tracks(self.settings.redaction, frozenset(self._given.labels))
             notes += [f"the rule for {name} had no effect: no mask has it" for name in idle]

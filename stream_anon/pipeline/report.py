@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stream_anon.audit.custody import hash_of, program_sha256
 from stream_anon.core.credentials import printable
 from stream_anon.core.redacted import Unknown
+from stream_anon.core.zones import count_people
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +72,7 @@ class Summary:
             self.hidden_whole[whole.value] += 1
             self.people.append(-1)
         elif isinstance(masked.parts, tuple):
-            self.people.append(len({part.person for part in masked.parts}))
+            self.people.append(count_people(masked.parts))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stream_anon.core.stream_log import stream_logger
+from stream_anon.core.zones import is_zone
 from stream_anon.detectors.registry import BUILT_IN, rows
 from stream_anon.detectors.scopes import choose, resolve_rules, resolve_scope, seen_by
 from stream_anon.errors import ScopeError
 from stream_anon.masking.identities import HUMAN
+from stream_anon.masking.zones import zone_rules
 from stream_anon.redaction.registry import METHODS, method_named, promise
 
 log = stream_logger(__name__)
@@ -43,6 +45,9 @@ def rules_by_label(
     for name, rule in redaction.rules.items():
         if rule.method is not None:
             method_named(rule.method, f"redaction.rules.{name}")
+    for zone in redaction.zones:
+        if zone.method is not None:
+            method_named(zone.method, f"redaction.zones.{zone.name}")
     names, idle = resolve_rules(redaction.rules, hidden, detectors)
     if all_hidden and idle:
         scope = redaction.scope if isinstance(redaction.scope, str) else ",".join(redaction.scope)
@@ -50,7 +55,8 @@ def rules_by_label(
             f"the rule for {idle[0]} has no effect, because the scope {scope} does not hide it: "
             f"add {idle[0]} to the scope, or remove the rule"
         )
-    return {label: redaction.by(redaction.rules[name]) for label, name in names.items()}
+    by_label = {label: redaction.by(redaction.rules[name]) for label, name in names.items()}
+    return {**by_label, **zone_rules(redaction)}
 
 
 def promises(redaction: Redaction, rules: Mapping[str, Redaction]) -> dict[str, str]:
@@ -90,7 +96,7 @@ def told_apart(rules: Mapping[str, Redaction]) -> frozenset[str]:
         rules: from `rules_by_label`.
     """
     whole = rules.get(HUMAN)
-    return frozenset(label for label, rule in rules.items() if rule != whole)
+    return frozenset(label for label, rule in rules.items() if rule != whole and not is_zone(label))
 
 
 def rules_for_tracks(

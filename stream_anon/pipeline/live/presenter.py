@@ -11,6 +11,7 @@ from stream_anon.core.frame import Stamp
 from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.core.redacted import Unknown
 from stream_anon.core.stream_log import stream_logger
+from stream_anon.core.zones import count_people
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.redaction.registry import method_named
 from stream_anon.sinks.process.transport import pack, pack_debug
@@ -138,7 +139,7 @@ class Presenter:
         self._follow(choice)
         redacted = self._redacted(item)
         debug = self._debug_message(item, choice)
-        people = len({p.person for p in item.parts}) if isinstance(item.parts, tuple) else 0
+        people = count_people(item.parts) if isinstance(item.parts, tuple) else 0
         self._slate_since = None
         self._hand_off(redacted, debug)
         latency = monotonic() - frame.captured_at
@@ -233,7 +234,7 @@ class Presenter:
             "fps": figures.fps_out,
             "latency": figures.latency[0] if figures.latency else None,
             "people": figures.people,
-            "method": redaction.method + (", rules" if choice.rules else ""),
+            "method": redaction.method + (", rules" if redaction.rules and choice.rules else ""),
             "scope": redaction.scope,
             "mode": "debug" if self._debug else None,
             "strength": _strength(redaction),

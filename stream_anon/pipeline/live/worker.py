@@ -208,6 +208,7 @@ class Worker:
         masker = self._masker or self._begin(choice)
         if choice is not self._choice:
             masker.hide(choice.hidden, told_apart(choice.rules))
+            masker.set_zones(choice.redaction.zones)
             self._choice = choice
         masker.take(frame)
         self._release()
@@ -223,6 +224,7 @@ class Worker:
             )
             self._context.stats.set_effort(self._governor.level)
         self._masker = self._engines.masker(choice.hidden, told_apart(choice.rules))
+        self._masker.set_zones(choice.redaction.zones)
         self._choice = choice
         self._masker.set_effort(self._governor.effort)
         return self._masker
