@@ -22,6 +22,7 @@ from stream_anon.errors import (
     OutputExistsError,
     ParserError,
     ScopeError,
+    SealError,
     SinkError,
     SourceError,
     StalledError,
@@ -29,13 +30,22 @@ from stream_anon.errors import (
 )
 
 if _TYPE_CHECKING:
-    from stream_anon.api import close_pictures, prepare_live, redact, redact_picture, start
+    from stream_anon.api import (
+        close_pictures,
+        prepare_live,
+        redact,
+        redact_picture,
+        sealed_tracks,
+        start,
+        unseal,
+    )
     from stream_anon.config import Settings, load_settings
     from stream_anon.core.redacted import RedactedFrame
     from stream_anon.pipeline.figures.stats import Snapshot
     from stream_anon.pipeline.job import Job
     from stream_anon.pipeline.live.run import LiveRun
     from stream_anon.pipeline.report import Summary
+    from stream_anon.pipeline.unsealing import SealedTrack, Unsealed
     from stream_anon.sinks.tap import TapSink
 
 # Before PyAV, which brings a libxcb of its own: loaded first, it makes OpenCV's window hang.
@@ -56,6 +66,8 @@ __all__ = [
     "ParserError",
     "RedactedFrame",
     "ScopeError",
+    "SealError",
+    "SealedTrack",
     "Settings",
     "SinkError",
     "Snapshot",
@@ -64,12 +76,15 @@ __all__ = [
     "StreamAnonError",
     "Summary",
     "TapSink",
+    "Unsealed",
     "close_pictures",
     "load_settings",
     "prepare_live",
     "redact",
     "redact_picture",
+    "sealed_tracks",
     "start",
+    "unseal",
 ]
 
 
@@ -77,16 +92,20 @@ _LATE = {
     "Job": "pipeline.job",
     "LiveRun": "pipeline.live.run",
     "RedactedFrame": "core.redacted",
+    "SealedTrack": "pipeline.unsealing",
     "Settings": "config",
     "Snapshot": "pipeline.figures.stats",
     "Summary": "pipeline.report",
     "TapSink": "sinks.tap",
+    "Unsealed": "pipeline.unsealing",
     "close_pictures": "api",
     "load_settings": "config",
     "prepare_live": "api",
     "redact": "api",
     "redact_picture": "api",
+    "sealed_tracks": "api",
     "start": "api",
+    "unseal": "api",
 }
 """Modules by what is public of them. They are loaded when it is asked for: `--version` works where
 a library is broken, and recordings load nothing of live runs."""

@@ -116,6 +116,7 @@ def run_one(
             masks=files.get("masks"),
             export_tracks=files.get("export_tracks"),
             export_masks=files.get("export_masks"),
+            sealed=files.get("sealed"),
             on_progress=line.update,
         )
     if not request.quiet:

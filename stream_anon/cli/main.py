@@ -17,6 +17,7 @@ from stream_anon.cli.doctor import doctor
 from stream_anon.cli.live import devices, live
 from stream_anon.cli.models import models
 from stream_anon.cli.redact import EPILOG, redact
+from stream_anon.cli.unseal import unseal
 from stream_anon.core import dependencies
 from stream_anon.core.credentials import without_credentials
 from stream_anon.errors import (
@@ -48,6 +49,7 @@ app.add_typer(models)
 app.command(epilog=EPILOG)(redact)
 app.command()(live)
 app.command()(devices)
+app.command()(unseal)
 app.command()(doctor)
 
 EXIT_USAGE = ConfigError.exit_code

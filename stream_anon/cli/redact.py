@@ -37,6 +37,8 @@ from stream_anon.cli.options import (
     Report,
     Rules,
     Scope,
+    Seal,
+    Sealed,
     Sound,
     Suffix,
     Tracks,
@@ -109,6 +111,8 @@ def redact(
     export_tracks: ExportTracks = None,
     export_masks: ExportMasks = None,
     masks_only: MasksOnly = None,
+    seal: Seal = None,
+    sealed: Sealed = None,
     quiet: Quiet = False,
     log_level: LogAt = LogLevel.warning,
 ) -> Callable[[], int]:
@@ -134,6 +138,7 @@ def redact(
             "output.preset": preset,
             "output.quality": quality,
             "output.overwrite": overwrite or None,
+            "output.seal": seal or None,
             "parsing.engine": engine,
         },
     )
@@ -145,6 +150,7 @@ def redact(
         "masks": masks,
         "export_tracks": export_tracks,
         "export_masks": export_masks or masks_only,
+        "sealed": sealed,
     }
     # The parser gives the last argument to OUTPUT, also where it is the only one.
     names = [*(source or ()), *([] if output is None else [output])]

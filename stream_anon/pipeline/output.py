@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from stream_anon.audio.tracks import SideTracks
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sinks.pipe import Pipe, PipeSink
+from stream_anon.sinks.unsealed import UnsealedSink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from stream_anon.config import Settings
@@ -30,6 +31,7 @@ def open_output(
     *,
     kept: Kept | None = None,
     excerpt: Excerpt | None = None,
+    on_complete: Callable[[Path], None] | None = None,
 ) -> MediaSink:
     """Open what a recording is written to.
 
@@ -41,6 +43,8 @@ def open_output(
         along: files to be published with it.
         kept: metadata of the input to be kept; a pipe has no place for it.
         excerpt: the part of the input that comes.
+        on_complete: called with the file when it is complete, before anything gets its name; not
+            for a pipe.
 
     Raises:
         SinkError: it cannot be written.
@@ -50,7 +54,34 @@ def open_output(
     side = _side(source, settings, info.zero, end)
     if isinstance(output, Pipe):
         return PipeSink(output, info, settings.output, side, along, trimmed=trimmed)
-    return MediaSink(output, info, settings.output, side, along, kept, trimmed=trimmed)
+    return MediaSink(
+        output,
+        info,
+        settings.output,
+        side,
+        along,
+        kept,
+        trimmed=trimmed,
+        on_complete=on_complete,
+    )
+
+
+def open_unsealed(
+    output: Path, info: StreamInfo, settings: Settings, redacted: Path
+) -> UnsealedSink:
+    """Open what a redacted video is written to in which somebody can be seen again.
+
+    Args:
+        output: a file, whose ending chooses the container.
+        info: of the redacted video.
+        settings: of the output; sound and subtitles are those of the redacted video.
+        redacted: that video.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    side = _side(redacted, settings, info.zero, None)
+    return UnsealedSink(output, info, settings.output, side)
 
 
 def _side(

@@ -73,10 +73,13 @@ class Wanted:
     """What was hidden, to edit."""
     masks: Path | None = None
     """What was hidden, exactly."""
+    sealed: Path | None = None
+    """What was hidden, encrypted. The run writes it itself."""
 
     @property
     def all(self) -> list[Path]:
-        return [path for path in (self.masks, self.tracks, self.report) if path is not None]
+        paths = (self.masks, self.tracks, self.report, self.sealed)
+        return [path for path in paths if path is not None]
 
 
 class Record:

@@ -26,6 +26,7 @@ from stream_anon.pipeline.output import open_output
 from stream_anon.pipeline.paths import check_asked, check_beside, check_paths
 from stream_anon.pipeline.record import Record, Wanted
 from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks, told_apart
+from stream_anon.pipeline.sealing import Seal, seal_path, with_public_keys
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sources.file import MediaSource
 
@@ -59,6 +60,7 @@ def redact_file(
     masks: Path | None = None,
     export_tracks: Path | None = None,
     export_masks: Path | None = None,
+    sealed: Path | None = None,
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
     """Redact one recorded video or picture, or only compute its masks.
@@ -74,12 +76,15 @@ def redact_file(
         masks: hide exactly what this record of masks says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
         export_masks: write the record of masks here; `.gz` compresses it.
+        sealed: write the seal here instead of beside the output, where `output.seal` asks for one.
         on_progress: called after each frame.
 
     Raises:
         StreamAnonError: with no output under its name.
     """
-    wanted = Wanted(report, export_tracks, export_masks)
+    settings = with_public_keys(settings)
+    sealed = seal_path(output, settings, sealed)
+    wanted = Wanted(report, export_tracks, export_masks, sealed)
     check_asked(output, wanted, tracks, masks)
     outputs = [output, *wanted.all] if isinstance(output, Path) else wanted.all
     try:
@@ -94,16 +99,17 @@ def redact_file(
         if output is None:
             _only_masks(run, record)
         else:
-            _render(run, record, run.open_sink(stack, output, record.files))
+            seal = Seal(stack, sealed, settings, run.source.info.color) if sealed else None
+            _render(run, record, run.open_sink(stack, output, record.files, seal), seal)
     record.log()
     return record.summary
 
 
-def _render(run: _Run, record: Record, sink: MediaSink) -> None:
+def _render(run: _Run, record: Record, sink: MediaSink, seal: Seal | None) -> None:
     pipeline.run(
         run.source,
         run.masks,
-        Redactor(run.settings.redaction, run.source.info.color, rules=run.rules),
+        Redactor(run.settings.redaction, run.source.info.color, rules=run.rules, observer=seal),
         sink,
         run.settings.pipeline,
         on_frame=record.count,
@@ -213,17 +219,18 @@ class _Run:
         return None
 
     def open_sink(
-        self, stack: ExitStack, output: Path | Pipe, along: Sequence[PartFile]
+        self, stack: ExitStack, output: Path | Pipe, along: Sequence[PartFile], seal: Seal | None
     ) -> MediaSink:
-        """Open the output; it is published together with `along`."""
+        """Open the output; it is published together with `along`, and with its seal."""
         self.sink = sink = open_output(
             output,
             self.source.info,
             self.settings,
             self.input.path,
-            along,
+            along if seal is None else [*along, seal.file],
             kept=self.source.kept(self.settings.output.keep_metadata),
             excerpt=self.selection.excerpt,
+            on_complete=None if seal is None else seal.complete,
         )
         stack.callback(sink.close)
         return sink

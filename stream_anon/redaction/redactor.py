@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import ColorTags, Frame, Planes, Stamp
     from stream_anon.core.parts import Part
     from stream_anon.core.redacted import MaskedFrame
+    from stream_anon.redaction.observer import HiddenObserver
 
 WHOLE_CELLS = 4
 """Cells across the longer side of a frame that is hidden whole: a face may fill all of it."""
@@ -53,6 +54,7 @@ class Redactor:
         rules: Mapping[str, Redaction] | None = None,
         captions: bool = False,
         debug: bool = False,
+        observer: HiddenObserver | None = None,
     ) -> None:
         """Be ready.
 
@@ -62,6 +64,7 @@ class Redactor:
             rules: how to hide parts of some labels, instead of by `settings`.
             captions: say in the picture why a frame is hidden whole.
             debug: mark every picture, and make views for the preview.
+            observer: is told what is hidden in each frame, before it is drawn over.
 
         Raises:
             ConfigError: a method is not in the registry.
@@ -71,6 +74,7 @@ class Redactor:
         self._color = color
         self._captions = captions
         self._debug = debug
+        self._observer = observer
 
     def redact(self, masked: MaskedFrame) -> RedactedFrame:
         """Make the frame safe to show; a frame without a mask is hidden whole."""
@@ -90,6 +94,8 @@ class Redactor:
 
     def hide_whole(self, frame: Frame, reason: Unknown) -> RedactedFrame:
         """A frame of which nothing may be seen."""
+        if self._observer is not None:
+            self._observer.see_whole(frame.planes)
         y, u, v = frame.planes
         cell = max(y.shape) / WHOLE_CELLS
         planes = (
@@ -151,6 +157,8 @@ class Redactor:
         styles = [self._rules.get(part.label, self._style) for part in parts]
         regions = [soft_region(part, style.edge) for part, style in zip(parts, styles, strict=True)]
         views, coverage = _read_only(planes), Coverage(regions)
+        if self._observer is not None:
+            self._observer.see_parts(views, parts, regions)
         for part, style, region in zip(parts, styles, regions, strict=True):
             cell = (max(part.box.width, part.box.height) + 2 * part.spread) / style.cells
             for scale, same_size in ((1.0, (0,)), (0.5, (1, 2))):

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Output
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.core.unsealed import UnsealedFrame
 
 UNORDERED = 2
 """Frames that are coded in the order in which they are shown if there are no more."""
@@ -48,8 +49,9 @@ LONGEST_LEAD = 1
 """Seconds before the first frame that an output without sound may have."""
 
 
-class MediaSink:
-    """Writes one file: the frames as they come, and no metadata but what is kept.
+class MediaFile:
+    """Writes one file: the frames as they come, and no metadata but what is kept. A kind of sink
+    says which frames it takes.
 
     Frames go to `NAME.part`, which gets its own name in `finish()` once the file has been read back
     and holds as many frames as were sent. `close()` before that removes it. Files that belong to it
@@ -66,6 +68,7 @@ class MediaSink:
         kept: Kept | None = None,
         *,
         trimmed: bool = False,
+        on_complete: Callable[[Path], None] | None = None,
     ) -> None:
         """Open `NAME.part` and the encoder.
 
@@ -77,6 +80,8 @@ class MediaSink:
             along: files to be published with it; complete when `finish` is called.
             kept: metadata that was asked for.
             trimmed: the output begins with the first frame, and sound and subtitles are cut to it.
+            on_complete: called with `NAME.part` when nothing is written to it any more, before
+                anything gets its name: for what tells its hash.
 
         Raises:
             SinkError: the folder, the container or the encoder does not work.
@@ -87,6 +92,7 @@ class MediaSink:
         self._along = along
         self._info = info
         self._trimmed = trimmed
+        self._on_complete = on_complete
         self._sent = 0
         self._side: SideTracks | None = None
         self._times: Times | None = None
@@ -154,8 +160,7 @@ class MediaSink:
 
     # -- writing ------------------------------------------------------------------------------
 
-    def send(self, frame: RedactedFrame) -> None:
-        check_redacted(frame)
+    def _write(self, frame: RedactedFrame | UnsealedFrame) -> None:
         picture = self._pictures.make(frame)
         if self._sent and self._holds_one:
             raise SinkError(
@@ -174,13 +179,13 @@ class MediaSink:
     def _holds_one(self) -> bool:
         return self._container.format.name in STILLS
 
-    def _begin(self, first: RedactedFrame) -> Times:
+    def _begin(self, first: RedactedFrame | UnsealedFrame) -> Times:
         zero = first.pts * first.time_base if self._trimmed else self._zero(first)
         if self._side and self._trimmed:
             self._side.cut_before(zero)
         return Times(self._unit, zero=zero)
 
-    def _zero(self, first: RedactedFrame) -> Fraction:
+    def _zero(self, first: RedactedFrame | UnsealedFrame) -> Fraction:
         """Where the output begins, in the input's seconds: a short way before its first frame."""
         zero, time = self._info.zero, first.pts * first.time_base
         has_more = self._side is not None and not self._side.is_empty
@@ -216,6 +221,8 @@ class MediaSink:
                 f"{self._path.name} holds {written} frames but {self._sent} were sent: "
                 "the output was discarded"
             )
+        if self._on_complete is not None:
+            self._on_complete(self._file.part)
         publish(*self._along, self._file)
 
     def _count(self) -> int:
@@ -238,6 +245,14 @@ class MediaSink:
 
     def _errors(self) -> AbstractContextManager[None]:
         return as_sink_errors(self._path)
+
+
+class MediaSink(MediaFile):
+    """A file of redacted frames."""
+
+    def send(self, frame: RedactedFrame) -> None:
+        check_redacted(frame)
+        self._write(frame)
 
 
 def _reader(container: OutputContainer) -> str | None:
