@@ -97,7 +97,7 @@ def _covered(region: Region, shape: tuple[int, int], scale: float) -> Patch | No
     if placed is None:
         return None
     rows, columns, opacity = placed
-    return Patch(rows, columns, np.asarray(opacity > 0))
+    return Patch(rows, columns, np.asarray(opacity > 0, bool))
 
 
 def _halved(patch: Patch, shape: tuple[int, int]) -> Patch:
