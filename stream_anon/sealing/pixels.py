@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Plane, Planes
 
-LEVEL = 1
-"""Of zlib: higher ones take several times as long and save a few hundredths."""
+STRATEGY = zlib.Z_RLE
+"""Of zlib: differences of neighbours repeat nothing, and looking for it would take longer."""
 _HEAD = struct.Struct("<IIII")
 """Frame; bytes of the compressed rest; number of luma pixels, and of chroma samples."""
 _PLACE = struct.Struct("<IIII")
@@ -47,7 +47,8 @@ def packed(frame: int, planes: Planes, owned: Owned) -> bytes:
     y = planes[0][luma.rows, luma.columns][luma.mask]
     u, v = (plane[chroma.rows, chroma.columns][chroma.mask] for plane in planes[1:])
     parts = [_place(luma), _place(chroma), *(_differences(pixels) for pixels in (y, u, v))]
-    data = zlib.compress(b"".join(parts), LEVEL)
+    packer = zlib.compressobj(1, strategy=STRATEGY)
+    data = packer.compress(b"".join(parts)) + packer.flush()
     return _HEAD.pack(frame, len(data), len(y), len(u)) + data
 
 
