@@ -447,6 +447,18 @@ class TestMemory:
         assert 0 < most < 12_000
         assert len(sealer._waiting) < 20
 
+    def test_nobody_waits_longer_than_a_span(
+        self, keys: Keys, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also those of whom there is little, and who have left."""
+        monkeypatch.setattr(sealing, "SPAN", 8)
+        sealer = Sealer(io.BytesIO(), recipients([keys.public]))
+        frame = noisy(0)
+        for index in range(24):
+            part = face(Box(20, 20, 20, 20), person=index)
+            sealer.see_parts(frame.planes, [part], [soft_region(part, EDGE)])
+            assert len(sealer._waiting) == (index + 1) % 8
+
     def test_long_videos_come_back_chunk_by_chunk(
         self, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
