@@ -23,6 +23,7 @@ from stream_anon.errors import (
     OutputExistsError,
     ParserError,
     ScopeError,
+    SealError,
     SinkError,
     SourceError,
     StalledError,
@@ -30,7 +31,15 @@ from stream_anon.errors import (
 )
 
 if _TYPE_CHECKING:
-    from stream_anon.api import close_pictures, prepare_live, redact, redact_picture, start
+    from stream_anon.api import (
+        close_pictures,
+        prepare_live,
+        redact,
+        redact_picture,
+        sealed_tracks,
+        start,
+        unseal,
+    )
     from stream_anon.audit.findings import Findings
     from stream_anon.config import Settings, load_settings
     from stream_anon.core.redacted import RedactedFrame
@@ -39,6 +48,7 @@ if _TYPE_CHECKING:
     from stream_anon.pipeline.job import Job
     from stream_anon.pipeline.live.run import LiveRun
     from stream_anon.pipeline.report import Summary
+    from stream_anon.pipeline.unsealing import SealedTrack, Unsealed
     from stream_anon.pipeline.verifying import verify_record
     from stream_anon.sinks.tap import TapSink
 
@@ -63,6 +73,8 @@ __all__ = [
     "ParserError",
     "RedactedFrame",
     "ScopeError",
+    "SealError",
+    "SealedTrack",
     "Settings",
     "SinkError",
     "Snapshot",
@@ -71,13 +83,16 @@ __all__ = [
     "StreamAnonError",
     "Summary",
     "TapSink",
+    "Unsealed",
     "audit_file",
     "close_pictures",
     "load_settings",
     "prepare_live",
     "redact",
     "redact_picture",
+    "sealed_tracks",
     "start",
+    "unseal",
     "verify_record",
 ]
 
@@ -88,17 +103,21 @@ _LATE = {
     "Job": "pipeline.job",
     "LiveRun": "pipeline.live.run",
     "RedactedFrame": "core.redacted",
+    "SealedTrack": "pipeline.unsealing",
     "Settings": "config",
     "Snapshot": "pipeline.figures.stats",
     "Summary": "pipeline.report",
     "TapSink": "sinks.tap",
+    "Unsealed": "pipeline.unsealing",
     "audit_file": "pipeline.auditing",
     "close_pictures": "api",
     "load_settings": "config",
     "prepare_live": "api",
     "redact": "api",
     "redact_picture": "api",
+    "sealed_tracks": "api",
     "start": "api",
+    "unseal": "api",
     "verify_record": "pipeline.verifying",
 }
 """Modules by what is public of them. They are loaded when it is asked for: `--version` works where

@@ -15,6 +15,7 @@ from stream_anon.pipeline.excerpt import select
 from stream_anon.pipeline.job import Job
 from stream_anon.pipeline.picture import WarmRedactors
 from stream_anon.pipeline.recording import redact_file
+from stream_anon.pipeline.sealing import check_not_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from stream_anon.pipeline.excerpt import Selection
     from stream_anon.pipeline.live.run import LiveRun
     from stream_anon.pipeline.report import Summary
+    from stream_anon.pipeline.unsealing import SealedTrack, Unsealed
 
 _WARM = 2
 """Settings whose detectors stay loaded between calls of `redact_picture`."""
@@ -52,6 +54,8 @@ def redact(
     masks: str | PathLike[str] | None = None,
     export_tracks: str | PathLike[str] | None = None,
     export_masks: str | PathLike[str] | None = None,
+    seal: str | list[str] | None = None,
+    sealed: str | PathLike[str] | None = None,
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
     """Hide the faces in a recorded video or a picture.
@@ -78,6 +82,9 @@ def redact(
         masks: hide exactly what this record of masks says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
         export_masks: write the record of masks here, to render from; `.gz` compresses it.
+        seal: public keys of age, or files of them: what is hidden is stored, encrypted to them, so
+            that `unseal` can bring somebody back. It is not anonymous then.
+        sealed: where the seal goes; None for `.sealed` after the name of the output.
         on_progress: called after each frame with the counts so far.
 
     Returns:
@@ -89,9 +96,9 @@ def redact(
     return _job(
         source,
         output,
-        _overrides(settings, scope, method, audio=audio, overwrite=overwrite),
+        _overrides(settings, scope, method, audio=audio, overwrite=overwrite, seal=seal),
         config,
-        _Files(report, tracks, masks, export_tracks, export_masks, _clear(keep, only)),
+        _Files(report, tracks, masks, export_tracks, export_masks, sealed, _clear(keep, only)),
         select(begin, end, video_track, trim=trim),
         on_progress,
     ).run()
@@ -118,6 +125,8 @@ def start(
     masks: str | PathLike[str] | None = None,
     export_tracks: str | PathLike[str] | None = None,
     export_masks: str | PathLike[str] | None = None,
+    seal: str | list[str] | None = None,
+    sealed: str | PathLike[str] | None = None,
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Job:
     """Begin what `redact` does in a thread of its own, and come back at once.
@@ -128,9 +137,9 @@ def start(
     return _job(
         source,
         output,
-        _overrides(settings, scope, method, audio=audio, overwrite=overwrite),
+        _overrides(settings, scope, method, audio=audio, overwrite=overwrite, seal=seal),
         config,
-        _Files(report, tracks, masks, export_tracks, export_masks, _clear(keep, only)),
+        _Files(report, tracks, masks, export_tracks, export_masks, sealed, _clear(keep, only)),
         select(begin, end, video_track, trim=trim),
         on_progress,
     ).begin()
@@ -144,6 +153,7 @@ class _Files(NamedTuple):
     masks: str | PathLike[str] | None
     export_tracks: str | PathLike[str] | None
     export_masks: str | PathLike[str] | None
+    sealed: str | PathLike[str] | None
     clear: Clear = NOBODY
 
 
@@ -175,6 +185,7 @@ def _job(
             masks=_path(files.masks),
             export_tracks=_path(files.export_tracks),
             export_masks=_path(files.export_masks),
+            sealed=_path(files.sealed),
             on_progress=progress,
         )
 
@@ -254,10 +265,61 @@ def redact_picture(
     if not isinstance(picture, (bytes, np.ndarray)):
         raise ConfigError("a picture is an RGB array of uint8, or the bytes of a picture file")
     loaded = load_settings(_path(config), _overrides(settings, scope, method))
+    check_not_sealed(loaded, "a picture in memory")
     with _pictures.using(loaded) as redactor:
         if isinstance(picture, bytes):
             return redactor.redact_bytes(picture)
         return redactor.redact_array(picture)
+
+
+def unseal(
+    redacted: str | PathLike[str],
+    sealed: str | PathLike[str],
+    output: str | PathLike[str],
+    *,
+    key: str | PathLike[str],
+    tracks: Sequence[str | int],
+    overwrite: bool = False,
+) -> Unsealed:
+    """Bring back somebody whom `redact` has hidden and sealed, and nobody else.
+
+    Args:
+        redacted: the redacted video, unchanged.
+        sealed: the seal that was written with it.
+        output: where to; an `.mkv` is written without loss.
+        key: a file with the secret key, as age-keygen writes it.
+        tracks: numbers of tracks, or what else `sealed_tracks` lists.
+        overwrite: replace an existing output.
+
+    Returns:
+        Counts, and notes on where the output differs from what was asked for.
+
+    Raises:
+        StreamAnonError: one of its subclasses; there is then no output under its name.
+    """
+    from stream_anon.pipeline.unsealing import unseal_file  # noqa: PLC0415 - seldom needed
+
+    return unseal_file(
+        Path(redacted),
+        Path(sealed),
+        Path(output),
+        key=Path(key),
+        tracks=[str(track) for track in tracks],
+        overwrite=overwrite,
+    )
+
+
+def sealed_tracks(
+    redacted: str | PathLike[str], sealed: str | PathLike[str], *, key: str | PathLike[str]
+) -> list[SealedTrack]:
+    """Whom a seal can bring back. Arguments are those of `unseal`.
+
+    Raises:
+        StreamAnonError: the seal does not open, or is of another video.
+    """
+    from stream_anon.pipeline.unsealing import sealed_tracks_of  # noqa: PLC0415 - seldom needed
+
+    return sealed_tracks_of(Path(redacted), Path(sealed), Path(key))
 
 
 def close_pictures() -> None:

@@ -204,6 +204,14 @@ class Output(_Section):
     faststart: bool = True
     keep_metadata: list[Literal["date", "gps", "projection", "timecode"]] = ["projection"]
     overwrite: bool = False
+    seal: list[Annotated[str, Field(min_length=1)]] = []
+    """Public keys of age, or files of them."""
+
+    @field_validator("seal", mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        """`"age1…"` stands for `["age1…"]`."""
+        return [value] if isinstance(value, str) else value
 
     @field_validator("keep_metadata", mode="before")
     @classmethod

@@ -4,6 +4,7 @@
     ├── ConfigError            a setting, a scope or an argument is wrong
     │   └── ScopeError         a scope names what the engine cannot see
     ├── SourceError            the input cannot be read
+    │   └── SealError          a seal is damaged, of another output, or not for this key
     ├── SinkError              the output cannot be written
     │   ├── OutputExistsError  an output is there already and may not be replaced
     │   └── DiskFullError      no space left for the output
@@ -47,6 +48,10 @@ class SourceError(StreamAnonError):
     """The input cannot be opened, holds no video, or cannot be decoded."""
 
     exit_code: ClassVar[int] = 3
+
+
+class SealError(SourceError):
+    """A seal is damaged or incomplete, belongs to another output, or the key does not open it."""
 
 
 class SinkError(StreamAnonError):

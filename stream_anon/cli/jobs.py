@@ -127,6 +127,7 @@ def run_one(
             export_tracks=files.get("export_tracks"),
             export_masks=files.get("export_masks"),
             sign=files.get("sign"),
+            sealed=files.get("sealed"),
             on_progress=line.update,
         )
     if not request.quiet:

@@ -19,6 +19,7 @@ from stream_anon.cli.live import devices, live
 from stream_anon.cli.models import models
 from stream_anon.cli.redact import EPILOG, redact
 from stream_anon.cli.tracks import tracks
+from stream_anon.cli.unseal import unseal
 from stream_anon.cli.zones import zones
 from stream_anon.core import dependencies
 from stream_anon.core.credentials import without_credentials
@@ -55,6 +56,7 @@ app.command()(tracks)
 app.command()(zones)
 app.command()(live)
 app.command()(devices)
+app.command()(unseal)
 app.command()(doctor)
 
 EXIT_USAGE = ConfigError.exit_code

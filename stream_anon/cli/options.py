@@ -171,6 +171,15 @@ ExportMasks = Annotated[
     Path | None, _file("Write the record of masks; .gz compresses it.", "jsonl")
 ]
 MasksOnly = Annotated[Path | None, _file("The same, without rendering: no OUTPUT.", "jsonl")]
+Seal = Annotated[
+    list[str] | None,
+    option(
+        "Store what is hidden, encrypted to this public key of age; may be repeated.",
+        RECORD,
+        metavar="KEY|FILE",
+    ),
+]
+Sealed = Annotated[Path | None, _file("Write the seal here (OUTPUT.sealed).", "sealed")]
 Quiet = Annotated[bool, option("Print errors only.", RECORD, "--quiet", "-q")]
 LogAt = Annotated[
     LogLevel,

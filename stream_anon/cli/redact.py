@@ -42,6 +42,8 @@ from stream_anon.cli.options import (
     Report,
     Rules,
     Scope,
+    Seal,
+    Sealed,
     Sign,
     Sound,
     Suffix,
@@ -123,6 +125,8 @@ def redact(
     export_tracks: ExportTracks = None,
     export_masks: ExportMasks = None,
     masks_only: MasksOnly = None,
+    seal: Seal = None,
+    sealed: Sealed = None,
     quiet: Quiet = False,
     log_level: LogAt = LogLevel.warning,
 ) -> Callable[[], int]:
@@ -150,6 +154,7 @@ def redact(
             "output.preset": preset,
             "output.quality": quality,
             "output.overwrite": overwrite or None,
+            "output.seal": seal or None,
             "parsing.engine": engine,
         },
     )
@@ -164,6 +169,7 @@ def redact(
         "export_tracks": export_tracks,
         "export_masks": export_masks or masks_only,
         "sign": sign,
+        "sealed": sealed,
     }
     # The parser gives the last argument to OUTPUT, also where it is the only one.
     names = [*(source or ()), *([] if output is None else [output])]

@@ -24,6 +24,7 @@ from stream_anon.errors import (
 from stream_anon.pipeline.engines import networks_kept
 from stream_anon.pipeline.inputs import Task, plan_tasks, tracks_of
 from stream_anon.pipeline.rules import check_redaction
+from stream_anon.pipeline.sealing import with_public_keys
 from stream_anon.sinks.encoding.encoders import CONTAINERS
 from stream_anon.sources.file import count_videos
 
@@ -55,6 +56,7 @@ def redact_several(
         hint = "" if recursive else ", or look into folders in folders with --recursive"
         raise SourceError(f"there is no video and no picture among the inputs: name files{hint}")
     check_redaction(request.settings)
+    with_public_keys(request.settings)
     if folder.exists() and not folder.is_dir():
         raise SinkError(f"--output-dir {folder} is a file: name a folder, or a new one")
     tally = _Tally(request, skips=not request.settings.output.overwrite)
@@ -81,8 +83,8 @@ def redact_one(request: Request, source: str, output: Path | None) -> int:
             return run_one(request, path, output)
         if output is None or any(request.files.values()):
             raise ConfigError(
-                "--video-track all makes several outputs, and a report, tracks or masks are of "
-                "one: name one track"
+                "--video-track all makes several outputs, and a report, tracks, masks or a seal "
+                "are of one: name one track"
             )
         return _redact_tracks(request, path, output)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stream_anon.audio.tracks import SideTracks
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sinks.pipe import Pipe, PipeSink
+from stream_anon.sinks.unsealed import UnsealedSink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,24 @@ def open_output(
     if isinstance(output, Pipe):
         return PipeSink(output, info, settings.output, side, along, trimmed=trimmed)
     return MediaSink(output, info, settings.output, side, along, kept, trimmed=trimmed)
+
+
+def open_unsealed(
+    output: Path, info: StreamInfo, settings: Settings, redacted: Path
+) -> UnsealedSink:
+    """Open what a redacted video is written to in which somebody can be seen again.
+
+    Args:
+        output: a file, whose ending chooses the container.
+        info: of the redacted video.
+        settings: of the output; sound and subtitles are those of the redacted video.
+        redacted: that video.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    side = _side(redacted, settings, info.zero, None)
+    return UnsealedSink(output, info, settings.output, side)
 
 
 def _side(

@@ -77,10 +77,13 @@ class Wanted:
     """What was hidden, to edit."""
     masks: Path | None = None
     """What was hidden, exactly."""
+    sealed: Path | None = None
+    """What was hidden, encrypted. The run writes it itself."""
 
     @property
     def all(self) -> list[Path]:
-        return [path for path in (self.masks, self.tracks, self.report) if path is not None]
+        paths = (self.masks, self.tracks, self.report, self.sealed)
+        return [path for path in paths if path is not None]
 
 
 class Record:
@@ -146,7 +149,7 @@ class Record:
         if self._masks is not None:
             self._masks.end(run.input.final_hash(), self._tracks)
 
-    def report(self, output: Path | None, written: Path | None) -> None:
+    def report(self, output: Path | None, written: HashedFile | None) -> None:
         """Write the report; everything else is complete, and nothing has been published yet.
 
         Args:
@@ -162,7 +165,7 @@ class Record:
         hashed = None
         if output is not None:
             with _written(output):
-                hashed = (output, HashedFile(written).sha256 if written else None)
+                hashed = (output, written.sha256 if written else None)
         record = report_record(
             self.summary,
             run.settings,

@@ -36,6 +36,7 @@ from stream_anon.pipeline.rules import (
     told_apart,
     warn_of_reading,
 )
+from stream_anon.pipeline.sealing import Seal, seal_path, with_public_keys
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sources.file import MediaSource
 
@@ -72,6 +73,7 @@ def redact_file(
     export_tracks: Path | None = None,
     export_masks: Path | None = None,
     sign: Path | None = None,
+    sealed: Path | None = None,
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
     """Redact one recorded video or picture, or only compute its masks.
@@ -89,12 +91,15 @@ def redact_file(
         export_tracks: write what was hidden here, as JSON to edit.
         export_masks: write the record of masks here; `.gz` compresses it.
         sign: a private key in PEM format (Ed25519) that the report is signed with.
+        sealed: write the seal here instead of beside the output, where `output.seal` asks for one.
         on_progress: called after each frame.
 
     Raises:
         StreamAnonError: with no output under its name.
     """
-    wanted = Wanted(report, export_tracks, export_masks)
+    settings = with_public_keys(settings)
+    sealed = seal_path(output, settings, sealed)
+    wanted = Wanted(report, export_tracks, export_masks, sealed)
     check_asked(output, wanted, tracks, masks)
     if sign is not None and report is None:
         raise ConfigError("a signature stands in the report: name a file for the report, too")
@@ -113,10 +118,10 @@ def redact_file(
         if output is None:
             _only_masks(run, record)
         else:
-            sink = run.open_sink(stack, output, record.files)
-            name = output if isinstance(output, Path) else Path(PIPED)
-            sink.on_complete = partial(record.report, name)
-            _render(run, record, sink)
+            seal = Seal(stack, sealed, settings, run.source.info.color) if sealed else None
+            sink = run.open_sink(stack, output, record.files, seal)
+            sink.on_complete = partial(_completed, record, output, seal)
+            _render(run, record, sink, seal)
     record.log()
     return record.summary
 
@@ -146,11 +151,28 @@ def detecting(
         yield _Run(stack, source, settings, None, None, Selection(video_track=video_track))
 
 
-def _render(run: _Run, record: Record, sink: MediaSink) -> None:
+def _completed(
+    record: Record, output: Path | Pipe, seal: Seal | None, written: Path | None
+) -> None:
+    """Finish what holds the output's hash: the output is complete, and nothing is published yet.
+
+    Args:
+        record: of the run.
+        output: what it is.
+        seal: of the output, if there is one.
+        written: where it lies until it gets its name; None where it went through a pipe.
+    """
+    hashed = HashedFile(written) if written is not None else None
+    if seal is not None and hashed is not None:
+        seal.complete(hashed)
+    record.report(output if isinstance(output, Path) else Path(PIPED), hashed)
+
+
+def _render(run: _Run, record: Record, sink: MediaSink, seal: Seal | None) -> None:
     pipeline.run(
         run.source,
         run.masks,
-        Redactor(run.settings.redaction, run.source.info.color, rules=run.rules),
+        Redactor(run.settings.redaction, run.source.info.color, rules=run.rules, observer=seal),
         sink,
         run.settings.pipeline,
         on_frame=record.count,
@@ -281,15 +303,15 @@ class _Run:
         return None
 
     def open_sink(
-        self, stack: ExitStack, output: Path | Pipe, along: Sequence[PartFile]
+        self, stack: ExitStack, output: Path | Pipe, along: Sequence[PartFile], seal: Seal | None
     ) -> MediaSink:
-        """Open the output; it is published together with `along`."""
+        """Open the output; it is published together with `along`, and with its seal."""
         self.sink = sink = open_output(
             output,
             self.source.info,
             self.settings,
             self.input.path,
-            along,
+            along if seal is None else [*along, seal.file],
             kept=self.source.kept(self.settings.output.keep_metadata),
             excerpt=self.selection.excerpt,
         )

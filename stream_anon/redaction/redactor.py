@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import ColorTags, Frame, Planes, Stamp
     from stream_anon.core.parts import Part
     from stream_anon.core.redacted import MaskedFrame
+    from stream_anon.redaction.observer import HiddenObserver
 
 MOST_TRACKS = 1024
 """Tracks of which methods may keep something; the one seen longest ago is forgotten first."""
@@ -55,6 +56,7 @@ class Redactor:
         rules: Mapping[str, Redaction] | None = None,
         captions: bool = False,
         debug: bool = False,
+        observer: HiddenObserver | None = None,
         secret: int | None = None,
     ) -> None:
         """Be ready.
@@ -65,6 +67,7 @@ class Redactor:
             rules: how to hide parts of some labels, instead of by `settings`.
             captions: say in the picture why a frame is hidden whole.
             debug: mark every picture, and make views for the preview.
+            observer: is told what is hidden in each frame, before it is drawn over.
             secret: what noise is drawn from. None draws one that is nowhere else and is never told;
                 whoever knows it can take the noise away.
 
@@ -78,6 +81,7 @@ class Redactor:
         self._color = color
         self._captions = captions
         self._debug = debug
+        self._observer = observer
 
     def redact(self, masked: MaskedFrame) -> RedactedFrame:
         """Make the frame safe to show; a frame without a mask is hidden whole."""
@@ -96,7 +100,9 @@ class Redactor:
         )
 
     def hide_whole(self, frame: Frame, reason: Unknown) -> RedactedFrame:
-        """A frame of which nothing may be seen: it is not read at all."""
+        """A frame of which nothing may be seen: it is not read at all, but by an observer."""
+        if self._observer is not None:
+            self._observer.see_whole(frame.planes)
         height, width = frame.planes[0].shape
         planes = empty_picture(width, height, self._color)
         if self._captions:
@@ -152,6 +158,8 @@ class Redactor:
         """Hide the parts, one after the other, on planes that may be written to."""
         styles = [self._rules.get(part.label, self._style) for part in parts]
         regions = [soft_region(part, style.edge) for part, style in zip(parts, styles, strict=True)]
+        if self._observer is not None:
+            self._observer.see_parts(_read_only(planes), parts, regions)
         coverage = Coverage(regions, planes)
         for number, (part, style) in enumerate(zip(parts, styles, strict=True)):
             self._draw(planes, coverage, number, part, style)

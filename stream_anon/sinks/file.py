@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Output
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.core.unsealed import UnsealedFrame
 
 UNORDERED = 2
 """Frames that are coded in the order in which they are shown if there are no more."""
@@ -48,8 +49,9 @@ LONGEST_LEAD = 1
 """Seconds before the first frame that an output without sound may have."""
 
 
-class MediaSink:
-    """Writes one file: the frames as they come, and no metadata but what is kept.
+class MediaFile:
+    """Writes one file: the frames as they come, and no metadata but what is kept. A kind of sink
+    says which frames it takes.
 
     Frames go to `NAME.part`, which gets its own name in `finish()` once the file has been read back
     and holds as many frames as were sent. `close()` before that removes it. Files that belong to it
@@ -156,8 +158,7 @@ class MediaSink:
 
     # -- writing ------------------------------------------------------------------------------
 
-    def send(self, frame: RedactedFrame) -> None:
-        check_redacted(frame)
+    def _write(self, frame: RedactedFrame | UnsealedFrame) -> None:
         picture = self._pictures.make(frame)
         if self._sent and self._holds_one:
             raise SinkError(
@@ -176,13 +177,13 @@ class MediaSink:
     def _holds_one(self) -> bool:
         return self._container.format.name in STILLS
 
-    def _begin(self, first: RedactedFrame) -> Times:
+    def _begin(self, first: RedactedFrame | UnsealedFrame) -> Times:
         zero = first.pts * first.time_base if self._trimmed else self._zero(first)
         if self._side and self._trimmed:
             self._side.cut_before(zero)
         return Times(self._unit, zero=zero)
 
-    def _zero(self, first: RedactedFrame) -> Fraction:
+    def _zero(self, first: RedactedFrame | UnsealedFrame) -> Fraction:
         """Where the output begins, in the input's seconds: a short way before its first frame."""
         zero, time = self._info.zero, first.pts * first.time_base
         has_more = self._side is not None and not self._side.is_empty
@@ -245,6 +246,14 @@ class MediaSink:
 
     def _errors(self) -> AbstractContextManager[None]:
         return as_sink_errors(self._path)
+
+
+class MediaSink(MediaFile):
+    """A file of redacted frames."""
+
+    def send(self, frame: RedactedFrame) -> None:
+        check_redacted(frame)
+        self._write(frame)
 
 
 def _reader(container: OutputContainer) -> str | None:

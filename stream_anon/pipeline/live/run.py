@@ -21,6 +21,7 @@ from stream_anon.pipeline.live.opening import context_for, for_live, in_thread
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.pipeline.live.session import LiveSession, Requests, count_source
 from stream_anon.pipeline.rules import warn_of_reading
+from stream_anon.pipeline.sealing import check_not_sealed
 from stream_anon.sinks.window.window import check_display
 from stream_anon.sources.live.source import LiveSource
 from stream_anon.sources.registry import parse_source
@@ -80,6 +81,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         Raises:
             StreamAnonError: this cannot be run.
         """
+        check_not_sealed(settings, "a live run")
         self._settings = settings = for_live(settings)
         address = parse_source(source, pace=pace, settings=settings.live)
         self._name = StreamName(name, address.label)
