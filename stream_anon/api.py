@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def redact(
     *,
     scope: str | list[str] | None = None,
     method: str | None = None,
-    audio: Literal["drop", "copy", "disguise"] | None = None,
+    audio: str | None = None,
     begin: float | None = None,
     end: float | None = None,
     trim: bool = False,
@@ -66,7 +66,8 @@ def redact(
             are computed, and nothing is rendered.
         scope: what to hide: `face`, `head`, `person`, a label or a list of labels.
         method: how to hide it: `blur`, `pixelate` or `fill`.
-        audio: what to do with the sound; dropped by default.
+        audio: what to do with the sound: `drop` (the default), `copy` or `disguise`, and ranges to
+            cover, in seconds or as `M:SS`: `"mute 12.5-14, 60-"`, `"disguise, beep 1:02-1:03.5"`.
         begin: redact from there on, in seconds; what is before is hidden whole.
         end: redact up to there, in seconds; what is after is hidden whole.
         trim: leave out what is before `begin` and after `end`; the output begins at 0.
@@ -110,7 +111,7 @@ def start(
     *,
     scope: str | list[str] | None = None,
     method: str | None = None,
-    audio: Literal["drop", "copy", "disguise"] | None = None,
+    audio: str | None = None,
     begin: float | None = None,
     end: float | None = None,
     trim: bool = False,

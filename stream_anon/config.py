@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from stream_anon.core.sound_plan import SoundPlan
 from stream_anon.errors import ConfigError
 
 
@@ -26,6 +27,14 @@ def _color(value: str) -> str:
     if len(digits) != 6 or any(c not in "0123456789abcdefABCDEF" for c in digits):
         raise ValueError("a colour is written #RRGGBB")
     return f"#{digits.lower()}"
+
+
+def _sound(value: str) -> str:
+    try:
+        SoundPlan.parse(value)
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+    return value
 
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -199,7 +208,8 @@ class Output(_Section):
     encoder: Annotated[str, Field(min_length=1)] = "auto"
     preset: str = "veryfast"
     quality: Annotated[int, Field(ge=0, le=63)] = 20
-    audio: Literal["drop", "copy", "disguise"] = "drop"
+    audio: Annotated[str, AfterValidator(_sound)] = "drop"
+    """What `SoundPlan` parses."""
     keep_subtitles: bool = False
     faststart: bool = True
     keep_metadata: list[Literal["date", "gps", "projection", "timecode"]] = ["projection"]

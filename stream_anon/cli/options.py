@@ -84,15 +84,16 @@ OUTPUT = "Output"
 """The panel of the options below."""
 
 
-class Audio(StrEnum):
-    """What to do with the sound."""
-
-    drop = "drop"
-    copy = "copy"
-    disguise = "disguise"
-
-
-Sound = Annotated[Audio | None, option("What to do with the sound (drop).", OUTPUT, "--audio")]
+Sound = Annotated[
+    str | None,
+    option(
+        "The sound: drop, copy or disguise (drop); 'mute 12.5-14,60-' or 'beep 0:05-0:06' covers "
+        "ranges.",
+        OUTPUT,
+        "--audio",
+        metavar="WHAT",
+    ),
+]
 KeepSubtitles = Annotated[bool, option("Copy text subtitles.", OUTPUT, "--keep-subtitles")]
 Encoder = Annotated[
     str | None, option("FFmpeg's name of a video encoder (auto).", OUTPUT, metavar="NAME")

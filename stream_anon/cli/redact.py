@@ -147,7 +147,7 @@ def redact(
             "redaction.color": color,
             "redaction.caption": caption,
             "redaction.replace_with": replace_with and str(replace_with),
-            "output.audio": audio and audio.value,
+            "output.audio": audio,
             "output.keep_subtitles": keep_subtitles or None,
             "output.keep_metadata": keep_metadata,
             "output.encoder": encoder,

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stream_anon.audio.tracks import SideTracks
+from stream_anon.core.sound_plan import SoundPlan
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sinks.pipe import Pipe, PipeSink
 from stream_anon.sinks.unsealed import UnsealedSink
@@ -76,12 +77,13 @@ def _side(
     source: Path, settings: Settings, zero: Fraction, end: Fraction | float | None
 ) -> partial[SideTracks] | None:
     output = settings.output
-    if output.audio == "drop" and not output.keep_subtitles:
+    sound = SoundPlan.parse(output.audio)
+    if sound.base == "drop" and not output.keep_subtitles:
         return None
     return partial(
         SideTracks,
         source,
-        audio=output.audio,
+        audio=sound,
         subtitles=output.keep_subtitles,
         zero=zero,
         end=None if end is None else Fraction(end),

@@ -161,7 +161,7 @@ class TestRanges:
     def test_colours_are_written_one_way_afterwards(self, color: str) -> None:
         assert load_settings(None, {"redaction.color": color}).redaction.color == "#abcdef"
 
-    @pytest.mark.parametrize("dotted", ["output.audio", "parsing.precision"])
+    @pytest.mark.parametrize("dotted", ["live.mode", "parsing.precision"])
     def test_unknown_choices_name_the_known_ones(self, dotted: str) -> None:
         with pytest.raises(ConfigError, match=dotted) as caught:
             load_settings(None, {dotted: "stare"})

@@ -34,7 +34,7 @@ PARTS = {"sources", "masking", "redaction", "sinks"}
 
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
-    "config": {"errors"},
+    "config": {"core", "errors"},
     "core": {"core", "errors"},
     "processes": {"core", "errors", "processes"},
     "detectors": {*GROUND, "detectors"},
