@@ -338,6 +338,7 @@ def prepare_live(
     preview: bool = False,
     scope: str | list[str] | None = None,
     method: str | None = None,
+    audio: str | None = None,
     segment: float | None = None,
     keep: float | None = None,
     pace: bool = False,
@@ -355,6 +356,7 @@ def prepare_live(
         preview: show it in a window.
         scope: what to hide, as in `redact`.
         method: how to hide it, as in `redact`.
+        audio: `drop` (the default), `copy` or `disguise`: the sound, for files and streams.
         segment: seconds after which a recording goes on in the next file.
         keep: seconds after which files of the recording are deleted.
         pace: `source` is a file, to be played at its own pace.
@@ -369,10 +371,13 @@ def prepare_live(
     from stream_anon.pipeline.live.outputs import Outputs  # noqa: PLC0415
     from stream_anon.pipeline.live.run import LiveRun  # noqa: PLC0415 - not for recordings
 
+    overrides = _overrides(settings, scope, method)
+    if audio is not None:
+        overrides["live.audio"] = audio
     return LiveRun(
         str(source),
         Outputs(tuple(str(place) for place in to), preview, segment, keep),
-        load_settings(_path(config), _overrides(settings, scope, method)),
+        load_settings(_path(config), overrides),
         pace=pace,
         name=name,
     )

@@ -243,6 +243,7 @@ class Live(_Section):
     """Sources that never end, and outputs that must not wait."""
 
     mode: Literal["production", "debug"] = "production"
+    audio: Literal["drop", "copy", "disguise"] = "drop"
     latency: Annotated[float, Field(ge=0.04, le=10)] = 0.2
     lookahead: Annotated[float, Field(ge=0, le=5)] = 0.08
     linger: Annotated[float, Field(ge=0, le=10)] = 1.0

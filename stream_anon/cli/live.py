@@ -59,6 +59,14 @@ class Mode(StrEnum):
     debug = "debug"
 
 
+class Audio(StrEnum):
+    """What becomes of the sound."""
+
+    drop = "drop"
+    copy = "copy"
+    disguise = "disguise"
+
+
 def live(
     source: Annotated[
         str,
@@ -96,6 +104,9 @@ def live(
     caption: Captions = None,
     replace_with: ReplaceWith = None,
     engine: Engine = None,
+    audio: Annotated[
+        Audio | None, option("The sound, for files and streams (drop).", OUTPUT)
+    ] = None,
     pace: Annotated[bool, option("Play a file in real time.", RUN, "--pace")] = False,
     mode: Annotated[
         Mode | None, option("debug adds a banner to every picture (production).", RUN)
@@ -133,7 +144,7 @@ def live(
     """Hide the faces in a live stream, for as long as it runs.
 
     Ctrl-C, SIGTERM or closing the preview ends it; files are completed. SIGHUP
-    reloads the settings for what to hide. Sound is never included.
+    reloads the settings for what to hide. Sound is dropped unless requested.
     Put passwords in STREAM_ANON_USER and STREAM_ANON_PASSWORD.
     """
     dependencies.check()
@@ -151,6 +162,7 @@ def live(
         "redaction.replace_with": replace_with and str(replace_with),
         "parsing.engine": engine,
         "output.quality": quality,
+        "live.audio": audio and audio.value,
         "live.preset": preset,
         "live.mode": mode and mode.value,
         "live.latency": latency,

@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "detectors": {*GROUND, "detectors"},
     "audio": {*GROUND, "audio"},
     "audit": {*GROUND, *DETECTORS, "audit"},
-    "sources": {*GROUND, "processes", "sources"},
+    "sources": {*GROUND, "audio", "processes", "sources"},
     "masking": {*GROUND, *DETECTORS, "masking"},
     "redaction": {*GROUND, "redaction"},
     "sealing": {*GROUND, "redaction", "sealing"},

@@ -14,7 +14,7 @@ from stream_anon.core.stream_log import stream_logger
 from stream_anon.core.zones import count_people
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.redaction.registry import method_named
-from stream_anon.sinks.process.transport import pack, pack_debug
+from stream_anon.sinks.process.transport import pack, pack_debug, pack_with_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from stream_anon.config import Redaction, Settings
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.live_sound import SoundBlock
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
     from stream_anon.pipeline.figures.stats import LiveStats
     from stream_anon.pipeline.live.controls import Choice, ChosenFrame, Controls
@@ -52,6 +53,9 @@ class Camera(Protocol):
     @property
     def state(self) -> SourceState:
         """How it is doing."""
+
+    def sound_until(self, pts: int) -> list[SoundBlock]:
+        """Take the sound that comes before a picture."""
 
 
 class Presenter:
@@ -192,7 +196,7 @@ class Presenter:
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + round(LEAST_STEP / base))
         redacted = self._slate(Stamp(0, pts, base, self._ticks(base)), reason)
-        self._hand_off(redacted, None)
+        self._hand_off(redacted, None, silent=reason is Unknown.AWAY)
         self._stats.count_out(redacted, None, 0, people=0)
 
     def _is_away(self, now: float) -> bool:
@@ -213,11 +217,14 @@ class Presenter:
 
     # -- out ----------------------------------------------------------------------------------
 
-    def _hand_off(self, redacted: RedactedFrame, debug: Message | None) -> None:
+    def _hand_off(
+        self, redacted: RedactedFrame, debug: Message | None, *, silent: bool = False
+    ) -> None:
         self._last_pts, self._last_out = redacted.pts, monotonic()
         if self._on_frame is not None:
             self._on_frame(redacted)
-        message = pack(redacted)
+        sound = self._camera.sound_until(redacted.pts)
+        message = pack_with_sound(redacted, [] if silent else sound)
         for outlet in self._outlets:
             outlet.offer(message)
         if self._preview is not None:

@@ -241,6 +241,8 @@ class LiveRun(AbstractContextManager["LiveRun"]):
                     log.warning(
                         "pictures are converted from %s to 8-bit 4:2:0", info.converted_from
                     )
+                if live.audio != "drop" and not info.sound:
+                    log.warning("%s has no sound that can be read: outputs have none", self.label)
                 self._play(info)
         return self.stats.snapshot()
 
