@@ -31,15 +31,10 @@ from stream_anon.errors import (
 )
 
 if _TYPE_CHECKING:
-    from stream_anon.api import (
-        close_pictures,
-        prepare_live,
-        redact,
-        redact_picture,
-        sealed_tracks,
-        start,
-        unseal,
-    )
+    from stream_anon.api.live import prepare_live
+    from stream_anon.api.pictures import close_pictures, redact_picture
+    from stream_anon.api.recordings import redact, start
+    from stream_anon.api.sealed import sealed_tracks, unseal
     from stream_anon.audit.findings import Findings
     from stream_anon.config import Settings, load_settings
     from stream_anon.core.redacted import RedactedFrame
@@ -110,14 +105,14 @@ _LATE = {
     "TapSink": "sinks.tap",
     "Unsealed": "pipeline.unsealing",
     "audit_file": "pipeline.auditing",
-    "close_pictures": "api",
+    "close_pictures": "api.pictures",
     "load_settings": "config",
-    "prepare_live": "api",
-    "redact": "api",
-    "redact_picture": "api",
-    "sealed_tracks": "api",
-    "start": "api",
-    "unseal": "api",
+    "prepare_live": "api.live",
+    "redact": "api.recordings",
+    "redact_picture": "api.pictures",
+    "sealed_tracks": "api.sealed",
+    "start": "api.recordings",
+    "unseal": "api.sealed",
     "verify_record": "pipeline.verifying",
 }
 """Modules by what is public of them. They are loaded when it is asked for: `--version` works where

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
-from stream_anon.config import Rule, polygon_area
+from stream_anon.config import Rule
 from stream_anon.core.parts import Box, Part
+from stream_anon.core.polygons import polygon_area
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.core.zones import zone_label
 

@@ -34,7 +34,7 @@ PARTS = {"sources", "masking", "redaction", "sinks"}
 
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
-    "config": {"core", "errors"},
+    "config": {"config", "core", "errors"},
     "core": {"core", "errors"},
     "processes": {"core", "errors", "processes"},
     "detectors": {*GROUND, "detectors"},
@@ -55,7 +55,7 @@ ALLOWED: dict[str, set[str]] = {
         "processes",
         "sealing",
     },
-    "api": {*GROUND, "pipeline"},
+    "api": {*GROUND, "api", "pipeline"},
     "cli": {
         *GROUND,
         *PARTS,
@@ -197,9 +197,9 @@ BAD = [
     ("sources/file.py", "def f() -> None:\n    from stream_anon import pipeline", "pipeline"),
     ("audit/leaks.py", "from stream_anon.redaction.redactor import R", "redaction.redactor"),
     ("audit/leaks.py", "from stream_anon.masking.masker import M", "masking.masker"),
-    ("pipeline/threads.py", "from stream_anon.api import redact", "api"),
+    ("pipeline/threads.py", "from stream_anon.api.recordings import redact", "api"),
     ("pipeline/threads.py", "from ..cli.main import main", "cli.main"),
-    ("api.py", "import stream_anon.cli", "cli"),
+    ("api/recordings.py", "import stream_anon.cli", "cli"),
     (
         "masking/masker.py",
         (
@@ -217,9 +217,11 @@ def make_tree(folder: Path) -> Path:
     """A made-up package in which everything runs the right way."""
     root = folder / "stream_anon"
     good = {
-        "__init__.py": "from stream_anon.api import redact",
-        "api.py": "from stream_anon.pipeline.recording import redact_file",
-        "cli/main.py": "from stream_anon import __version__\nfrom stream_anon.api import redact",
+        "__init__.py": "from stream_anon.api.recordings import redact",
+        "api/recordings.py": "from stream_anon.pipeline.recording import redact_file",
+        "cli/main.py": (
+            "from stream_anon import __version__\nfrom stream_anon.api.recordings import redact"
+        ),
         "pipeline/recording.py": "from stream_anon.pipeline import threads",
         "pipeline/threads.py": "from stream_anon.core.channel import Channel",
         "core/frame.py": "from stream_anon.core.parts import Part",

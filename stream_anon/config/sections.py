@@ -1,11 +1,7 @@
-"""Every setting, its range and its default; `configs/default.toml` says the same with reasons."""
+"""The sections of the settings."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -13,11 +9,11 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
+from stream_anon.core.polygons import crosses_itself, polygon_area
 from stream_anon.core.sound_plan import SoundPlan
 from stream_anon.errors import ConfigError
 
@@ -135,27 +131,6 @@ class Zone(_Section):
 
 _SMALLEST_ZONE = 1e-6
 """As a share of the picture."""
-
-
-def polygon_area(points: Sequence[tuple[float, float]]) -> float:
-    """Area that a polygon encloses."""
-    after = [*points[1:], *points[:1]]
-    return abs(sum(x * v - u * y for (x, y), (u, v) in zip(points, after, strict=True))) / 2
-
-
-def crosses_itself(points: Sequence[tuple[float, float]]) -> bool:
-    """Whether two sides of a polygon cross."""
-    sides = list(zip(points, [*points[1:], *points[:1]], strict=True))
-    return any(_cross(*a, *b) for n, a in enumerate(sides) for b in sides[n + 2 :])
-
-
-def _cross(
-    a: tuple[float, float], b: tuple[float, float], c: tuple[float, float], d: tuple[float, float]
-) -> bool:
-    def turn(p: tuple[float, float], q: tuple[float, float], r: tuple[float, float]) -> float:
-        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
-
-    return turn(a, b, c) * turn(a, b, d) < 0 and turn(c, d, a) * turn(c, d, b) < 0
 
 
 class Redaction(_Section):
@@ -276,74 +251,3 @@ class Settings(_Section):
     output: Output = Output()
     pipeline: Pipeline = Pipeline()
     live: Live = Live()
-
-
-def known_keys() -> list[str]:
-    """The dotted path of every setting."""
-    return [
-        f"{section}.{key}"
-        for section, field in Settings.model_fields.items()
-        for key in _fields(field.annotation)
-    ]
-
-
-def _fields(section: Any) -> list[str]:
-    return list(section.model_fields)
-
-
-def load_settings(path: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
-    """Defaults, then the file, then `overrides`.
-
-    Args:
-        path: a TOML file with any of the settings.
-        overrides: dotted paths such as `redaction.scope`; None values are left out, and the
-            entries of a table are added to those of the file.
-
-    Raises:
-        ConfigError: the file cannot be read, a key is unknown or a value is out of range.
-    """
-    values: dict[str, Any] = _read(path) if path else {}
-    for dotted, value in (overrides or {}).items():
-        if value is None:
-            continue
-        section, _, key = dotted.partition(".")
-        if not isinstance(values.setdefault(section, {}), dict):
-            break  # the file has a value where a section belongs; validation says so
-        there = values[section].get(key)
-        both = isinstance(there, dict) and isinstance(value, Mapping)
-        values[section][key] = {**there, **value} if both else value
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, path)) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"the configuration {path} is not valid TOML: {error}") from error
-
-
-def _explain(error: ValidationError, path: Path | None) -> str:
-    """The first problem in one line, with the nearest known key for an unknown one."""
-    first = error.errors(include_url=False)[0]
-    key = ".".join(str(step) for step in first["loc"] if step not in ("str", "list[str]"))
-    where = f" in {path}" if path else ""
-    if first["type"] == "extra_forbidden":
-        sections = list(Settings.model_fields)
-        known = [*known_keys(), *sections]
-        if first["loc"][:2] == ("redaction", "rules"):
-            known = [f"{key.rpartition('.')[0]}.{name}" for name in Rule.model_fields]
-        if first["loc"][:2] == ("redaction", "zones"):
-            known = [f"{key.rpartition('.')[0]}.{name}" for name in Zone.model_fields]
-        elsewhere = [dotted for dotted in known if dotted.endswith(f".{key.rpartition('.')[2]}")]
-        near = elsewhere or get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"sections are {', '.join(sections)}"
-        return f"unknown setting {key}{where}: {hint}"
-    said = first["msg"].removeprefix("Value error, ")
-    said = said[0].lower() + said[1:]
-    return f"setting {key}{where} is {first['input']!r}: {said}"
