@@ -14,7 +14,7 @@ from stream_anon.core.frame import ColorTags, Frame
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.redaction.regions import on_plane, soft_region
 from stream_anon.sealing.age import load_identities, recipients
-from stream_anon.sealing.format import SealReader
+from stream_anon.sealing.reader import SealReader
 from stream_anon.sealing.restorer import Restorer
 from stream_anon.sealing.sealer import Sealer
 

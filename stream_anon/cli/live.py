@@ -1,4 +1,4 @@
-"""`stream-anon live` and `stream-anon devices`."""
+"""`stream-anon live`."""
 
 from __future__ import annotations
 
@@ -289,15 +289,3 @@ def _print_end(figures: Snapshot) -> None:
         if sink.dropped or sink.restarts:
             dropped, restarts = count(sink.dropped, "frame"), count(sink.restarts, "restart")
             say(err, f"note: {label}: {dropped} dropped, {restarts}")
-
-
-def devices() -> int:
-    """List the webcams of this machine."""
-    from stream_anon.sources.live.devices import list_devices  # noqa: PLC0415 - loads FFmpeg
-
-    found = list_devices()
-    for device in found:
-        say(out, str(device))
-    if not found:
-        say(err, "no webcam found")
-    return EXIT_OK

@@ -14,8 +14,9 @@ import typer
 from stream_anon import __version__
 from stream_anon.cli.audit import AUDIT_EPILOG, audit, verify
 from stream_anon.cli.console import err, flush, out, say, unexpected
+from stream_anon.cli.devices import devices
 from stream_anon.cli.doctor import doctor
-from stream_anon.cli.live import devices, live
+from stream_anon.cli.live import live
 from stream_anon.cli.models import models
 from stream_anon.cli.redact import EPILOG, redact
 from stream_anon.cli.tracks import tracks

@@ -14,7 +14,7 @@ from stream_anon.core.clear import REVIEW
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.errors import ConfigError
 from stream_anon.masking.appearance import appearance_of, place_of
-from stream_anon.masking.tracks_file import TracksMasker
+from stream_anon.masking.tracks_masker import TracksMasker
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

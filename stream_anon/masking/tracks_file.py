@@ -1,4 +1,4 @@
-"""Tracks as a file that people can edit, and masks from such a file instead of from a parser.
+"""Tracks as a file that people can edit.
 
     {"stream_anon_tracks": 1, "input_sha256": "…", "width": 1280, "height": 720, "frames": 240,
      "hidden_whole": {"17": "damaged input"},
@@ -21,19 +21,16 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stream_anon.core.parts import Box, Part
+from stream_anon.core.parts import Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
-from stream_anon.detectors.shapes import ellipse, full_box
+from stream_anon.detectors.shapes import ellipse
 from stream_anon.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from stream_anon.core.frame import Frame, StreamInfo
     from stream_anon.masking.masks_file import MasksReader
-
-_SHAPES = {"ellipse": ellipse, "box": full_box}
 
 
 class TrackEntry(BaseModel):
@@ -266,43 +263,3 @@ def tracks_of(masks: MasksReader, folder: Path) -> Iterator[str]:
 
 def _json(value: object) -> str:
     return json.dumps(value)
-
-
-class TracksMasker:
-    """Masks from a tracks file; nothing is detected."""
-
-    def __init__(self, tracks: TracksFile, info: StreamInfo) -> None:
-        """Args: info: of the video that is rendered.
-
-        Raises:
-            ConfigError: the tracks belong to a video of another size.
-        """
-        if (tracks.width, tracks.height) != (info.width, info.height):
-            raise ConfigError(
-                f"the tracks are for {tracks.width}x{tracks.height}, "
-                f"but {info.label} is {info.width}x{info.height}"
-            )
-        self._frames = tracks.frames
-        self._hidden_whole = set(tracks.hidden_whole)
-        self.parts: dict[int, list[Part]] = {}
-        """What is hidden, by frame."""
-        for track in tracks.tracks:
-            for index, x, y, width, height in track.boxes if track.hide else ():
-                self.parts.setdefault(index, []).append(_part(track, Box(x, y, width, height)))
-
-    def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
-        """Every frame with its mask, in order."""
-        for frame in frames:
-            if frame.corrupt:
-                yield MaskedFrame(frame, Unknown.CORRUPT)
-            elif frame.index >= self._frames or frame.index in self._hidden_whole:
-                yield MaskedFrame(frame, Unknown.NOT_IN_TRACKS)
-            else:
-                yield MaskedFrame(frame, tuple(self.parts.get(frame.index, ())))
-
-
-def _part(track: TrackEntry, box: Box) -> Part:
-    try:
-        return Part(track.label, box, _SHAPES[track.shape](), 1.0, track.id)
-    except ValueError as error:
-        raise ConfigError(f"track {track.id} of the tracks file: {error}") from error

@@ -18,7 +18,8 @@ from stream_anon.masking.kept_people import KeepingMasker
 from stream_anon.masking.masker import Masker
 from stream_anon.masking.masks_file import open_masks
 from stream_anon.masking.masks_masker import MasksMasker
-from stream_anon.masking.tracks_file import TracksMasker, load_tracks
+from stream_anon.masking.tracks_file import load_tracks
+from stream_anon.masking.tracks_masker import TracksMasker
 from stream_anon.masking.zones import ZonedMasks, Zones
 from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.excerpt import ExcerptMasker

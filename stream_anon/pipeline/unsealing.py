@@ -18,8 +18,8 @@ from stream_anon.errors import ConfigError, SealError, SinkError, SourceError
 from stream_anon.pipeline.output import open_unsealed
 from stream_anon.pipeline.paths import check_paths
 from stream_anon.sealing.age import load_identities
-from stream_anon.sealing.format import SealReader
 from stream_anon.sealing.owners import WHOLE
+from stream_anon.sealing.reader import SealReader
 from stream_anon.sealing.restorer import Restorer
 from stream_anon.sinks.unsealed import LOSSLESS, unsealed_encoder
 from stream_anon.sources.file import MediaSource

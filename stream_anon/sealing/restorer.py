@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Frame
     from stream_anon.sealing.age import Identity
-    from stream_anon.sealing.format import SealReader
     from stream_anon.sealing.pixels import Restored
+    from stream_anon.sealing.reader import SealReader
 
 _NAMED = 12
 """Tracks that an error names."""

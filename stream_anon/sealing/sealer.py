@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
-from stream_anon.sealing.format import SealWriter
 from stream_anon.sealing.owners import WHOLE, Owned, Owners, all_of, owned_in, owner_of
 from stream_anon.sealing.pixels import packed
+from stream_anon.sealing.writer import SealWriter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

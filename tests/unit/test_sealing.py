@@ -24,9 +24,10 @@ from stream_anon.redaction.regions import soft_region
 from stream_anon.sealing import format as sealed_format
 from stream_anon.sealing import sealer as sealing
 from stream_anon.sealing.age import load_identities, public_keys, recipients
-from stream_anon.sealing.format import MAGIC, SealReader
+from stream_anon.sealing.format import MAGIC
 from stream_anon.sealing.owners import WHOLE, owned_in
 from stream_anon.sealing.pixels import packed, unpacked
+from stream_anon.sealing.reader import SealReader
 from stream_anon.sealing.sealer import Sealer
 from stream_anon.sinks.base import check_redacted
 from stream_anon.sinks.unsealed import UnsealedSink

@@ -17,7 +17,8 @@ from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.detectors.registry import BUILT_IN
 from stream_anon.errors import ConfigError
-from stream_anon.masking.tracks_file import TracksFile, TracksMasker
+from stream_anon.masking.tracks_file import TracksFile
+from stream_anon.masking.tracks_masker import TracksMasker
 from stream_anon.masking.zones import ZonedMasks, Zones, overlap
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.report import Summary
