@@ -16,6 +16,7 @@ from stream_anon.cli.audit import AUDIT_EPILOG, audit, verify
 from stream_anon.cli.console import err, flush, out, say, unexpected
 from stream_anon.cli.devices import devices
 from stream_anon.cli.doctor import doctor
+from stream_anon.cli.labels import labels
 from stream_anon.cli.live import live
 from stream_anon.cli.models import models
 from stream_anon.cli.redact import EPILOG, redact
@@ -55,6 +56,7 @@ app.command(epilog=AUDIT_EPILOG)(audit)
 app.command()(verify)
 app.command()(tracks)
 app.command()(zones)
+app.command()(labels)
 app.command()(live)
 app.command()(devices)
 app.command()(unseal)
