@@ -36,19 +36,22 @@ SKIN, SHADE, INK, LIPS = "#c8b09a", "#b89e87", "#4a4039", "#9c7265"
 
 def avatar(spot: Spot) -> Plane:
     """A face at the place, size and roll of the one that is hidden; nothing else of it is known."""
-    size = (spot.opacity.shape[1], spot.opacity.shape[0])
-    behind = blur(spot)
     if spot.part.label not in FACES:
-        return behind
+        return blur(spot)
+    size = (spot.opacity.shape[1], spot.opacity.shape[0])
     picture = _picture(spot.settings)
     canvas = _painted(picture, spot.color)
     back = _placement(spot, canvas[0].shape, whole=picture is not None)
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    opacity = cv2.warpAffine(canvas[3], back, size, flags=how).astype(np.float32) / 255
-    levels = cv2.warpAffine(
-        canvas[spot.which], back, size, flags=how, borderMode=cv2.BORDER_REPLICATE
+    # Around the drawn face its rim goes on, under the soft edge.
+    levels = np.asarray(
+        cv2.warpAffine(canvas[spot.which], back, size, flags=how, borderMode=cv2.BORDER_REPLICATE),
+        np.uint8,
     )
-    return np.asarray(cv2.blendLinear(levels, behind, opacity, 1 - opacity), np.uint8)
+    if picture is None:
+        return levels
+    opacity = cv2.warpAffine(canvas[3], back, size, flags=how).astype(np.float32) / 255
+    return np.asarray(cv2.blendLinear(levels, blur(spot), opacity, 1 - opacity), np.uint8)
 
 
 def check_picture(settings: Redaction) -> None:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 GRID = 20
 """Cells across the longer side of what is solved."""
-SAMPLES = 5
+SAMPLES = 3
 """Pixels along each side of a cell that are averaged; more would look the same and cost more."""
+SMOOTH = 4
+"""Times that a surface is enlarged smoothly; from there on, straight lines look the same."""
 RELAX = 3
 """Passes of relaxation on each level: coarser levels have done most of it."""
 RIM = 0.14
@@ -76,8 +78,9 @@ class Membrane:
         values, known = _averages(pixels, open_, cells)
         if not known.any():
             return cls(window, None)
-        surface = np.clip(_solved(values, known), 0, 255)
-        return cls(window, np.rint(surface).astype(np.uint8))
+        grid = (SMOOTH * cells[0], SMOOTH * cells[1])
+        surface = cv2.resize(_solved(values, known), grid, interpolation=cv2.INTER_CUBIC)
+        return cls(window, np.rint(np.clip(surface, 0, 255)).astype(np.uint8))
 
     def draw(self, which: int, rows: slice, columns: slice, otherwise: int) -> Plane:
         """The surface on a rectangle of one plane.
@@ -97,7 +100,7 @@ class Membrane:
         scale = 1 if which else 2
         top, bottom, left, right = (scale * edge for edge in self._window)
         cells = np.ascontiguousarray(self._surface[:, :, which])
-        drawn = cv2.resize(cells, (right - left, bottom - top), interpolation=cv2.INTER_CUBIC)
+        drawn = cv2.resize(cells, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
         y, x = rows.start - top, columns.start - left
         return np.ascontiguousarray(drawn[y : y + size[0], x : x + size[1]])
 
