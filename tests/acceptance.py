@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Seen: TypeAlias = tuple[Picture, list[Corners]]
     """One picture, BGR, and the boxes of its faces."""
 
-WIDTH, HEIGHT, FRAMES, RATE = 960, 540, 24, 25
+WIDTH, HEIGHT, FRAMES, RATE = 960, 540, 16, 25
 UNIT = HEIGHT / 720
 FACE_WIDE = 91
 """Pixels of the photo that a face is wide."""

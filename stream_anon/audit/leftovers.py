@@ -10,7 +10,7 @@ import av.error
 from av.stream import Disposition
 
 from stream_anon.core.credentials import printable
-from stream_anon.core.demuxers import open_file
+from stream_anon.core.demuxers import demux, open_file
 from stream_anon.errors import SourceError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _sound(path: Path) -> set[bytes]:
     with open_file(path) as container:
         if not container.streams.audio:
             return found
-        for packet in container.demux(container.streams.audio[0]):
+        for packet in demux(container, container.streams.audio[0]):
             data = bytes(packet)
             if len(data) > 32:
                 found.add(hashlib.sha256(data).digest())

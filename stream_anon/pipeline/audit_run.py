@@ -21,6 +21,7 @@ from stream_anon.audit.pairing import matching
 from stream_anon.audit.search import Search
 from stream_anon.config import Settings
 from stream_anon.core.credentials import printable
+from stream_anon.core.demuxers import demux
 from stream_anon.core.files import HashedFile
 from stream_anon.detectors.base import Loading
 from stream_anon.detectors.registry import BUILT_IN
@@ -205,7 +206,7 @@ def _packet_times(path: Path) -> NDArray[np.float64]:
             return np.array(
                 sorted(
                     float(packet.pts * packet.time_base)
-                    for packet in container.demux(stream)
+                    for packet in demux(container, stream)
                     if packet.pts is not None and packet.time_base is not None
                 )
             )
