@@ -18,6 +18,7 @@ import stream_anon
 from stream_anon.core.process_state import no_realtime
 from tests.acceptance import EMPTY, FRAMES, HEIGHT, RATE, SCENES, WIDTH, Scene
 from tests.runs import changed_share
+from tests.variants import variants
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,7 @@ def test_hidden_is_measured(tmp_path: Path) -> None:
     assert max(shares) < 0.01
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+@pytest.mark.parametrize("scene", variants(SCENES, 12), ids=lambda scene: scene.name)
 def test_every_face_is_hidden_in_every_frame(scene: Scene, tmp_path: Path) -> None:
     faces = write(scene, tmp_path / "in.mp4")
     stream_anon.redact(
