@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from stream_anon.audit.leftovers import Leftovers
     from stream_anon.audit.people import Person
 
+MANY = 0.05
+"""Share of the original's frames without a counterpart from which on pairs may be wrong."""
 UNKNOWN = (
     "Faces that the detector finds in no frame, at no size and in no quarter turn, are not judged.",
     "Faces smaller than 8 pixels are not judged; those smaller than 18 are judged as one whole.",
@@ -73,7 +75,10 @@ class Findings:
         """`exposed`, `hidden`, or `incomplete` where part of it could not be compared."""
         if self.exposed:
             return "exposed"
-        return "incomplete" if self.not_compared or not self.counts.compared else "hidden"
+        counts = self.counts
+        if self.not_compared or not counts.compared or counts.lost > MANY * counts.original:
+            return "incomplete"
+        return "hidden"
 
     @property
     def coverage(self) -> float:

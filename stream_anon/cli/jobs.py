@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from stream_anon.cli.console import ProgressLine, count, err, out, say
 from stream_anon.core.clear import NOBODY, REVIEW, Clear
-from stream_anon.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, SourceError
+from stream_anon.errors import (
+    EXIT_INCOMPLETE,
+    EXIT_OK,
+    ConfigError,
+    SourceError,
+    StreamAnonError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +32,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Every video track, each with an output of its own."""
+MOST_DIGITS = 9
+"""Of the number of a track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,18 @@ class Request:
 
     def __post_init__(self) -> None:
         self.selection(None)
+        if self.audit:
+            self._check_audit()
+
+    def _check_audit(self) -> None:
+        """Refuse an audit that would compare the wrong frames, or report what is wanted."""
+        if self.trim:
+            raise ConfigError("--audit compares whole recordings: leave out --trim, or --audit")
+        if self.clear or any(z.mode == "ignore" for z in self.settings.redaction.zones):
+            raise ConfigError(
+                "--audit would report everybody who is left clear on purpose, too: leave it out, "
+                "and run stream-anon audit afterwards if you can tell them apart"
+            )
 
     @property
     def wants_all_tracks(self) -> bool:
@@ -61,10 +81,10 @@ class Request:
         from stream_anon.pipeline.excerpt import select  # noqa: PLC0415 - loads late
 
         if self.video_track is not None and not self.wants_all_tracks:
-            if not self.video_track.isdecimal():
+            if not self.video_track.isdecimal() or len(self.video_track) > MOST_DIGITS:
                 raise ConfigError(
-                    f"--video-track {self.video_track!r} is not valid: write its number, from 1, "
-                    "or all"
+                    f"--video-track {self.video_track[:80]!r} is not valid: write its number, "
+                    "from 1, or all"
                 )
             track = int(self.video_track)
         return select(self.begin, self.end, track, trim=self.trim)
@@ -146,6 +166,9 @@ def run_one(
             audited = run_audit(source, output, used, video_track=track_number, quiet=request.quiet)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the output is complete, its audit is not") from None
+        except StreamAnonError as error:
+            say(err, f"stream-anon: {output} is complete, but could not be audited: {error}")
+            audited = error.exit_code
     return audited or (EXIT_OK if summary.complete else EXIT_INCOMPLETE)
 
 

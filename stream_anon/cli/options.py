@@ -194,6 +194,10 @@ LogAt = Annotated[
 ]
 
 
+DIGITS = 12
+"""A number of a person has fewer."""
+
+
 def parse_people(numbers: list[str] | None, name: str) -> tuple[int, ...]:
     """The numbers of people that `--keep` or `--only` names: `3`, `3,5` or several of them.
 
@@ -201,9 +205,9 @@ def parse_people(numbers: list[str] | None, name: str) -> tuple[int, ...]:
         ConfigError: one of them is no number.
     """
     words = [word.strip() for given in numbers or () for word in given.split(",")]
-    if wrong := [word for word in words if not (word.isascii() and word.isdecimal())]:
+    if wrong := [w for w in words if not (w.isascii() and w.isdecimal() and len(w) < DIGITS)]:
         raise ConfigError(
-            f"{name} {wrong[0]!r} is not valid: write a person's number in the tracks file"
+            f"{name} {wrong[0][:80]!r} is not valid: write a person's number in the tracks file"
         )
     return tuple(int(word) for word in words)
 

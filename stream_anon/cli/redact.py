@@ -75,7 +75,7 @@ EPILOG = """Exit codes
   130  interrupted
   1    anything else
 There is an output only with 0 or 6, and after an audit. With --output-dir, one input's error does
-not end the others: the code is that of the first error, or else 6 or 0."""
+not end the others: the code is that of the first error, or else 3 (a face is exposed), 6 or 0."""
 
 
 def redact(

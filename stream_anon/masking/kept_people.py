@@ -33,6 +33,7 @@ SAME = 0.7
 """Likeness from which a track shows the one that it showed before, …"""
 APART = 0.15
 """… if it is less like whomever it met by this much, …"""
+UNREAD = "nobody knows who was there before"
 AGAIN = 3
 """… in so many looks in a row."""
 OTHER = 0.5
@@ -116,6 +117,10 @@ class KeepingMasker:
         }
         self._doubts: dict[int, _Doubt] = {}
         """By kept track."""
+        self._judged = -1
+        """The newest frame whose people are known."""
+        self._gap = range(0)
+        """The frames before the present one of which nobody knows who was there."""
         self._looks: dict[int, Appearance] = {}
         """What people look like where it was surely them, by person."""
         self._looked_at: dict[int, int] = {}
@@ -129,6 +134,8 @@ class KeepingMasker:
             if isinstance(masked.parts, Unknown):
                 yield masked
             else:
+                self._gap = range(self._judged + 1, masked.frame.index)
+                self._judged = masked.frame.index
                 yield MaskedFrame(masked.frame, self._hidden(masked.frame, masked.parts))
 
     @property
@@ -187,6 +194,11 @@ class KeepingMasker:
             if before and self._begins[track] < frame.index:
                 doubt.met, doubt.is_blind = set().union(*before), True
                 doubt.why = _meets(doubt.met)
+        if self._gap and self._begins[track] < frame.index:
+            for index in self._gap:
+                doubt.met |= crossings.get(index, set())
+            doubt.why = _meets(doubt.met) if doubt.met else doubt.why or UNREAD
+            doubt.agreed = 0
         if met := crossings.get(frame.index):
             doubt.met |= met
             doubt.why, doubt.agreed = _meets(doubt.met), 0

@@ -13,7 +13,7 @@ from stream_anon.masking.outlines import Outlines
 from stream_anon.masking.tracks import parts_at
 from stream_anon.masking.watch import Watch
 from stream_anon.masking.window import FrameWindow
-from stream_anon.masking.zones import Zones
+from stream_anon.masking.zones import InPicture, Zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -128,7 +128,7 @@ class Masker:
 
     def set_zones(self, zones: Sequence[Zone]) -> None:
         """From the next release on, hide in these zones always, and ignore whoever is in those."""
-        self._zones = Zones(zones, *self._size)
+        self._zones = Zones(zones, *self._size, before=self._zones)
 
     def set_effort(self, effort: Effort) -> None:
         """Use more or less effort from now on."""
@@ -228,16 +228,17 @@ class Masker:
         if not self._zones.ignores:
             return frozenset()
         places = [
-            (
+            InPicture(
                 self._person_of(track),
+                ("face", track.number),
                 place.anchor.grown(place.slack_x, place.slack_y),
                 not place.age,
             )
             for track, place in faces
         ]
-        places += [(part.person, part.box, not age) for part, age in bodies]
-        followed = (self._person_of(track) for watch in self._watches for track in watch.alive)
-        self._zones.forget({*followed, *(person for person, _, _ in places)})
+        places += [InPicture(p.person, ("body", p.person), p.box, not age) for p, age in bodies]
+        followed = (("face", track.number) for watch in self._watches for track in watch.alive)
+        self._zones.forget({*followed, *(place.track for place in places)})
         return self._zones.ignored(places)
 
     def _moved(self, track: Track, person: int, place: Place) -> list[Part]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -20,7 +20,7 @@ from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.core.zones import zone_label
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
     from stream_anon.config import Redaction, Zone
     from stream_anon.core.frame import Frame
@@ -37,18 +37,38 @@ NOBODY = -1
 """In place of the person whose part it is."""
 
 
+class InPicture(NamedTuple):
+    """Where somebody is in a frame."""
+
+    person: int
+    track: Hashable
+    """What is followed there: a person may get another number, a track does not."""
+    box: Box
+    detected: bool
+    """Whether it was seen there, and not carried there."""
+
+
 class Zones:
     """The zones of one stream, in its own pixels. Used by one thread."""
 
-    def __init__(self, zones: Sequence[Zone], width: int, height: int) -> None:
-        """Args: zones: from the settings. width, height: of the picture."""
+    def __init__(
+        self, zones: Sequence[Zone], width: int, height: int, before: Zones | None = None
+    ) -> None:
+        """Place them.
+
+        Args:
+            zones: from the settings.
+            width: of the picture.
+            height: of the picture.
+            before: zones in whose place these come; who was seen outside of them stays known.
+        """
         self._picture = Box(0, 0, width, height)
         placed = [(zone, [(x * width, y * height) for x, y in zone.points]) for zone in zones]
         self.hidden = tuple(_part(zone, points) for zone, points in placed if zone.mode == "hide")
         """What is hidden in every frame."""
         self._ignored = [points for zone, points in placed if zone.mode == "ignore"]
-        self._outside: dict[int, int] = {}
-        """Detections outside of all ignored zones, by person."""
+        self.outside: dict[Hashable, int] = {} if before is None else before.outside.copy()
+        """Detections outside of all ignored zones, by what was followed."""
 
     def __bool__(self) -> bool:
         return bool(self.hidden or self._ignored)
@@ -68,39 +88,39 @@ class Zones:
             overlap(points, seen) >= INSIDE * seen.area for points in self._ignored
         )
 
-    def ignored(self, places: Iterable[tuple[int, Box, bool]]) -> frozenset[int]:
+    def ignored(self, places: Iterable[InPicture]) -> frozenset[int]:
         """The people who are left clear in a frame.
 
         Args:
-            places: person, place, and whether they were detected there; everybody in the frame,
-                with all of their places.
+            places: everybody in the frame, with all of their places.
         """
         inside: dict[int, bool] = {}
-        for person, box, detected in places:
+        for person, track, box, detected in places:
             is_in = self.covers(box)
-            inside[person] = inside.get(person, True) and is_in
             if detected and not is_in:
-                self._outside[person] = self._outside.get(person, 0) + 1
-        return frozenset(
-            person
-            for person, is_in in inside.items()
-            if is_in and self._outside.get(person, 0) < OUTSIDE_OFTEN
-        )
+                self.outside[track] = self.outside.get(track, 0) + 1
+            passes_by = self.outside.get(track, 0) >= OUTSIDE_OFTEN
+            inside[person] = inside.get(person, True) and is_in and not passes_by
+        return frozenset(person for person, is_clear in inside.items() if is_clear)
 
-    def forget(self, known: Iterable[int]) -> None:
-        """Keep what was seen of these people only."""
-        if self._outside:
-            people = set(known)
-            self._outside = {n: often for n, often in self._outside.items() if n in people}
+    def forget(self, known: Iterable[Hashable]) -> None:
+        """Keep what was seen of these tracks only."""
+        if self.outside:
+            tracks = set(known)
+            self.outside = {n: often for n, often in self.outside.items() if n in tracks}
 
     def applied(self, masked: MaskedFrame) -> MaskedFrame:
         """A frame with the zones that are always hidden; one that is hidden whole has them."""
         if not self.hidden or isinstance(masked.parts, Unknown):
             return masked
-        mine = {(part.label, part.box) for part in self.hidden}
         # A record of masks has those already that were in force when it was made.
-        others = (part for part in masked.parts if (part.label, part.box) not in mine)
+        others = (p for p in masked.parts if not any(_are_same(p, mine) for mine in self.hidden))
         return replace(masked, parts=(*others, *self.hidden))
+
+
+def _are_same(part: Part, other: Part) -> bool:
+    alike = (part.label, part.box) == (other.label, other.box)
+    return alike and np.array_equal(part.mask, other.mask)
 
 
 class Masks(Protocol):

@@ -13,7 +13,7 @@ import numpy as np
 from stream_anon.core.files import JsonFile, PartFile, publish, write_error
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import Unknown
-from stream_anon.errors import ConfigError
+from stream_anon.errors import ConfigError, SinkError
 from stream_anon.masking.appearance import place_of
 from stream_anon.masking.people import People, clock, in_groups
 from stream_anon.masking.tracks_file import TracksRecorder
@@ -136,7 +136,12 @@ def find_people(
 
 def _write(part: PartFile, picture: NDArray[np.uint8]) -> None:
     """Args: picture: blue, green and red."""
-    _, data = cv2.imencode(part.path.suffix.lower(), picture)
+    try:
+        done, data = cv2.imencode(part.path.suffix.lower(), picture)
+    except cv2.error:
+        done = False
+    if not done:
+        raise SinkError(f"the sheet {part.path.name} cannot be written: end its name with .png")
     try:
         part.claim()
         part.part.write_bytes(data.tobytes())

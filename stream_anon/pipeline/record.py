@@ -257,7 +257,7 @@ def _settings_hash(settings: Settings, apart: frozenset[str]) -> str:
             "keyframes": True,
             "m2fp": True,
             "masking": True,
-            "redaction": {"scope"},
+            "redaction": {"scope", "outline_epsilon"},
         },
     )
     for section in ("parsing", "m2fp"):

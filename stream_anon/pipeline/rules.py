@@ -56,7 +56,11 @@ def rules_by_label(
             f"add {idle[0]} to the scope, or remove the rule"
         )
     by_label = {label: redaction.by(redaction.rules[name]) for label, name in names.items()}
-    return {**by_label, **zone_rules(redaction)}
+    found = {**by_label, **zone_rules(redaction)}
+    for one in (redaction, *found.values()):
+        if (check := method_named(one.method).check) is not None:
+            check(one)
+    return found
 
 
 def promises(redaction: Redaction, rules: Mapping[str, Redaction]) -> dict[str, str]:

@@ -153,7 +153,8 @@ def _loaded(path: Path) -> NDArray[np.float32]:
         scaled = np.dstack([scaled, np.ones(scaled.shape[:2], np.float32)])
     by = LARGEST / max(scaled.shape[:2])
     if by < 1:
-        small = cv2.resize(scaled, None, fx=by, fy=by, interpolation=cv2.INTER_AREA)
+        columns, rows = (max(1, round(side * by)) for side in scaled.shape[1::-1])
+        small = cv2.resize(scaled, (columns, rows), interpolation=cv2.INTER_AREA)
         scaled = np.asarray(small, np.float32)
     return np.ascontiguousarray(scaled[:, :, [2, 1, 0, 3]])
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from stream_anon.redaction.kept import GONE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -62,6 +64,8 @@ def noise(spot: Spot) -> Plane:
     if spot.which:
         return np.full(spot.opacity.shape, MIDDLE, np.uint8)
     kept, key = spot.track(), ("noise", spot.part.label)
+    if GONE in kept:
+        return np.full(spot.opacity.shape, spot.level, np.uint8)
     if key not in kept:
         kept[key] = _released(spot)
     height, width = spot.opacity.shape

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +10,7 @@ import cv2
 from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, RedactedFrame, Unknown
 from stream_anon.errors import ConfigError
 from stream_anon.redaction.captions import draw_banner, draw_caption, draw_outline, empty_picture
+from stream_anon.redaction.kept import KeptOfTracks
 from stream_anon.redaction.regions import soft_region
 from stream_anon.redaction.registry import Method, method_named
 from stream_anon.redaction.spot import CHROMA, LUMA, Coverage, Spot
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from stream_anon.core.redacted import MaskedFrame
     from stream_anon.redaction.observer import HiddenObserver
 
-MOST_TRACKS = 1024
-"""Tracks of which methods may keep something; the one seen longest ago is forgotten first."""
 CRISP = 0.01
 """The edge, as a share of the part's box, of a method that draws outlines."""
 BANNER = "DEBUG RUN: its preview can show what is hidden here"
@@ -57,7 +54,7 @@ class Redactor:
         captions: bool = False,
         debug: bool = False,
         observer: HiddenObserver | None = None,
-        secret: int | None = None,
+        kept: KeptOfTracks | None = None,
     ) -> None:
         """Be ready.
 
@@ -68,16 +65,15 @@ class Redactor:
             captions: say in the picture why a frame is hidden whole.
             debug: mark every picture, and make views for the preview.
             observer: is told what is hidden in each frame, before it is drawn over.
-            secret: what noise is drawn from. None draws one that is nowhere else and is never told;
-                whoever knows it can take the noise away.
+            kept: what methods keep of tracks; of a redactor in whose place this one comes.
 
         Raises:
             ConfigError: a method is not in the registry.
         """
         self._style = _style(settings)
         self._rules = {label: _style(rule) for label, rule in (rules or {}).items()}
-        self._secret = secrets.randbits(128) if secret is None else secret
-        self._tracks: OrderedDict[int, dict[Any, Any]] = OrderedDict()
+        self.kept = KeptOfTracks() if kept is None else kept
+        """To be handed to a redactor that goes on with the same tracks."""
         self._color = color
         self._captions = captions
         self._debug = debug
@@ -189,20 +185,12 @@ class Redactor:
                 color=self._color,
                 coverage=coverage,
                 shared=shared,
-                track=partial(self._kept_of, _seed(part)),
-                secret=self._secret,
+                track=partial(self.kept.of, _seed(part)),
+                secret=self.kept.secret,
             )
             planes[which][rows, columns] = cv2.blendLinear(
                 style.method.draw(spot), spot.shown, opacity, 1 - opacity
             )
-
-    def _kept_of(self, seed: int) -> dict[Any, Any]:
-        """What methods keep of a track from frame to frame."""
-        kept = self._tracks.setdefault(seed, {})
-        self._tracks.move_to_end(seed)
-        if len(self._tracks) > MOST_TRACKS:
-            self._tracks.popitem(last=False)
-        return kept
 
 
 def _seed(part: Part) -> int:

@@ -15,6 +15,7 @@ from stream_anon.core.parts import INSIDE, Box, Part
 from stream_anon.core.redacted import MaskedFrame
 from stream_anon.detectors.shapes import ellipse, full_box
 from stream_anon.redaction import registry
+from stream_anon.redaction.kept import KeptOfTracks
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.redaction.registry import METHODS, Method, method_named, method_names
 from tests.stubs import make_frame
@@ -124,7 +125,7 @@ class Suite:
 
     def redact(self, frame: Frame) -> Planes:
         settings = Redaction(method=self.method.name, edge=EDGE)
-        redactor = Redactor(settings, ColorTags(), secret=SECRET)
+        redactor = Redactor(settings, ColorTags(), kept=KeptOfTracks(SECRET))
         return redactor.redact(MaskedFrame(frame, tuple(self.parts))).planes
 
     def changed(self, seed: int) -> Frame:

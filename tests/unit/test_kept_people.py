@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -170,6 +171,32 @@ class TestOverlaps:
         found, notes = hidden(file, frames, keep=(0,))
         assert all(0 in found[n] for n in range(26, COUNT))
         assert any(f"to {COUNT - 1} " in note for note in notes)
+
+    def test_a_crossing_that_cannot_be_read_counts(self) -> None:
+        """They turn back in frames that are damaged, and the tracks do not."""
+
+        def turned(there: Callable[[int], Place]) -> Callable[[int], Place]:
+            return lambda n: there(min(n, 60 - n))
+
+        file = tracks_file(track(0, rightward), track(1, leftward))
+        frames = [
+            replace(frame, corrupt=frame.index in range(21, 40))
+            for frame in scene(Person(RED, turned(rightward)), Person(BLUE, turned(leftward)))
+        ]
+        found, notes = hidden(file, frames, keep=(0,))
+        assert all(0 in found[n] for n in range(40, COUNT))
+        assert any("whom it meets" in note for note in notes)
+
+    def test_after_damage_a_kept_person_is_clear_once_they_are_recognised(self) -> None:
+        file = tracks_file(track(0, left), track(1, right))
+        frames = [
+            replace(frame, corrupt=frame.index in range(21, 30))
+            for frame in scene(Person(RED, left), Person(BLUE, right))
+        ]
+        found, _ = hidden(file, frames, keep=(0,))
+        assert 0 not in found[20]
+        assert 0 in found[30]
+        assert 0 not in found[COUNT - 1]
 
     def test_two_of_the_same_colours_cannot_be_told_apart(self) -> None:
         file = tracks_file(track(0, rightward), track(1, leftward))

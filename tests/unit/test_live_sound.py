@@ -103,6 +103,14 @@ def test_sound_that_nobody_takes_does_not_pile_up() -> None:
     assert sum(len(one.samples) for one in queue.until(10**9)) <= 11 * SOUND_RATE
 
 
+def test_sound_from_the_future_does_not_keep_back_what_comes_after_it() -> None:
+    queue = SoundQueue()
+    queue.put([block(30 * TICKS, SOUND_RATE)])
+    queue.put([block(second * TICKS, SOUND_RATE) for second in range(3)])
+    assert [one.time for one in queue.until(5 * TICKS)] == [0, TICKS, 2 * TICKS]
+    assert queue.until(10**9) == []
+
+
 # -- from packets -----------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from stream_anon.core.redacted import MaskedFrame
 from stream_anon.errors import ConfigError
 from stream_anon.pipeline.rules import promises, warn_of_reading
 from stream_anon.redaction.colors import color_levels
+from stream_anon.redaction.kept import KeptOfTracks
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.redaction.registry import METHODS
 from tests.stubs import face, make_frame
@@ -31,8 +32,29 @@ GREY = ColorTags()
 
 def redact(frame: Frame, *, redactor: Redactor | None = None, **settings: Any) -> Planes:
     part = face(FACE, person=settings.pop("person", 12))
-    redactor = redactor or Redactor(Redaction(**settings), GREY, secret=1)
+    redactor = redactor or Redactor(Redaction(**settings), GREY, kept=KeptOfTracks(1))
     return redactor.redact(MaskedFrame(frame, (part,))).planes
+
+
+def test_a_track_that_was_let_go_is_not_released_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream_anon.redaction.kept.MOST_TRACKS", 2)
+    redactor = Redactor(Redaction(method="noise"), GREY, kept=KeptOfTracks(1))
+    frames = [make_frame(200, 160, pattern="noise"), make_frame(200, 160)]
+    first = redact(frames[0], redactor=redactor, person=1)[0]
+    assert np.array_equal(redact(frames[1], redactor=redactor, person=1)[0][50:100, 80:120],
+                          first[50:100, 80:120])  # fmt: skip
+    for person in (2, 3):
+        redact(frames[0], redactor=redactor, person=person)
+    again = redact(frames[1], redactor=redactor, person=1)[0][60:100, 80:120]
+    assert again.min() == again.max(), "filled"
+
+
+def test_a_redactor_in_the_place_of_another_releases_nothing_again() -> None:
+    frames = [make_frame(200, 160, pattern="noise"), make_frame(200, 160)]
+    before = Redactor(Redaction(method="noise"), GREY)
+    after = Redactor(Redaction(method="noise"), GREY, kept=before.kept)
+    first = redact(frames[0], redactor=before)[0][60:100, 80:120]
+    assert np.array_equal(redact(frames[1], redactor=after)[0][60:100, 80:120], first)
 
 
 class TestCaptions:
@@ -113,7 +135,7 @@ class TestAvatar:
 class TestNoise:
     def test_a_track_is_released_once(self) -> None:
         """All of its frames show the cells of the first: nothing adds up over time."""
-        redactor = Redactor(Redaction(method="noise"), GREY, secret=5)
+        redactor = Redactor(Redaction(method="noise"), GREY, kept=KeptOfTracks(5))
         frames = [make_frame(200, 160, pattern="noise", seed=seed) for seed in range(4)]
         drawn = [redact(frame, redactor=redactor)[0][45:125, 75:130] for frame in frames]
         assert all(np.array_equal(drawn[0], later) for later in drawn[1:])
@@ -131,7 +153,7 @@ class TestNoise:
         frame, errors = make_frame(1000, 1000, value=128), []
         settings = Redaction(method="noise", noise_epsilon=1.0, noise_cell=20, noise_pixels=20)
         for secret in range(12):
-            redactor = Redactor(settings, GREY, secret=secret)
+            redactor = Redactor(settings, GREY, kept=KeptOfTracks(secret))
             part = face(Box(-2000, -2000, 6000, 6000))
             luma = redactor.redact(MaskedFrame(frame, (part,))).planes[0]
             errors.append(np.abs(luma[10::20, 10::20].astype(float) - 128).mean())

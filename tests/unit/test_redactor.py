@@ -14,6 +14,7 @@ from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
 from stream_anon.detectors.shapes import ellipse, full_box
 from stream_anon.redaction import registry
+from stream_anon.redaction.kept import KeptOfTracks
 from stream_anon.redaction.reading import LUMA_STEP
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.redaction.registry import method_names
@@ -28,7 +29,7 @@ FACE = Box(60, 40, 64, 80)
 def redact(
     frame: Frame, *parts: Part, tags: ColorTags | None = None, **settings: Any
 ) -> RedactedFrame:
-    redactor = Redactor(Redaction(**settings), tags or ColorTags(), secret=SECRET)
+    redactor = Redactor(Redaction(**settings), tags or ColorTags(), kept=KeptOfTracks(SECRET))
     return redactor.redact(MaskedFrame(frame, parts))
 
 

@@ -19,7 +19,7 @@ from stream_anon.detectors.registry import BUILT_IN
 from stream_anon.errors import ConfigError
 from stream_anon.masking.tracks_file import TracksFile
 from stream_anon.masking.tracks_masker import TracksMasker
-from stream_anon.masking.zones import ZonedMasks, Zones, overlap
+from stream_anon.masking.zones import InPicture, ZonedMasks, Zones, overlap
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.report import Summary
 from stream_anon.pipeline.rules import rules_by_label, told_apart
@@ -282,6 +282,32 @@ class TestIgnored:
         masks = masks_of(parser, frames, redaction__zones=[POSTER], keyframes__interval=interval)
         assert share_in(where(39)) > 0.9
         assert all(covers(masked, where(masked.frame.index), 0.8) for masked in masks)
+
+    def test_whoever_was_seen_outside_stays_known_when_zones_are_set_again(self) -> None:
+        zones = Zones([zone(**POSTER)], 320, 192)
+        outside, inside_it = Box(200, 50, 60, 72), Box(40, 50, 60, 72)
+        for _ in range(2):
+            assert zones.ignored([InPicture(3, "face 3", outside, detected=True)]) == frozenset()
+        again = Zones([zone(**POSTER)], 320, 192, before=zones)
+        seen = [InPicture(3, "face 3", inside_it, detected=True)]
+        assert again.ignored(seen) == frozenset()
+        assert Zones([zone(**POSTER)], 320, 192).ignored(seen) == {3}, "nothing was seen outside"
+
+    def test_whoever_gets_another_number_stays_known(self) -> None:
+        zones = Zones([zone(**POSTER)], 320, 192)
+        outside, inside_it = Box(200, 50, 60, 72), Box(40, 50, 60, 72)
+        for _ in range(2):
+            zones.ignored([InPicture(3, "face 3", outside, detected=True)])
+        renamed = [InPicture(8, "face 3", inside_it, detected=True)]
+        assert zones.ignored(renamed) == frozenset()
+
+    def test_what_a_record_has_of_a_zone_of_the_same_name_stays_where_it_differs(self) -> None:
+        whole = {"name": "a", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+        half = {"name": "a", "points": [[0, 0], [1, 0], [0, 1]]}
+        before, now = (Zones([zone(**points)], 128, 128) for points in (whole, half))
+        masked = MaskedFrame(make_frame(128, 128), before.hidden)
+        assert now.applied(masked).parts == (*before.hidden, *now.hidden)
+        assert before.applied(masked).parts == before.hidden
 
     def test_one_detection_that_slips_out_hides_that_frame_alone(self) -> None:
         inside_it, slipped = Box(90, 50, 60, 72), Box(125, 50, 60, 72)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stream_anon.pipeline.figures.stats import LiveStats
     from stream_anon.pipeline.live.controls import Choice, ChosenFrame, Controls
     from stream_anon.processes.wire import Message
+    from stream_anon.redaction.kept import KeptOfTracks
     from stream_anon.sources.live.state import SourceState
 
 log = stream_logger(__name__)
@@ -151,16 +152,17 @@ class Presenter:
 
     def _follow(self, choice: Choice) -> None:
         if choice.redaction is not self._choice.redaction:
-            self._redactor = self._make_redactor(choice)
+            self._redactor = self._make_redactor(choice, self._redactor.kept)
         self._choice = choice
 
-    def _make_redactor(self, choice: Choice) -> Redactor:
+    def _make_redactor(self, choice: Choice, kept: KeptOfTracks | None = None) -> Redactor:
         return Redactor(
             choice.redaction,
             self._info.color,
             rules=choice.rules,
             captions=True,
             debug=self._debug,
+            kept=kept,
         )
 
     def _redacted(self, item: MaskedFrame) -> RedactedFrame:

@@ -130,9 +130,12 @@ class SoundQueue:
         self._blocks: deque[SoundBlock] = deque()
 
     def put(self, blocks: list[SoundBlock]) -> None:
-        """Args: blocks: by pts."""
+        """Args: blocks: by pts. Where their time runs back, what was to come later is left out."""
         with self._lock:
-            self._blocks.extend(blocks)
+            for block in blocks:
+                while self._blocks and self._blocks[-1].time > block.time:
+                    self._blocks.pop()
+                self._blocks.append(block)
             while self._blocks and self._is_old(self._blocks[0]):
                 self._blocks.popleft()
 

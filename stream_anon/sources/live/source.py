@@ -261,10 +261,9 @@ class LiveSource:
 
     def _hear(self, table: Any, planes: tuple[Plane, ...], pts: int) -> None:
         """Args: table: by times that count from the picture. pts: of the picture."""
-        blocks = unpack_sound(table, planes)
-        if any(abs(block.time) > FARTHEST * TICKS for block in blocks):
-            raise ValueError("sound is too far from its picture")
-        self._sound.put([SoundBlock(pts + block.time, block.samples) for block in blocks])
+        # A clock of the sound that is far off, or was just reset, is no reason to lose the picture.
+        near = (b for b in unpack_sound(table, planes) if abs(b.time) <= FARTHEST * TICKS)
+        self._sound.put([SoundBlock(pts + block.time, block.samples) for block in near])
 
     def sound_until(self, pts: int) -> list[SoundBlock]:
         """Take the sound that comes before the picture with that pts, by pts."""
