@@ -34,6 +34,10 @@ DOUBT = 0.15
 """Share of a face still to be seen from which a detector is asked whether it sees one."""
 SURE = 0.5
 """Score from which its answer counts."""
+CUT = 0.02
+"""Share of a face outside of the picture from which on it is cut by the picture's edge."""
+GONE = 0.2
+"""A face is there if the detector's answer overlaps its place by this much (IoU)."""
 ASK_EVERY = 0.5
 """Seconds between two looks at the redacted picture."""
 ANSWERS = 0.4
@@ -171,13 +175,23 @@ class Comparison:
         for (person, at), box, share, answered in zip(places, boxes, shares, answers, strict=True):
             if share is None:
                 continue
-            person.share[at] = share
             exposed = share > LEAK or (answered and share > DOUBT)
+            if exposed and self._has_left(before, box):
+                continue
+            person.share[at] = share
             person.state[at] = State.EXPOSED if exposed else State.HIDDEN
             if person.believed and not person.kept:
                 worst = max(worst, share)
                 self._keep(after, box, share, self._numbers[id(person)])
         return worst, away
+
+    def _has_left(self, before: Frame, box: Box) -> bool:
+        """Whether somebody who was followed to the picture's edge is not there any more."""
+        height, width = before.planes[0].shape
+        if box.overlap(Box(0, 0, width, height)) >= (1 - CUT) * box.area:
+            return False
+        sightings = (s for turn in range(4) for s in self._looker.near(before, box, turn))
+        return best_at(list(sightings), box, GONE) is None
 
     def _answers(
         self, after: Frame, places: list[Place], boxes: list[Box], shares: list[float | None]

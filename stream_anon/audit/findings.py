@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stream_anon.audit.leftovers import Leftovers
     from stream_anon.audit.people import Person
 
-MANY = 0.05
+MANY = 0.1
 """Share of the original's frames without a counterpart from which on pairs may be wrong."""
 UNKNOWN = (
     "Faces that the detector finds in no frame, at no size and in no quarter turn, are not judged.",

@@ -20,6 +20,8 @@ ENOUGH = 64
 """Pixels across a face that are enough to compare it; larger ones are made smaller first."""
 TOO_SMALL = 8
 """Faces with a shorter side, in pixels, are not judged."""
+LEAST_SEEN = 0.6
+"""Share of a face that must lie in the picture: what was followed out of it is mostly no face."""
 AROUND = 0.5
 """What is cut out around a face, as a share of its longer side, so that filters see no edge."""
 REACH = 0.15
@@ -35,7 +37,8 @@ def shown_share(original: Luma, redacted: Luma, box: Box) -> float | None:
         None where it cannot be judged.
     """
     side = min(box.width, box.height)
-    if side < TOO_SMALL:
+    height, width = original.shape
+    if side < TOO_SMALL or box.overlap(Box(0, 0, width, height)) < LEAST_SEEN * box.area:
         return None
     around = AROUND * max(box.width, box.height)
     left, top = max(0, int(box.x - around)), max(0, int(box.y - around))

@@ -60,7 +60,8 @@ def load_signer(path: Path) -> Signer:
         raise ConfigError(f"the key {path} has a passphrase: name one without") from error
     except Exception as error:  # `cryptography` raises errors of several kinds
         raise ConfigError(
-            f"{path} is not a private key in PEM format: make one with {HOW_TO_MAKE}"
+            f"{path} is not a private key in PEM format: name yours, or make a new one, under a "
+            f"name that is not taken, with {HOW_TO_MAKE}"
         ) from error
     if not isinstance(key, keys.Ed25519PrivateKey):
         raise ConfigError(f"the key {path} is not for Ed25519: make one with {HOW_TO_MAKE}")

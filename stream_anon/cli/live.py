@@ -154,7 +154,7 @@ def live(
     log_to_console("error" if quiet else log_level.value)
     overrides = {
         "redaction.scope": scope,
-        "redaction.method": method or ("avatar" if replace_with else None),
+        "redaction.method": "avatar" if method is None and replace_with else method,
         "redaction.rules": parse_rules(rules),
         "redaction.cells": cells,
         "redaction.color": color,

@@ -141,7 +141,7 @@ def redact(
         config,
         {
             "redaction.scope": scope,
-            "redaction.method": method or ("avatar" if replace_with else None),
+            "redaction.method": "avatar" if method is None and replace_with else method,
             "redaction.rules": parse_rules(rules),
             "redaction.cells": cells,
             "redaction.color": color,

@@ -8,12 +8,15 @@ from stream_anon.core.stream_log import stream_logger
 from stream_anon.core.zones import is_zone
 from stream_anon.detectors.registry import BUILT_IN, rows
 from stream_anon.detectors.scopes import choose, resolve_rules, resolve_scope, seen_by
-from stream_anon.errors import ScopeError
+from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.masking.identities import HUMAN
 from stream_anon.masking.zones import zone_rules
 from stream_anon.redaction.registry import METHODS, method_named, promise
 
 log = stream_logger(__name__)
+
+CAPTIONED = ("fill", "silhouette")
+"""Methods that write captions."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,6 +63,12 @@ def rules_by_label(
     for one in (redaction, *found.values()):
         if (check := method_named(one.method).check) is not None:
             check(one)
+    writes = any(one.method in CAPTIONED for one in (redaction, *found.values()))
+    if all_hidden and redaction.caption != "none" and not writes:
+        raise ConfigError(
+            f"the caption {redaction.caption} has no effect: only {' and '.join(CAPTIONED)} write "
+            "one, so choose --method fill"
+        )
     return found
 
 

@@ -58,7 +58,8 @@ def write(scene: Scene, path: Path) -> list[list[Corners]]:
 
 def pictures(path: Path) -> list[NDArray[np.uint8]]:
     with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        found = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
+        return [np.asarray(picture, np.uint8) for picture in found]
 
 
 def hidden_share(picture: NDArray[np.uint8], box: Corners) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from stream_anon.cli.main import run
 from stream_anon.config import load_settings
-from stream_anon.errors import ScopeError
+from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.pipeline.in_force import in_force
 
 if TYPE_CHECKING:
@@ -80,3 +80,12 @@ def test_what_a_run_refuses_is_refused(scope: str, capsys: pytest.CaptureFixture
     assert len(capsys.readouterr().err.splitlines()) == 1
     with pytest.raises(ScopeError):
         in_force(load_settings(None, {"redaction.scope": scope}))
+
+
+def test_captions_that_nothing_writes_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match="only fill and silhouette write one"):
+        in_force(load_settings(None, {"redaction.caption": "number"}))
+    by_rule = {"redaction.caption": "number", "redaction.rules": {"face": "fill"}}
+    assert in_force(load_settings(None, by_rule)).hidden[0].method == "fill"
+    assert run(["labels", "--method", ""]) == 2
+    assert "known methods are" in capsys.readouterr().err
