@@ -4,12 +4,14 @@
     ├── ConfigError            a setting, a scope or an argument is wrong
     │   └── ScopeError         a scope names what the engine cannot see
     ├── SourceError            the input cannot be read
+    │   └── SealError          a seal is damaged, of another output, or not for this key
     ├── SinkError              the output cannot be written
     │   ├── OutputExistsError  an output is there already and may not be replaced
     │   └── DiskFullError      no space left for the output
     ├── ModelError             a parser's weights are missing, damaged or not what they should be
     │   └── CheckpointError    weights that belong to another network
     ├── ParserError            a parser failed, or answered with nonsense
+    ├── CustodyError           a file is not the one that its record names, or the record is forged
     ├── DependencyError        a library that this package needs is missing or cannot start
     ├── StalledError           a stage sent no heartbeat for too long
     └── CancelledError         a job was cancelled
@@ -46,6 +48,10 @@ class SourceError(StreamAnonError):
     """The input cannot be opened, holds no video, or cannot be decoded."""
 
     exit_code: ClassVar[int] = 3
+
+
+class SealError(SourceError):
+    """A seal is damaged or incomplete, belongs to another output, or the key does not open it."""
 
 
 class SinkError(StreamAnonError):
@@ -100,6 +106,12 @@ class ParserError(StreamAnonError):
     exit_code: ClassVar[int] = 5
 
 
+class CustodyError(StreamAnonError):
+    """A record does not belong to the file, was changed, or its signature is not valid."""
+
+    exit_code: ClassVar[int] = 3
+
+
 class DependencyError(StreamAnonError, ImportError):
     """A library that this package needs cannot be imported, or cannot start on this machine."""
 
@@ -116,6 +128,8 @@ class CancelledError(StreamAnonError):
 
 EXIT_OK = 0
 EXIT_UNEXPECTED = 1
+EXIT_EXPOSED = 3
+"""An audit found a face that the redacted video still shows."""
 EXIT_INCOMPLETE = 6
 """The output is redacted, but part of the input could not be decoded, or an output of a live
 run was not completed or was down when it ended."""

@@ -13,7 +13,7 @@ from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box
 from stream_anon.detectors.base import DetectionPass
 from stream_anon.errors import StreamAnonError
-from stream_anon.pipeline import recording as build
+from stream_anon.pipeline import recording_run as build
 from stream_anon.pipeline.engines import Engines
 from stream_anon.pipeline.recording import redact_file
 from tests.runs import leftovers

@@ -42,6 +42,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "a time that is none": {"time": "1/0"},
     "counts that are none": {"lost": "many"},
     "an unknown mark": {"corrupt": "perhaps"},
+    "sound that does not come": {"sound": [[0, 960]]},
+    "a table of sound that is none": {"sound": 7},
 }
 """Fault → what is wrong in the fields of a picture."""
 OPENED: dict[str, dict[str, Any]] = {

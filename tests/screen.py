@@ -57,6 +57,11 @@ class Screen:
         self._run("xdotool", "windowfocus", "--sync", str(window))
         self._run("xdotool", "key", "--delay", "30", *keys)
 
+    def click(self, window: int, x: int, y: int) -> None:
+        """Args: x, y: in pixels of the window."""
+        place = [str(window), str(x), str(y)]
+        self._run("xdotool", "mousemove", "--sync", "--window", *place, "click", "1")
+
     def resize(self, window: int, width: int, height: int) -> None:
         self._run("xdotool", "windowsize", "--sync", str(window), str(width), str(height))
 

@@ -1,4 +1,4 @@
-"""Transcoded sound: decoded, optionally disguised, and encoded at the same timestamps."""
+"""Transcoded sound: decoded, disguised or silenced where asked, encoded at the same timestamps."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from numpy.typing import NDArray
 
+    from stream_anon.audio.censor import Censor
+
 _ENCODERS = {"mp4": "aac", "mov": "aac", "matroska": "aac", "webm": "libopus", "avi": "aac",
              "mpegts": "aac"}  # fmt: skip
 SOUND_SLIP = 0.04
@@ -33,8 +35,17 @@ def encoder_for(container: str) -> str | None:
     return _ENCODERS.get(container)
 
 
+def is_lossless(codec: str) -> bool:
+    """Sound that can be encoded again as it was; 8-bit telephony (PCM) is among it."""
+    return codec.startswith("pcm_") or codec in {"flac", "alac"}
+
+
 class Encoded:
-    """One sound track; gaps in the input become silence, so that it stays with the picture."""
+    """One sound track; gaps in the input become silence, so that it stays with the picture.
+
+    Sound in the ranges of a censor is silenced before anything else works on it, at the time that
+    its packet gives and at the place where it comes to lie: where the two differ, at both.
+    """
 
     def __init__(
         self,
@@ -44,8 +55,17 @@ class Encoded:
         *,
         disguise: bool,
         seed: int | None,
+        censor: Censor | None = None,
     ) -> None:
         """Add a stream to `output`.
+
+        Args:
+            output: the container that is being written.
+            stream: of the input.
+            encoder: FFmpeg's name of the output's.
+            disguise: whether the voice is disguised.
+            seed: of the disguise; None draws one that nobody knows.
+            censor: of the ranges that are silenced.
 
         Raises:
             av.error.FFmpegError: the sound cannot be decoded.
@@ -60,12 +80,23 @@ class Encoded:
         self._stream = cast(
             "AudioStream", output.add_stream(encoder, rate=self._rate, layout=self._layout)
         )
+        if is_lossless(encoder):
+            self._keep_depth(stream)
         self._to_float = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
         channels = av.AudioLayout(self._layout).nb_channels
         self._voice = VoiceDisguise(self._rate, channels, seed=seed) if disguise else None
+        self._censor = censor
+        self._heard_at = 0
         self._form: tuple[int, str, str] | None = None
         self._next_sample: int | None = None
         self._written_at = 0
+
+    def _keep_depth(self, stream: AudioStream) -> None:
+        formats = self._stream.codec_context.codec.audio_formats or ()
+        was = stream.codec_context.format.packed.name
+        for one in formats:
+            if one.packed.name == was:
+                self._stream.codec_context.format = one
 
     def take(self, packet: Any) -> None:
         try:
@@ -95,11 +126,17 @@ class Encoded:
 
     def _send(self, even: av.AudioFrame, start: float | None) -> None:
         sound = cast("NDArray[np.float32]", even.to_ndarray())
-        for block in self._aligned(sound, start):
+        for block in self._aligned(sound, start, self._heard(sound, start)):
             self._write(self._voice.process(block) if self._voice is not None else block)
 
+    def _heard(self, sound: NDArray[np.float32], start: float | None) -> int:
+        """The sample at which a player of the input plays it."""
+        at = self._heard_at if start is None else round(start * self._rate)
+        self._heard_at = at + sound.shape[1]
+        return at
+
     def _aligned(
-        self, sound: NDArray[np.float32], start: float | None
+        self, sound: NDArray[np.float32], start: float | None, heard: int
     ) -> Iterator[NDArray[np.float32]]:
         """The samples, after silence for those that are missing, without those that overlap."""
         begin = None if start is None else round(start * self._rate)
@@ -112,12 +149,19 @@ class Encoded:
                 yield np.zeros((sound.shape[0], min(self._rate, gap - at)), np.float32)
         elif -sound.shape[1] < gap < -SOUND_SLIP * self._rate:
             sound = sound[:, -gap:]
+            heard -= gap
+        if self._censor is not None:
+            sound = self._censor.silenced(sound, self._rate, self._next_sample, heard)
         self._next_sample += sound.shape[1]
         yield sound
 
     def _write(self, sound: NDArray[np.float32]) -> None:
         if not sound.shape[1]:
             return
+        if self._censor is not None:
+            if self._voice is not None:  # what was before a range has spread into it
+                sound = self._censor.silenced(sound, self._rate, self._written_at)
+            sound = self._censor.toned(sound, self._rate, self._written_at)
         samples = np.ascontiguousarray(sound, np.float32)
         frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)
         frame.sample_rate = self._rate

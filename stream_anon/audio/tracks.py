@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import floor
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import av.error
+from av.codec.codec import Codec, UnknownCodecError
 
+from stream_anon.audio.censor import Censor
 from stream_anon.audio.copied import Copied
-from stream_anon.audio.encoded import Encoded, encoder_for
+from stream_anon.audio.encoded import Encoded, encoder_for, is_lossless
 from stream_anon.audio.subtitles import Rewritten, text_encoder_for
 from stream_anon.core.demuxers import MAX_READ_ERRORS, demux, open_file
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from av.subtitles.stream import SubtitleStream
 
     from stream_anon.audio.copied import TrackWriter
+    from stream_anon.core.sound_plan import SoundPlan
 
 AHEAD = 0.5
 """Seconds of sound written ahead of the picture, so that players find both together."""
@@ -47,7 +50,7 @@ class SideTracks:
         source: Path,
         output: OutputContainer,
         *,
-        audio: Literal["drop", "copy", "disguise"],
+        audio: SoundPlan,
         subtitles: bool,
         seed: int | None = None,
         zero: Fraction = Fraction(0),
@@ -58,7 +61,7 @@ class SideTracks:
         Args:
             source: the input file.
             output: the container that is being written.
-            audio: what to do with sound.
+            audio: what becomes of the sound; its ranges count from `zero`.
             subtitles: copy text subtitles.
             seed: of the disguise; None draws one that nobody knows.
             zero: the input's time that becomes 0, in seconds.
@@ -75,11 +78,14 @@ class SideTracks:
         carried = output.supported_codecs | _ALSO_CARRIED.get(self._name, set())
         self._carried = carried - _NOT_CARRIED.get(self._name, set())
         self._tracks: dict[int, TrackWriter] = {}
+        self._censor: Censor | None = None
         self._input: InputContainer = open_file(source)
         try:
-            if audio != "drop":
+            if audio.covered:
+                self._censor = self._make_censor(audio)
+            if audio.base != "drop":
                 for stream in self._input.streams.audio:
-                    self._add_audio(stream, audio, seed)
+                    self._add_audio(stream, audio.base, seed)
             if subtitles:
                 for text in self._input.streams.subtitles:
                     self._add_subtitles(text)
@@ -89,22 +95,44 @@ class SideTracks:
         self._packets = self._read()
         self._waiting: Packet[Stream] | None = None
 
+    def _make_censor(self, plan: SoundPlan) -> Censor:
+        start, length = self._input.start_time, self._input.duration
+        begins = None if start is None else Fraction(start, 1_000_000)
+        ends = None if length is None else Fraction(length, 1_000_000)
+        for late in plan.covered:
+            if ends is not None and late.begin > ends:
+                self.notes.append(
+                    f"there is no sound to cover from {float(late.begin):g} s on: the input lasts "
+                    f"{float(ends):.1f} s"
+                )
+        return Censor(plan, zero=self._zero, start=begins)
+
     def _add_audio(self, stream: AudioStream, audio: str, seed: int | None) -> None:
         codec = _codec_name(stream)
-        if audio == "copy" and codec in self._carried:
+        plain = audio == "copy" and self._censor is None
+        if plain and codec in self._carried:
             self._tracks[stream.index] = Copied(self._output, stream)
             return
         encoder = encoder_for(self._name)
+        if audio == "copy" and codec in self._carried and _is_encoded_as_it_was(codec):
+            encoder = codec
         if encoder is None:
             self.notes.append(f"sound was dropped: {self._name} cannot hold any")
             return
         try:
-            track = Encoded(self._output, stream, encoder, disguise=audio == "disguise", seed=seed)
+            track = Encoded(
+                self._output,
+                stream,
+                encoder,
+                disguise=audio == "disguise",
+                seed=seed,
+                censor=self._censor,
+            )
         except (av.error.FFmpegError, AttributeError, ValueError):
             self.notes.append(f"sound ({codec}) was dropped: it cannot be decoded")
             return
         self._tracks[stream.index] = track
-        if audio == "copy":
+        if plain:
             self.notes.append(
                 f"sound was converted from {codec}, which {self._name} cannot carry, to {encoder}"
             )
@@ -121,6 +149,8 @@ class SideTracks:
         else:
             self._tracks[stream.index] = Rewritten(self._output, stream, encoder)
             self.notes.append(f"subtitles were converted from {codec} to {encoder}")
+        if stream.index in self._tracks and self._censor is not None:
+            self.notes.append("subtitles were kept, also where the sound is covered")
 
     @property
     def is_empty(self) -> bool:
@@ -156,6 +186,8 @@ class SideTracks:
     def cut_before(self, zero: Fraction) -> None:
         """Let the output begin there, without what was before. Called before the first `feed`."""
         self._zero, self._is_cut = zero, True
+        if self._censor is not None:
+            self._censor.count_from(zero)
 
     def _cut(self, packet: Packet[Stream]) -> bool:
         """Whether something of a shifted packet is kept; subtitles are shortened to that."""
@@ -206,3 +238,10 @@ def _codec_name(stream: AudioStream | SubtitleStream) -> str:
     # The type stubs promise a context, but there is none for codecs that FFmpeg does not know.
     context: Any = stream.codec_context
     return "unknown" if context is None else str(context.codec.canonical_name)
+
+
+def _is_encoded_as_it_was(codec: str) -> bool:
+    try:
+        return is_lossless(codec) and bool(Codec(codec, "w"))
+    except UnknownCodecError:
+        return False

@@ -172,12 +172,24 @@ class ProgressLine:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def update(self, summary: Summary) -> None:
-        """Show the counts so far."""
+    def tell(self, what: str, done: int, total: int | None) -> None:
+        """Show what is being done, and how far it is."""
+        if self._is_due():
+            of = f"/{total}" if total else ""
+            counts = f"{what}: {done}{of} frames,"
+            self._progress.update(self._task, completed=done, total=total, counts=counts)
+
+    def _is_due(self) -> bool:
         now = monotonic()
         if self._progress.disable or now - self._drawn < REDRAW:
-            return
+            return False
         self._drawn = now
+        return True
+
+    def update(self, summary: Summary) -> None:
+        """Show the counts so far."""
+        if not self._is_due():
+            return
         total = summary.expected_frames and max(summary.expected_frames, summary.frames)
         of = f"/{total}" if total else ""
         counts = (

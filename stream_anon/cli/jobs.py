@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from stream_anon.cli.console import ProgressLine, count, err, out, say
-from stream_anon.errors import EXIT_INCOMPLETE, EXIT_OK, ConfigError, SourceError
+from stream_anon.core.clear import NOBODY, REVIEW, Clear
+from stream_anon.errors import (
+    EXIT_INCOMPLETE,
+    EXIT_OK,
+    ConfigError,
+    SourceError,
+    StreamAnonError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
 
 ALL = "all"
 """Every video track, each with an output of its own."""
+MOST_DIGITS = 9
+"""Of the number of a track."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +48,25 @@ class Request:
     files: Mapping[str, Path | None] = field(default_factory=dict)
     """Read and written besides input and output, by the arguments of `redact_file`."""
     quiet: bool = False
+    audit: bool = False
+    """What is written is audited at once."""
+    clear: Clear = NOBODY
+    """Who of the tracks file is left clear."""
 
     def __post_init__(self) -> None:
         self.selection(None)
+        if self.audit:
+            self._check_audit()
+
+    def _check_audit(self) -> None:
+        """Refuse an audit that would compare the wrong frames, or report what is wanted."""
+        if self.trim:
+            raise ConfigError("--audit compares whole recordings: leave out --trim, or --audit")
+        if self.clear or any(z.mode == "ignore" for z in self.settings.redaction.zones):
+            raise ConfigError(
+                "--audit would report everybody who is left clear on purpose, too: leave it out, "
+                "and run stream-anon audit afterwards if you can tell them apart"
+            )
 
     @property
     def wants_all_tracks(self) -> bool:
@@ -56,10 +81,10 @@ class Request:
         from stream_anon.pipeline.excerpt import select  # noqa: PLC0415 - loads late
 
         if self.video_track is not None and not self.wants_all_tracks:
-            if not self.video_track.isdecimal():
+            if not self.video_track.isdecimal() or len(self.video_track) > MOST_DIGITS:
                 raise ConfigError(
-                    f"--video-track {self.video_track!r} is not valid: write its number, from 1, "
-                    "or all"
+                    f"--video-track {self.video_track[:80]!r} is not valid: write its number, "
+                    "from 1, or all"
                 )
             track = int(self.video_track)
         return select(self.begin, self.end, track, trim=self.trim)
@@ -71,6 +96,8 @@ def redact_to_pipe(request: Request, source: str, container: str) -> int:
 
     if request.wants_all_tracks:
         raise ConfigError("one pipe holds one video: name the number of the --video-track")
+    if request.audit:
+        raise ConfigError("--audit reads the output, which a pipe has gone with: name a file")
     with _standard_output() as file:
         pipe = Pipe(file, container.removeprefix(".").lower())
         with opened(source) as path:
@@ -102,6 +129,8 @@ def run_one(
     """
     from stream_anon.pipeline.recording import redact_file  # noqa: PLC0415 - loads late
 
+    if request.audit and output is None:
+        raise ConfigError("--audit reads the output: name one instead of --masks-only")
     if name is None:
         name = source.name if source.exists() else "input"  # may be an address, with its key
     files = request.files
@@ -113,9 +142,12 @@ def run_one(
             selection=request.selection(track),
             report=files.get("report"),
             tracks=files.get("tracks"),
+            clear=request.clear,
             masks=files.get("masks"),
             export_tracks=files.get("export_tracks"),
             export_masks=files.get("export_masks"),
+            sign=files.get("sign"),
+            sealed=files.get("sealed"),
             on_progress=line.update,
         )
     if not request.quiet:
@@ -123,7 +155,21 @@ def run_one(
             _print_summary(out, str(output or files["export_masks"]), summary)
         else:
             _print_summary(err, "standard output", summary)
-    return EXIT_OK if summary.complete else EXIT_INCOMPLETE
+    audited = EXIT_OK
+    if request.audit and isinstance(output, Path):
+        from stream_anon.cli.audit import run_audit  # noqa: PLC0415 - loads late
+        from stream_anon.pipeline.auditing import AuditFiles  # noqa: PLC0415
+
+        used = AuditFiles(tracks=files.get("tracks"))
+        track_number = request.selection(track).video_track
+        try:
+            audited = run_audit(source, output, used, video_track=track_number, quiet=request.quiet)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the output is complete, its audit is not") from None
+        except StreamAnonError as error:
+            say(err, f"stream-anon: {output} is complete, but could not be audited: {error}")
+            audited = error.exit_code
+    return audited or (EXIT_OK if summary.complete else EXIT_INCOMPLETE)
 
 
 def _print_summary(console: Console, output: str, summary: Summary) -> None:
@@ -143,7 +189,10 @@ def _print_summary(console: Console, output: str, summary: Summary) -> None:
         why = f" ({summary.lost_reason})" if summary.lost_reason else ""
         say(err, f"note: {lost} of the input could not be read{why}")
     for note in summary.notes:
-        say(err, f"note: {note}")
+        if note.startswith(REVIEW):
+            say(console, note)
+        else:
+            say(err, f"note: {note}")
 
 
 # -- pipes --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`stream-anon live` and `stream-anon devices`."""
+"""`stream-anon live`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ import typer
 
 from stream_anon.cli.console import count, err, log_in_background, log_to_console, out, say
 from stream_anon.cli.options import (
+    Captions,
     Cells,
     Color,
     Engine,
     HowToHide,
     LogLevel,
+    ReplaceWith,
     Rules,
     Scope,
     option,
@@ -55,6 +57,14 @@ class Mode(StrEnum):
 
     production = "production"
     debug = "debug"
+
+
+class Audio(StrEnum):
+    """What becomes of the sound."""
+
+    drop = "drop"
+    copy = "copy"
+    disguise = "disguise"
 
 
 def live(
@@ -91,7 +101,12 @@ def live(
     rules: Rules = None,
     cells: Cells = None,
     color: Color = None,
+    caption: Captions = None,
+    replace_with: ReplaceWith = None,
     engine: Engine = None,
+    audio: Annotated[
+        Audio | None, option("The sound, for files and streams (drop).", OUTPUT)
+    ] = None,
     pace: Annotated[bool, option("Play a file in real time.", RUN, "--pace")] = False,
     mode: Annotated[
         Mode | None, option("debug adds a banner to every picture (production).", RUN)
@@ -129,7 +144,7 @@ def live(
     """Hide the faces in a live stream, for as long as it runs.
 
     Ctrl-C, SIGTERM or closing the preview ends it; files are completed. SIGHUP
-    reloads the settings for what to hide. Sound is never included.
+    reloads the settings for what to hide. Sound is dropped unless requested.
     Put passwords in STREAM_ANON_USER and STREAM_ANON_PASSWORD.
     """
     dependencies.check()
@@ -139,12 +154,15 @@ def live(
     log_to_console("error" if quiet else log_level.value)
     overrides = {
         "redaction.scope": scope,
-        "redaction.method": method,
+        "redaction.method": "avatar" if method is None and replace_with else method,
         "redaction.rules": parse_rules(rules),
         "redaction.cells": cells,
         "redaction.color": color,
+        "redaction.caption": caption,
+        "redaction.replace_with": replace_with and str(replace_with),
         "parsing.engine": engine,
         "output.quality": quality,
+        "live.audio": audio and audio.value,
         "live.preset": preset,
         "live.mode": mode and mode.value,
         "live.latency": latency,
@@ -271,15 +289,3 @@ def _print_end(figures: Snapshot) -> None:
         if sink.dropped or sink.restarts:
             dropped, restarts = count(sink.dropped, "frame"), count(sink.restarts, "restart")
             say(err, f"note: {label}: {dropped} dropped, {restarts}")
-
-
-def devices() -> int:
-    """List the webcams of this machine."""
-    from stream_anon.sources.live.devices import list_devices  # noqa: PLC0415 - loads FFmpeg
-
-    found = list_devices()
-    for device in found:
-        say(out, str(device))
-    if not found:
-        say(err, "no webcam found")
-    return EXIT_OK

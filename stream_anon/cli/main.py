@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stream_anon import __version__
+from stream_anon.cli.audit import AUDIT_EPILOG, audit, verify
 from stream_anon.cli.console import err, flush, out, say, unexpected
+from stream_anon.cli.devices import devices
 from stream_anon.cli.doctor import doctor
-from stream_anon.cli.live import devices, live
+from stream_anon.cli.labels import labels
+from stream_anon.cli.live import live
 from stream_anon.cli.models import models
 from stream_anon.cli.redact import EPILOG, redact
+from stream_anon.cli.tracks import tracks
+from stream_anon.cli.unseal import unseal
+from stream_anon.cli.zones import zones
 from stream_anon.core import dependencies
 from stream_anon.core.credentials import without_credentials
 from stream_anon.errors import (
@@ -46,8 +52,14 @@ app = typer.Typer(
 )
 app.add_typer(models)
 app.command(epilog=EPILOG)(redact)
+app.command(epilog=AUDIT_EPILOG)(audit)
+app.command()(verify)
+app.command()(tracks)
+app.command()(zones)
+app.command()(labels)
 app.command()(live)
 app.command()(devices)
+app.command()(unseal)
 app.command()(doctor)
 
 EXIT_USAGE = ConfigError.exit_code

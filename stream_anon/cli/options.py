@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from stream_anon.errors import ConfigError
-from stream_anon.redaction.registry import method_names
+from stream_anon.redaction.registry import METHODS
 
 
 class LogLevel(StrEnum):
@@ -34,7 +34,14 @@ Scope = Annotated[
     option("face, head, person, or labels joined by commas (face).", WHAT, metavar="WHAT"),
 ]
 HowToHide = Annotated[
-    str | None, option(f"{', '.join(method_names())} (blur).", WHAT, metavar="NAME")
+    str | None,
+    option(
+        f"{', '.join(m.name for m in METHODS if not m.reads_hidden)}, which read nothing of what "
+        "they hide (blur); or, of which a recogniser knows that many of 100 people, "
+        f"{', '.join(f'{m.name} ({m.known})' for m in METHODS if m.reads_hidden)}.",
+        WHAT,
+        metavar="NAME",
+    ),
 ]
 Rules = Annotated[
     list[str] | None,
@@ -45,12 +52,27 @@ Rules = Annotated[
         metavar="LABEL=METHOD",
     ),
 ]
-Cells = Annotated[int | None, option("Cells across a face, 1 to 4 (4).", WHAT, metavar="COUNT")]
+Cells = Annotated[int | None, option("Cells of pixelate, 1 to 4 (2).", WHAT, metavar="COUNT")]
 Color = Annotated[str | None, option("Colour of fill (#202020).", WHAT, metavar="#RRGGBB")]
+Captions = Annotated[
+    str | None,
+    option("What fill writes on each: none, number or label (none).", WHAT, metavar="WHAT"),
+]
+ReplaceWith = Annotated[
+    Path | None, option("Picture for avatar, in place of the drawn face.", WHAT, metavar="FILE")
+]
 Engine = Annotated[str | None, option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")]
 Tracks = Annotated[
     Path | None,
     option("Hide what this tracks file says; detect nothing.", WHAT, metavar="FILE.json"),
+]
+Keep = Annotated[
+    list[str] | None,
+    option("Leave this person of the tracks file clear, and nobody else.", WHAT, metavar="NUMBER"),
+]
+Only = Annotated[
+    list[str] | None,
+    option("Hide this person of the tracks file, and nobody else.", WHAT, metavar="NUMBER"),
 ]
 Masks = Annotated[
     Path | None,
@@ -62,15 +84,16 @@ OUTPUT = "Output"
 """The panel of the options below."""
 
 
-class Audio(StrEnum):
-    """What to do with the sound."""
-
-    drop = "drop"
-    copy = "copy"
-    disguise = "disguise"
-
-
-Sound = Annotated[Audio | None, option("What to do with the sound (drop).", OUTPUT, "--audio")]
+Sound = Annotated[
+    str | None,
+    option(
+        "The sound: drop, copy or disguise (drop); 'mute 12.5-14,60-' or 'beep 0:05-0:06' covers "
+        "ranges.",
+        OUTPUT,
+        "--audio",
+        metavar="WHAT",
+    ),
+]
 KeepSubtitles = Annotated[bool, option("Copy text subtitles.", OUTPUT, "--keep-subtitles")]
 Encoder = Annotated[
     str | None, option("FFmpeg's name of a video encoder (auto).", OUTPUT, metavar="NAME")
@@ -137,11 +160,27 @@ def _file(text: str, kind: str = "json") -> Any:
 
 Config = Annotated[Path | None, _file("Settings; options given here take precedence.", "toml")]
 Report = Annotated[Path | None, _file("Write a report of the run; no pictures.")]
+Sign = Annotated[
+    Path | None,
+    option("Sign the report with this Ed25519 private key.", RECORD, metavar="KEY.pem"),
+]
+Audit = Annotated[
+    bool, option("Look for faces that OUTPUT still shows, when it is complete.", RECORD, "--audit")
+]
 ExportTracks = Annotated[Path | None, _file("Write what was hidden, for editing.")]
 ExportMasks = Annotated[
     Path | None, _file("Write the record of masks; .gz compresses it.", "jsonl")
 ]
 MasksOnly = Annotated[Path | None, _file("The same, without rendering: no OUTPUT.", "jsonl")]
+Seal = Annotated[
+    list[str] | None,
+    option(
+        "Store what is hidden, encrypted to this public key of age; may be repeated.",
+        RECORD,
+        metavar="KEY|FILE",
+    ),
+]
+Sealed = Annotated[Path | None, _file("Write the seal here (OUTPUT.sealed).", "sealed")]
 Quiet = Annotated[bool, option("Print errors only.", RECORD, "--quiet", "-q")]
 LogAt = Annotated[
     LogLevel,
@@ -153,6 +192,24 @@ LogAt = Annotated[
         show_default=False,
     ),
 ]
+
+
+DIGITS = 12
+"""A number of a person has fewer."""
+
+
+def parse_people(numbers: list[str] | None, name: str) -> tuple[int, ...]:
+    """The numbers of people that `--keep` or `--only` names: `3`, `3,5` or several of them.
+
+    Raises:
+        ConfigError: one of them is no number.
+    """
+    words = [word.strip() for given in numbers or () for word in given.split(",")]
+    if wrong := [w for w in words if not (w.isascii() and w.isdecimal() and len(w) < DIGITS)]:
+        raise ConfigError(
+            f"{name} {wrong[0][:80]!r} is not valid: write a person's number in the tracks file"
+        )
+    return tuple(int(word) for word in words)
 
 
 def parse_rules(rules: list[str] | None) -> dict[str, str] | None:

@@ -11,7 +11,9 @@ import typer
 
 from stream_anon.cli.console import log_to_console
 from stream_anon.cli.options import (
+    Audit,
     Begin,
+    Captions,
     Cells,
     Color,
     Config,
@@ -22,31 +24,39 @@ from stream_anon.cli.options import (
     ExportTracks,
     Format,
     HowToHide,
+    Keep,
     KeepMetadata,
     KeepSubtitles,
     LogAt,
     LogLevel,
     Masks,
     MasksOnly,
+    Only,
     OutputDir,
     Overwrite,
     Preset,
     Quality,
     Quiet,
     Recursive,
+    ReplaceWith,
     Report,
     Rules,
     Scope,
+    Seal,
+    Sealed,
+    Sign,
     Sound,
     Suffix,
     Tracks,
     Trim,
     VideoTrack,
+    parse_people,
     parse_rules,
 )
 from stream_anon.config import load_settings
 from stream_anon.core import dependencies
 from stream_anon.core.address import parse_time
+from stream_anon.core.clear import Clear
 from stream_anon.core.credentials import name_shown, scheme_of
 from stream_anon.errors import ConfigError, SinkError
 
@@ -58,14 +68,14 @@ PIPE = "-"
 EPILOG = """Exit codes
   0    done
   2    wrong arguments or settings
-  3    the input cannot be read
+  3    the input cannot be read; with --audit also: the output still shows a face
   4    the output cannot be written
   5    the parser failed, or a library that it needs is missing or broken
   6    done, but part of the input could not be decoded
   130  interrupted
   1    anything else
-There is an output only with 0 or 6. With --output-dir, one input's error does
-not end the others: the code is that of the first error, or else 6 or 0."""
+There is an output only with 0 or 6, and after an audit. With --output-dir, one input's error does
+not end the others: the code is that of the first error, or else 3 (a face is exposed), 6 or 0."""
 
 
 def redact(
@@ -86,8 +96,12 @@ def redact(
     rules: Rules = None,
     cells: Cells = None,
     color: Color = None,
+    caption: Captions = None,
+    replace_with: ReplaceWith = None,
     engine: Engine = None,
     tracks: Tracks = None,
+    keep: Keep = None,
+    only: Only = None,
     masks: Masks = None,
     begin: Begin = None,
     end: End = None,
@@ -106,9 +120,13 @@ def redact(
     recursive: Recursive = False,
     config: Config = None,
     report: Report = None,
+    sign: Sign = None,
+    audit: Audit = False,
     export_tracks: ExportTracks = None,
     export_masks: ExportMasks = None,
     masks_only: MasksOnly = None,
+    seal: Seal = None,
+    sealed: Sealed = None,
     quiet: Quiet = False,
     log_level: LogAt = LogLevel.warning,
 ) -> Callable[[], int]:
@@ -123,28 +141,35 @@ def redact(
         config,
         {
             "redaction.scope": scope,
-            "redaction.method": method,
+            "redaction.method": "avatar" if method is None and replace_with else method,
             "redaction.rules": parse_rules(rules),
             "redaction.cells": cells,
             "redaction.color": color,
-            "output.audio": audio and audio.value,
+            "redaction.caption": caption,
+            "redaction.replace_with": replace_with and str(replace_with),
+            "output.audio": audio,
             "output.keep_subtitles": keep_subtitles or None,
             "output.keep_metadata": keep_metadata,
             "output.encoder": encoder,
             "output.preset": preset,
             "output.quality": quality,
             "output.overwrite": overwrite or None,
+            "output.seal": seal or None,
             "parsing.engine": engine,
         },
     )
     if masks_only and export_masks:
         raise ConfigError("name --masks-only or --export-masks, not both: they are the same record")
+    clear = Clear(parse_people(keep, "--keep"), parse_people(only, "--only"))
+    clear.check(tracks)
     files = {
         "report": report,
         "tracks": tracks,
         "masks": masks,
         "export_tracks": export_tracks,
         "export_masks": export_masks or masks_only,
+        "sign": sign,
+        "sealed": sealed,
     }
     # The parser gives the last argument to OUTPUT, also where it is the only one.
     names = [*(source or ()), *([] if output is None else [output])]
@@ -158,7 +183,9 @@ def redact(
         trim=trim,
         video_track=video_track,
         files=files,
+        clear=clear,
         quiet=quiet,
+        audit=audit,
     )
     if output_dir is not None:
         return _several(request, names, output_dir, suffix, container, recursive=recursive)

@@ -12,6 +12,7 @@ from stream_anon.cli.jobs import opened, run_one
 from stream_anon.core.files import check_target
 from stream_anon.errors import (
     DEBUG_VARIABLE,
+    EXIT_EXPOSED,
     EXIT_INCOMPLETE,
     EXIT_OK,
     EXIT_UNEXPECTED,
@@ -23,6 +24,7 @@ from stream_anon.errors import (
 from stream_anon.pipeline.engines import networks_kept
 from stream_anon.pipeline.inputs import Task, plan_tasks, tracks_of
 from stream_anon.pipeline.rules import check_redaction
+from stream_anon.pipeline.sealing import with_public_keys
 from stream_anon.sinks.encoding.encoders import CONTAINERS
 from stream_anon.sources.file import count_videos
 
@@ -54,6 +56,7 @@ def redact_several(
         hint = "" if recursive else ", or look into folders in folders with --recursive"
         raise SourceError(f"there is no video and no picture among the inputs: name files{hint}")
     check_redaction(request.settings)
+    with_public_keys(request.settings)
     if folder.exists() and not folder.is_dir():
         raise SinkError(f"--output-dir {folder} is a file: name a folder, or a new one")
     tally = _Tally(request, skips=not request.settings.output.overwrite)
@@ -80,8 +83,8 @@ def redact_one(request: Request, source: str, output: Path | None) -> int:
             return run_one(request, path, output)
         if output is None or any(request.files.values()):
             raise ConfigError(
-                "--video-track all makes several outputs, and a report, tracks or masks are of "
-                "one: name one track"
+                "--video-track all makes several outputs, and a report, tracks, masks or a seal "
+                "are of one: name one track"
             )
         return _redact_tracks(request, path, output)
 
@@ -132,6 +135,10 @@ class _Tally:
     """For the progress line."""
     done: int = 0
     incomplete: int = 0
+    exposed: int = 0
+    """Outputs that still show a face, as their audit found."""
+    unaudited: int = 0
+    """Outputs that could not be audited."""
     failed: int = 0
     skipped: int = 0
     first_error: int | None = None
@@ -156,7 +163,7 @@ class _Tally:
         except StreamAnonError as error:
             self.fail(task, str(error), error.exit_code)
         except KeyboardInterrupt:
-            count = self.done + self.incomplete
+            count = self.done + self.incomplete + self.exposed
             outputs = "output is" if count == 1 else "outputs are"
             raise KeyboardInterrupt(f"{count} {outputs} complete, the rest is not there") from None
         except Exception as error:
@@ -167,6 +174,10 @@ class _Tally:
             self.written.add(task.output)
             self.done += code == EXIT_OK
             self.incomplete += code == EXIT_INCOMPLETE
+            self.exposed += code == EXIT_EXPOSED
+            if code not in (EXIT_OK, EXIT_INCOMPLETE, EXIT_EXPOSED):
+                self.unaudited += 1
+                self.first_error = self.first_error or code
 
     def _is_there(self, task: Task) -> bool:
         if not (self.skips and task.output.is_file()) or task.output in self.written:
@@ -189,12 +200,16 @@ class _Tally:
         """Of all together."""
         if self.first_error is not None:
             return self.first_error
+        if self.exposed:
+            return EXIT_EXPOSED
         return EXIT_INCOMPLETE if self.incomplete else EXIT_OK
 
     @property
     def text(self) -> str:
         counts = {
+            "with a face that is exposed": self.exposed,
             "redacted as far as they could be read": self.incomplete,
+            "redacted and not audited": self.unaudited,
             "failed": self.failed,
             "skipped, as the outputs exist": self.skipped,
         }

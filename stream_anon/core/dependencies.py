@@ -36,6 +36,7 @@ LIBRARIES = {
     "cv2": Library("OpenCV", "opencv-python"),
     "av": Library("PyAV", "'av>=18,<19'"),
     "openvino": Library("OpenVINO", "'openvino>=2025.2,<2027'"),
+    "pyrage": Library("pyrage, which sealing needs,", "'pyrage>=1.4,<2'"),
 }
 """By the module that is imported."""
 NEEDED = ("numpy", "cv2", "av")

@@ -61,6 +61,8 @@ class StreamInfo:
     """Native pixel format where it was not 8-bit planar 4:2:0 and had to be converted."""
     zero: Fraction = Fraction(0)
     """The time at which the recording begins, in seconds: outputs count from there."""
+    sound: bool = False
+    """Sound comes along; of live streams only, where it was asked for."""
 
     @property
     def nominal_rate(self) -> Fraction:
@@ -89,6 +91,7 @@ class StreamInfo:
             "still": self.still,
             "converted_from": self.converted_from,
             "zero": str(self.zero),
+            "sound": self.sound,
         }
 
     @classmethod
@@ -113,6 +116,7 @@ class StreamInfo:
             still=bool(fields["still"]),
             converted_from=fields["converted_from"],
             zero=Fraction(fields["zero"]),
+            sound=bool(fields["sound"]),
         )
 
 

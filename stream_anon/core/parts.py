@@ -67,7 +67,7 @@ class Part:
     """One body part of one person, as seen in one frame."""
 
     label: str
-    """Stable name, one of `stream_anon.detectors.labels.LABELS`."""
+    """Stable name, one of `stream_anon.detectors.labels.LABELS`, or that of a zone."""
     box: Box
     """Where the part is, in frame pixels; it may reach over the frame's edge."""
     mask: NDArray[np.uint8]
@@ -78,9 +78,11 @@ class Part:
     """Parts with the same number belong together; numbers hold within one answer, or one track."""
     spread: float = 0.0
     """Frame pixels around the mask that belong to it too: doubt about where the part is by now."""
+    roll: float = 0.0
+    """Degrees by which a face leans to its left in the picture, clockwise; 0 where not known."""
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(v) for v in (*self.box, self.score, self.spread)):
+        if not all(math.isfinite(v) for v in (*self.box, self.score, self.spread, self.roll)):
             raise ValueError(f"part {self.label!r} has a box or a score that is not a number")
         if self.box.width <= 0 or self.box.height <= 0:
             raise ValueError(f"part {self.label!r} has an empty box")

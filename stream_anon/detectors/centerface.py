@@ -8,6 +8,7 @@ Alignment Using Face as Point", 2020 (arXiv:1911.03599).
 from __future__ import annotations
 
 import hashlib
+import math
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -37,6 +38,8 @@ SAME_FACE = 0.3
 """Two answers that overlap by this much (IoU) go together: one face, or one behind another."""
 SAME_PLACE = 0.7
 """Two answers that overlap by this much say the same."""
+ROLL_STEP = 15
+"""Degrees."""
 LANDMARKS = {"eyes": (0, 1), "nose": (2,), "mouth": (3, 4)}
 
 
@@ -196,7 +199,16 @@ def _iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return Box(*map(float, a)).iou(Box(*map(float, b)))
 
 
+def _roll(points: NDArray[np.float32], picture: WorkingPicture) -> float:
+    """Degrees that the line of the eyes is turned by, in steps: no more is needed of anybody."""
+    (left_x, left_y), (right_x, right_y) = map(tuple, points[:2])
+    across, down = (right_x - left_x) * picture.scale_x, (right_y - left_y) * picture.scale_y
+    return ROLL_STEP * round(math.degrees(math.atan2(down, across)) / ROLL_STEP)
+
+
 def _parts(picture: WorkingPicture, face: Face) -> list[Part]:
+    roll = _roll(face.points, picture)
+
     def part(label: str, x: float, y: float, width: float, height: float) -> Part:
         placed = Box(
             picture.left + x * picture.scale_x,
@@ -204,7 +216,7 @@ def _parts(picture: WorkingPicture, face: Face) -> list[Part]:
             max(width, 1.0) * picture.scale_x,
             max(height, 1.0) * picture.scale_y,
         )
-        return Part(label, placed, ellipse(), face.score, face.person)
+        return Part(label, placed, ellipse(), face.score, face.person, roll=roll)
 
     x, y, width, height = map(float, face.box)
     head_width, head_height = max(1.6 * width, 1.3 * height), 1.65 * height

@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+EXPONENT = 2.6
+"""Of the ellipse; 2 is an ordinary one."""
+
+
 @lru_cache(maxsize=1)
 def ellipse() -> NDArray[np.uint8]:
     """An ellipse that touches the sides of its box, bulging a little towards the corners."""
     side = 48
     grid = np.abs((np.arange(side) + 0.5) / side * 2 - 1)
-    inside = grid[:, None] ** 2.6 + grid[None, :] ** 2.6 <= 1.0
+    inside = grid[:, None] ** EXPONENT + grid[None, :] ** EXPONENT <= 1.0
     mask = (inside * 255).astype(np.uint8)
     mask.setflags(write=False)
     return mask

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.detectors.labels import covers
 from stream_anon.masking.bodies import Bodies
+from stream_anon.masking.outlines import Outlines
 from stream_anon.masking.tracks import parts_at
 from stream_anon.masking.watch import Watch
 from stream_anon.masking.window import FrameWindow
+from stream_anon.masking.zones import InPicture, Zones
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from stream_anon.config import Settings
+    from stream_anon.config import Settings, Zone
     from stream_anon.core.frame import Frame, StreamInfo
     from stream_anon.core.parts import Part
     from stream_anon.detectors.base import Detector
@@ -56,7 +59,12 @@ class Masker:
         """
         self._hidden = hidden
         self._masking = settings.masking
+        self._outlines = Outlines(
+            settings.redaction.outline_epsilon, margin=settings.masking.margin
+        )
         self._horizon = horizon
+        self._size = info.width, info.height
+        self._zones = Zones(settings.redaction.zones, *self._size)
         self._window = FrameWindow(settings.keyframes, fine=bodies is not None)
         number = count().__next__
         self._watches = [
@@ -118,6 +126,10 @@ class Masker:
         if self._bodies is not None:
             self._bodies.hide(labels, apart)
 
+    def set_zones(self, zones: Sequence[Zone]) -> None:
+        """From the next release on, hide in these zones always, and ignore whoever is in those."""
+        self._zones = Zones(zones, *self._size, before=self._zones)
+
     def set_effort(self, effort: Effort) -> None:
         """Use more or less effort from now on."""
         for watch in self._watches:
@@ -178,40 +190,77 @@ class Masker:
         frame, index = held.frame, held.index
         if frame.corrupt:
             return MaskedFrame(frame, Unknown.CORRUPT)
+        found = [found for watch in self._watches for found in watch.places(index)]
+        bodies = list(self._bodies.parts(index)) if self._bodies is not None else []
+        clear = self._in_ignored_zones(found, bodies)
         parts: list[Part] = []
         age = 0
-        for track, place in (found for watch in self._watches for found in watch.places(index)):
-            age = max(age, place.age)
-            parts += self._moved(track, place)
-        unknown = False
-        if self._bodies is not None:
-            for part, part_age in self._bodies.parts(index):
+        self._outlines.next_frame()
+        for track, place in found:
+            if (person := self._person_of(track)) not in clear:
+                age = max(age, place.age)
+                parts += self._moved(track, person, place)
+        for part, part_age in bodies:
+            if part.person not in clear:
                 age = max(age, part_age)
                 parts.append(part)
-            unparsed = self._unparsed(held, self._bodies)
+        unknown = False
+        if self._bodies is not None:
+            unparsed = self._unparsed(held, self._bodies, clear)
             unknown = unparsed is None
             parts += unparsed or []
         self._forget(index)
-        return MaskedFrame(
+        masked = MaskedFrame(
             frame,
             Unknown.NOT_PARSED if unknown else tuple(parts),
             is_keyframe=held.had_pass or held.parsed,
             age=age,
         )
+        return self._zones.applied(masked)
 
-    def _moved(self, track: Track, place: Place) -> list[Part]:
+    def _person_of(self, track: Track) -> int:
+        return self._bodies.person_of(track) if self._bodies is not None else track.number
+
+    def _in_ignored_zones(
+        self, faces: Sequence[tuple[Track, Place]], bodies: Sequence[tuple[Part, int]]
+    ) -> frozenset[int]:
+        """The people in a frame who are left clear: all that is known of them is in such a zone."""
+        if not self._zones.ignores:
+            return frozenset()
+        places = [
+            InPicture(
+                self._person_of(track),
+                ("face", track.number),
+                place.anchor.grown(place.slack_x, place.slack_y),
+                not place.age,
+            )
+            for track, place in faces
+        ]
+        places += [InPicture(p.person, ("body", p.person), p.box, not age) for p, age in bodies]
+        followed = (("face", track.number) for watch in self._watches for track in watch.alive)
+        self._zones.forget({*followed, *(place.track for place in places)})
+        return self._zones.ignored(places)
+
+    def _moved(self, track: Track, person: int, place: Place) -> list[Part]:
         masking = self._masking
-        person = self._bodies.person_of(track) if self._bodies is not None else track.number
-        parts = parts_at(place, person, masking.margin, masking.growth)
+        outline = partial(self._outlines.around, track.number)
+        parts = parts_at(place, person, masking.margin, masking.growth, outline)
         return [part for part in parts if self._is_hidden(part)]
 
-    def _unparsed(self, held: HeldFrame, bodies: Bodies) -> list[Part] | None:
+    def _unparsed(
+        self, held: HeldFrame, bodies: Bodies, clear: frozenset[int]
+    ) -> list[Part] | None:
         """Regions that the slow detector has not answered for; None where it may be everything."""
         if not self._needs_bodies or self._horizon.waits:
             return []
         if not bodies.knows(held.index):
             return None
-        faces = (found for watch in self._of_people for found in watch.places(held.index))
+        faces = (
+            (track, place)
+            for watch in self._of_people
+            for track, place in watch.places(held.index)
+            if self._person_of(track) not in clear
+        )
         return bodies.unparsed(held, faces)
 
     def _forget(self, index: int) -> None:

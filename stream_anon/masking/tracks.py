@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from stream_anon.core.parts import Box, Part
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -252,7 +254,13 @@ def _step(a: Box, b: Box) -> tuple[float, float]:
     return SPEED_GROWTH * abs(bx - ax), SPEED_GROWTH * abs(by - ay)
 
 
-def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Part]:
+def parts_at(
+    place: Place,
+    person: int,
+    margin: float,
+    growth: float,
+    outline: Callable[[Part, Box], Box] = lambda _, box: box,
+) -> list[Part]:
     """The parts of a detection, moved to where they are now and grown for margin, age and doubt.
 
     Args:
@@ -260,6 +268,8 @@ def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Pa
         person: number for the parts.
         margin: share of the anchor's size added on each side.
         growth: share of it added for each frame of age.
+        outline: what is to be covered, for a part and where it is; margin, age and doubt about its
+            motion come on top.
     """
     then, now = place.detection.anchor, place.anchor
     scale_x, scale_y = now.width / then.width, now.height / then.height
@@ -275,10 +285,10 @@ def parts_at(place: Place, person: int, margin: float, growth: float) -> list[Pa
             part.box.height * scale_y,
         )
         if place.detection.shape is None:
-            grown = moved.grown(pad + place.slack_x, pad + place.slack_y)
-            parts.append(Part(part.label, grown, part.mask, part.score, person))
+            grown = outline(part, moved).grown(pad + place.slack_x, pad + place.slack_y)
+            parts.append(Part(part.label, grown, part.mask, part.score, person, 0.0, part.roll))
         else:  # a mask of any form grows along its rim; stretching it would leave gaps
             doubt = min(place.doubt, MAX_DOUBT * now.size)
             spread = pad + doubt + max(place.slack_x, place.slack_y)
-            parts.append(Part(part.label, moved, part.mask, part.score, person, spread))
+            parts.append(Part(part.label, moved, part.mask, part.score, person, spread, part.roll))
     return parts

@@ -1,4 +1,4 @@
-"""Tracks as a file that people can edit, and masks from such a file instead of from a parser.
+"""Tracks as a file that people can edit.
 
     {"stream_anon_tracks": 1, "input_sha256": "…", "width": 1280, "height": 720, "frames": 240,
      "hidden_whole": {"17": "damaged input"},
@@ -6,6 +6,7 @@
                  "boxes": [[0, 100.0, 80.0, 64.0, 80.0], …]}]}
 
 A box is frame, x, y, width, height in pixels and is hidden as it stands: margins are in it already.
+`joined` may say which tracks are of one person: `[{"tracks": [0, 4], "likeness": 0.93}]`.
 `"hide": false` leaves a track's person clear. A frame that the file does not cover is hidden whole.
 """
 
@@ -20,19 +21,16 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from stream_anon.core.parts import Box, Part
+from stream_anon.core.parts import Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
-from stream_anon.detectors.shapes import ellipse, full_box
+from stream_anon.detectors.shapes import ellipse
 from stream_anon.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from stream_anon.core.frame import Frame, StreamInfo
     from stream_anon.masking.masks_file import MasksReader
-
-_SHAPES = {"ellipse": ellipse, "box": full_box}
 
 
 class TrackEntry(BaseModel):
@@ -47,6 +45,16 @@ class TrackEntry(BaseModel):
     boxes: list[tuple[int, float, float, float, float]]
 
 
+class Join(BaseModel):
+    """Two tracks of one person."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tracks: tuple[int, int]
+    likeness: float | None = None
+    """Of their colours, 0..1; None where somebody joined them by hand."""
+
+
 class TracksFile(BaseModel):
     """The whole file."""
 
@@ -58,7 +66,26 @@ class TracksFile(BaseModel):
     height: int = Field(gt=0)
     frames: int = Field(ge=0)
     hidden_whole: dict[int, str] = {}
+    joined: list[Join] = []
     tracks: list[TrackEntry]
+
+    def people(self) -> dict[int, int]:
+        """The person of each track: of those that are joined, the smallest number.
+
+        Raises:
+            ConfigError: tracks are joined that do not exist.
+        """
+        person = {track.id: track.id for track in self.tracks}
+        for join in self.joined:
+            for number in join.tracks:
+                if number not in person:
+                    raise ConfigError(
+                        f"the tracks file joins {number}, which is none of its tracks: "
+                        "remove that from joined"
+                    )
+            one, other = (person[number] for number in join.tracks)
+            person = {n: min(one, other) if p in (one, other) else p for n, p in person.items()}
+        return person
 
 
 def load_tracks(path: Path) -> TracksFile:
@@ -159,7 +186,9 @@ class TracksRecorder:
         self._waiting.clear()
         self._bytes_waiting = 0
 
-    def text(self, info: Sized, input_sha256: str | None) -> Iterator[str]:
+    def text(
+        self, info: Sized, input_sha256: str | None, joined: Sequence[Join] = ()
+    ) -> Iterator[str]:
         """The tracks file of everything collected, piece by piece. Called once, at the end.
 
         Raises:
@@ -180,7 +209,12 @@ class TracksRecorder:
             for index in range(first, last + 1):
                 yield f'{comma}"{index}": {_json(reason)}'
                 comma = ", "
-        yield '},\n "tracks": ['
+        yield "},\n"
+        if joined:
+            yield ' "joined": [\n  '
+            yield ",\n  ".join(_json(join.model_dump(mode="json")) for join in joined)
+            yield "\n ],\n"
+        yield ' "tracks": ['
         comma = ""
         for key in sorted(self._written):
             yield f"{comma}\n  {{" + ", ".join(self._track(key))
@@ -229,42 +263,3 @@ def tracks_of(masks: MasksReader, folder: Path) -> Iterator[str]:
 
 def _json(value: object) -> str:
     return json.dumps(value)
-
-
-class TracksMasker:
-    """Masks from a tracks file; nothing is detected."""
-
-    def __init__(self, tracks: TracksFile, info: StreamInfo) -> None:
-        """Args: info: of the video that is rendered.
-
-        Raises:
-            ConfigError: the tracks belong to a video of another size.
-        """
-        if (tracks.width, tracks.height) != (info.width, info.height):
-            raise ConfigError(
-                f"the tracks are for {tracks.width}x{tracks.height}, "
-                f"but {info.label} is {info.width}x{info.height}"
-            )
-        self._frames = tracks.frames
-        self._hidden_whole = set(tracks.hidden_whole)
-        self._parts: dict[int, list[Part]] = {}
-        for track in tracks.tracks:
-            for index, x, y, width, height in track.boxes if track.hide else ():
-                self._parts.setdefault(index, []).append(_part(track, Box(x, y, width, height)))
-
-    def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
-        """Every frame with its mask, in order."""
-        for frame in frames:
-            if frame.corrupt:
-                yield MaskedFrame(frame, Unknown.CORRUPT)
-            elif frame.index >= self._frames or frame.index in self._hidden_whole:
-                yield MaskedFrame(frame, Unknown.NOT_IN_TRACKS)
-            else:
-                yield MaskedFrame(frame, tuple(self._parts.get(frame.index, ())))
-
-
-def _part(track: TrackEntry, box: Box) -> Part:
-    try:
-        return Part(track.label, box, _SHAPES[track.shape](), 1.0, track.id)
-    except ValueError as error:
-        raise ConfigError(f"track {track.id} of the tracks file: {error}") from error

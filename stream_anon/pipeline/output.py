@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stream_anon.audio.tracks import SideTracks
+from stream_anon.core.sound_plan import SoundPlan
 from stream_anon.sinks.file import MediaSink
 from stream_anon.sinks.pipe import Pipe, PipeSink
+from stream_anon.sinks.unsealed import UnsealedSink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,16 +55,35 @@ def open_output(
     return MediaSink(output, info, settings.output, side, along, kept, trimmed=trimmed)
 
 
+def open_unsealed(
+    output: Path, info: StreamInfo, settings: Settings, redacted: Path
+) -> UnsealedSink:
+    """Open what a redacted video is written to in which somebody can be seen again.
+
+    Args:
+        output: a file, whose ending chooses the container.
+        info: of the redacted video.
+        settings: of the output; sound and subtitles are those of the redacted video.
+        redacted: that video.
+
+    Raises:
+        SinkError: it cannot be written.
+    """
+    side = _side(redacted, settings, info.zero, None)
+    return UnsealedSink(output, info, settings.output, side)
+
+
 def _side(
     source: Path, settings: Settings, zero: Fraction, end: Fraction | float | None
 ) -> partial[SideTracks] | None:
     output = settings.output
-    if output.audio == "drop" and not output.keep_subtitles:
+    sound = SoundPlan.parse(output.audio)
+    if sound.base == "drop" and not output.keep_subtitles:
         return None
     return partial(
         SideTracks,
         source,
-        audio=output.audio,
+        audio=sound,
         subtitles=output.keep_subtitles,
         zero=zero,
         end=None if end is None else Fraction(end),

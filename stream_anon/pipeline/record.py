@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from time import monotonic
 from typing import IO, TYPE_CHECKING, Protocol
 
-from stream_anon.core.files import JsonFile, PartFile, write_error
+from stream_anon.core.files import HashedFile, JsonFile, PartFile, write_error
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.masking.masks_file import MasksReader, MasksWriter, is_compressed
 from stream_anon.masking.masks_format import FrameMasks, Header
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
+    from stream_anon.audit.sign import Signer
     from stream_anon.config import Settings
-    from stream_anon.core.files import HashedFile
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
     from stream_anon.pipeline.excerpt import Selection
     from stream_anon.sources.base import Source
@@ -44,6 +44,10 @@ class RecordedRun(Protocol):
     selection: Selection
     apart: frozenset[str]
     """Labels that are in the masks of somebody hidden whole too, because of a rule."""
+
+    @property
+    def promises(self) -> dict[str, str]:
+        """What each method promises, by its name."""
 
     @property
     def source(self) -> Source:
@@ -73,10 +77,13 @@ class Wanted:
     """What was hidden, to edit."""
     masks: Path | None = None
     """What was hidden, exactly."""
+    sealed: Path | None = None
+    """What was hidden, encrypted. The run writes it itself."""
 
     @property
     def all(self) -> list[Path]:
-        return [path for path in (self.masks, self.tracks, self.report) if path is not None]
+        paths = (self.masks, self.tracks, self.report, self.sealed)
+        return [path for path in paths if path is not None]
 
 
 class Record:
@@ -88,6 +95,7 @@ class Record:
         run: RecordedRun,
         wanted: Wanted,
         on_progress: Callable[[Summary], None] | None,
+        signer: Signer | None = None,
     ) -> None:
         """Open what is written while the run goes on; closed with `stack`.
 
@@ -108,7 +116,7 @@ class Record:
         self._masks: _MaskRecord | None = None
         if (path := wanted.masks or wanted.tracks) is not None:
             self._masks = _MaskRecord(stack, masks, path, _header(run))
-        self._on_progress = on_progress
+        self._on_progress, self._signer = on_progress, signer
         self._began = monotonic()
         self.summary = Summary(expected_frames=run.expected_frames)
 
@@ -140,18 +148,39 @@ class Record:
         summary.notes = run.notes()
         if self._masks is not None:
             self._masks.end(run.input.final_hash(), self._tracks)
-        if self._report is not None:
-            record = report_record(
-                summary,
-                run.settings,
-                run.input,
-                engine=run.engine,
-                model_hash=run.model_hash,
-                tracks=run.tracks,
-                masks=run.masks_file,
-                selection=run.selection,
-            )
-            self._report.prepare([json.dumps(record, indent=1), "\n"])
+
+    def report(self, output: Path | None, written: HashedFile | None) -> None:
+        """Write the report; everything else is complete, and nothing has been published yet.
+
+        Args:
+            output: name of the output; None where only masks were computed.
+            written: where it lies until it gets that name; None where it went through a pipe.
+
+        Raises:
+            SinkError: it cannot be written, or the output cannot be read.
+        """
+        if self._report is None:
+            return
+        run = self._run
+        hashed = None
+        if output is not None:
+            with _written(output):
+                hashed = (output, written.sha256 if written else None)
+        record = report_record(
+            self.summary,
+            run.settings,
+            run.input,
+            engine=run.engine,
+            model_hash=run.model_hash,
+            tracks=run.tracks,
+            masks=run.masks_file,
+            selection=run.selection,
+            promises=run.promises,
+            output=hashed,
+        )
+        if self._signer is not None:
+            record = self._signer.signed(record)
+        self._report.prepare([json.dumps(record, indent=1), "\n"])
 
     def log(self) -> None:
         """All is there."""
@@ -228,12 +257,16 @@ def _settings_hash(settings: Settings, apart: frozenset[str]) -> str:
             "keyframes": True,
             "m2fp": True,
             "masking": True,
-            "redaction": {"scope"},
+            "redaction": {"scope", "outline_epsilon"},
         },
     )
     for section in ("parsing", "m2fp"):
         values[section].pop("threads")
     values["redaction"]["apart"] = sorted(apart)
+    if settings.redaction.zones:
+        values["redaction"]["zones"] = [
+            zone.model_dump(mode="json", exclude={"method"}) for zone in settings.redaction.zones
+        ]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stream_anon.audit.sign import load_signer
+from stream_anon.core.clear import NOBODY, Clear
 from stream_anon.core.files import HashedFile, publish
 from stream_anon.core.process_state import single_threaded_opencv
-from stream_anon.core.stream_log import stream_logger
-from stream_anon.detectors.scopes import choose, resolve_scope
-from stream_anon.errors import ConfigError, SourceError
-from stream_anon.masking.horizon import Horizon
-from stream_anon.masking.identities import HUMAN
-from stream_anon.masking.masker import Masker
-from stream_anon.masking.masks_file import open_masks
-from stream_anon.masking.masks_masker import MasksMasker
-from stream_anon.masking.tracks_file import TracksMasker, load_tracks
+from stream_anon.errors import ConfigError
 from stream_anon.pipeline import threads as pipeline
-from stream_anon.pipeline.engines import load_engines
-from stream_anon.pipeline.excerpt import ExcerptMasker, Selection
-from stream_anon.pipeline.output import open_output
+from stream_anon.pipeline.excerpt import Selection
 from stream_anon.pipeline.paths import check_asked, check_beside, check_paths
 from stream_anon.pipeline.record import Record, Wanted
-from stream_anon.pipeline.rules import rules_by_label, rules_for_tracks, told_apart
+from stream_anon.pipeline.recording_run import RecordingRun
+from stream_anon.pipeline.sealing import Seal, seal_path, with_public_keys
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.sources.file import MediaSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from stream_anon.config import Settings
-    from stream_anon.core.files import PartFile
-    from stream_anon.core.frame import StreamInfo
-    from stream_anon.pipeline.excerpt import Excerpt
     from stream_anon.pipeline.report import Summary
     from stream_anon.sinks.file import MediaSink
     from stream_anon.sinks.pipe import Pipe
 
-log = stream_logger(__name__)
-
 EVERYTHING = Selection()
-
-TRACKS_ENGINE = "tracks file"
-MASKS_ENGINE = "record of masks"
+PIPED = "standard output"
 
 
 def redact_file(
@@ -56,9 +40,12 @@ def redact_file(
     selection: Selection = EVERYTHING,
     report: Path | None = None,
     tracks: Path | None = None,
+    clear: Clear = NOBODY,
     masks: Path | None = None,
     export_tracks: Path | None = None,
     export_masks: Path | None = None,
+    sign: Path | None = None,
+    sealed: Path | None = None,
     on_progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
     """Redact one recorded video or picture, or only compute its masks.
@@ -71,39 +58,93 @@ def redact_file(
         selection: what of the input is redacted.
         report: write the record of the run here, as JSON.
         tracks: hide what this file says instead of looking for faces.
+        clear: who of them is left clear.
         masks: hide exactly what this record of masks says instead of looking for faces.
         export_tracks: write what was hidden here, as JSON to edit.
         export_masks: write the record of masks here; `.gz` compresses it.
+        sign: a private key in PEM format (Ed25519) that the report is signed with.
+        sealed: write the seal here instead of beside the output, where `output.seal` asks for one.
         on_progress: called after each frame.
 
     Raises:
         StreamAnonError: with no output under its name.
     """
-    wanted = Wanted(report, export_tracks, export_masks)
+    settings = with_public_keys(settings)
+    sealed = seal_path(output, settings, sealed)
+    wanted = Wanted(report, export_tracks, export_masks, sealed)
     check_asked(output, wanted, tracks, masks)
+    if sign is not None and report is None:
+        raise ConfigError("a signature stands in the report: name a file for the report, too")
+    clear.check(tracks)
     outputs = [output, *wanted.all] if isinstance(output, Path) else wanted.all
     try:
-        check_paths(source_path, [path for path in (tracks, masks) if path], outputs)
+        check_paths(source_path, [path for path in (tracks, masks, sign) if path], outputs)
         check_beside(settings, wanted.all)
     except (OSError, ValueError) as error:
         raise ConfigError(f"a file name cannot be used: {error}") from error
+    signer = load_signer(sign) if sign is not None else None
     with ExitStack() as stack:
         stack.enter_context(single_threaded_opencv)
-        run = _Run(stack, source_path, settings, tracks, masks, selection)
-        record = Record(stack, run, wanted, on_progress)
+        run = RecordingRun(stack, source_path, settings, tracks, masks, selection, clear)
+        record = Record(stack, run, wanted, on_progress, signer)
         if output is None:
             _only_masks(run, record)
         else:
-            _render(run, record, run.open_sink(stack, output, record.files))
+            seal = Seal(stack, sealed, settings, run.source.info.color) if sealed else None
+            sink = run.open_sink(stack, output, record.files, seal)
+            sink.on_complete = partial(_completed, record, output, seal)
+            _render(run, record, sink, seal)
     record.log()
     return record.summary
 
 
-def _render(run: _Run, record: Record, sink: MediaSink) -> None:
+@contextmanager
+def detecting(
+    source: Path, settings: Settings, video_track: int | None, written: Sequence[Path]
+) -> Iterator[RecordingRun]:
+    """A run on a whole recording that writes no video, for whoever computes its masks.
+
+    Args:
+        source: the recording.
+        settings: of the run.
+        video_track: from 1; None for the one that players show.
+        written: files that come of it.
+
+    Raises:
+        StreamAnonError: it cannot be run like this.
+    """
+    try:
+        check_paths(source, [], written)
+        check_beside(settings, written)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"a file name cannot be used: {error}") from error
+    with ExitStack() as stack:
+        stack.enter_context(single_threaded_opencv)
+        yield RecordingRun(stack, source, settings, None, None, Selection(video_track=video_track))
+
+
+def _completed(
+    record: Record, output: Path | Pipe, seal: Seal | None, written: Path | None
+) -> None:
+    """Finish what holds the output's hash: the output is complete, and nothing is published yet.
+
+    Args:
+        record: of the run.
+        output: what it is.
+        seal: of the output, if there is one.
+        written: where it lies until it gets its name; None where it went through a pipe.
+    """
+    hashed = HashedFile(written) if written is not None else None
+    if seal is not None and hashed is not None:
+        seal.complete(hashed)
+    record.report(output if isinstance(output, Path) else Path(PIPED), hashed)
+
+
+def _render(run: RecordingRun, record: Record, sink: MediaSink, seal: Seal | None) -> None:
     pipeline.run(
         run.source,
         run.masks,
-        Redactor(run.settings.redaction, run.source.info.color, rules=run.rules),
+        Redactor(run.settings.redaction, run.source.info.color, rules=run.rules, observer=seal),
         sink,
         run.settings.pipeline,
         on_frame=record.count,
@@ -112,7 +153,7 @@ def _render(run: _Run, record: Record, sink: MediaSink) -> None:
     )
 
 
-def _only_masks(run: _Run, record: Record) -> None:
+def _only_masks(run: RecordingRun, record: Record) -> None:
     pipeline.compute_masks(
         run.source,
         run.masks,
@@ -121,170 +162,5 @@ def _only_masks(run: _Run, record: Record) -> None:
         on_stuck=run.in_use.pop_all,
     )
     record.prepare()
+    record.report(None, None)
     publish(*record.files)
-
-
-class _Run:
-    """All that one run needs, opened; closed with `stack`."""
-
-    def __init__(
-        self,
-        stack: ExitStack,
-        source: Path,
-        settings: Settings,
-        tracks: Path | None,
-        masks: Path | None,
-        selection: Selection,
-    ) -> None:
-        self.in_use = stack.enter_context(ExitStack())
-        """Closes what the threads use."""
-        self.settings = settings
-        self.input = HashedFile(source)
-        self.tracks = HashedFile(tracks) if tracks else None
-        self.masks_file = HashedFile(masks) if masks else None
-        self.sink: MediaSink | None = None
-        self.apart: frozenset[str] = frozenset()
-        self._notes: list[str] = []
-        self._expected: str | None = None
-        """SHA-256 of the input that the tracks or the masks were made from."""
-        given = self._open_given()
-        self.source = MediaSource(source, track=selection.video_track)
-        self.in_use.callback(self.source.close)
-        log.info("input %s", self.source.info.summary)
-        log.debug("%s", self.source.info)
-        self.selection = selection = self._checked(selection)
-        self.masks: pipeline.MaskSource
-        if given is not None:
-            self.check_input()
-            self.masks = given(self.source.info)
-            self.model_hash = ""
-        else:
-            self.masks = self._masker(self.source.info)
-        self._given = self.masks
-        self._cut: ExcerptMasker | None = None
-        if selection.excerpt is not None:
-            self._cut = self._within(selection.excerpt)
-        log.info("engine %s %s", self.engine, self.model_hash[:16])
-
-    def _checked(self, selection: Selection) -> Selection:
-        if selection.excerpt is None or not self.source.info.still:
-            return selection
-        self._notes.append("a picture has no length: the range had no effect, all of it is there")
-        return replace(selection, excerpt=None)
-
-    def _within(self, excerpt: Excerpt) -> ExcerptMasker:
-        """Hide what is outside of the excerpt, and do not even read it where it is cut away."""
-        info = self.source.info
-        if excerpt.trim:
-            self.source.seek(excerpt.searched(self.settings, info))
-        self.masks = cut = ExcerptMasker(self.masks, excerpt, self.settings, info)
-        return cut
-
-    @property
-    def expected_frames(self) -> int | None:
-        """Of the output, an estimate for progress."""
-        excerpt, info = self.selection.excerpt, self.source.info
-        return info.frames if excerpt is None else excerpt.frames(info)
-
-    def _open_given(self) -> Callable[[StreamInfo], pipeline.MaskSource] | None:
-        """Open the tracks file or record of masks that says what to hide, if there is one."""
-        if self.tracks is not None:
-            tracks = load_tracks(self.tracks.path)
-            self._expected, self.engine = tracks.input_sha256, TRACKS_ENGINE
-            labels = frozenset(track.label for track in tracks.tracks)
-            self.rules, idle = rules_for_tracks(self.settings.redaction, labels)
-            self._notes += [f"the rule for {name} had no effect: no track has it" for name in idle]
-            return partial(TracksMasker, tracks)
-        if self.masks_file is not None:
-            path = self.masks_file.path
-            file, reader = open_masks(path)
-            self.in_use.callback(file.close)
-            self.engine = MASKS_ENGINE
-            # Which labels it has is known at its end only.
-            self.rules, _ = rules_for_tracks(self.settings.redaction, frozenset())
-            if reader.footer is not None:
-                self._expected = reader.footer.input_sha256
-            else:
-                self._notes.append(
-                    f"{path.name} is truncated: frames after its end are hidden whole, and it is "
-                    "not known whether it was made from this input"
-                )
-            return partial(MasksMasker, reader)
-        return None
-
-    def open_sink(
-        self, stack: ExitStack, output: Path | Pipe, along: Sequence[PartFile]
-    ) -> MediaSink:
-        """Open the output; it is published together with `along`."""
-        self.sink = sink = open_output(
-            output,
-            self.source.info,
-            self.settings,
-            self.input.path,
-            along,
-            kept=self.source.kept(self.settings.output.keep_metadata),
-            excerpt=self.selection.excerpt,
-        )
-        stack.callback(sink.close)
-        return sink
-
-    def check_input(self) -> None:
-        """Refuse tracks of another file than the input, also one that became another meanwhile."""
-        path = self.input.path
-        if self._expected and self._expected != self.input.sha256:
-            if self.masks_file is not None:
-                raise ConfigError(
-                    f"the masks were computed from another file than {path.name}: name that "
-                    "one, or compute them again"
-                )
-            raise ConfigError(
-                f"the tracks were made from another file than {path.name}: remove input_sha256 "
-                "from the tracks file to use them anyway"
-            )
-        if self._expected and self.input.changed:
-            what = "masks" if self.masks_file is not None else "tracks"
-            raise SourceError(
-                f"{path} changed while it was read, and the {what} may no longer fit: "
-                "wait until nothing writes to it, and run again"
-            )
-
-    def check_excerpt(self) -> None:
-        """Refuse, at the end, an excerpt that had no frame."""
-        if self._cut is not None:
-            self._cut.check_found()
-
-    def _masker(self, info: StreamInfo) -> Masker:
-        settings = self.settings
-        rows = choose(settings.parsing.engine, settings.redaction.scope)
-        scope = resolve_scope(settings.redaction.scope, rows)
-        self.rules = rules_by_label(settings.redaction, scope, rows)
-        engines = load_engines(rows, settings, info, self.input.path)
-        for parser in engines.all:
-            self.in_use.callback(parser.close)
-        self.engine, self.model_hash = engines.name, engines.model_hash
-        self._notes += engines.notes
-        log.info("hiding %s", ", ".join(sorted(scope)))
-        horizon = Horizon.of_recording(settings, info)
-        if HUMAN in scope:  # without a whole person, all parts are followed anyway
-            self.apart = told_apart(self.rules)
-        return Masker(
-            engines.fast, scope, settings, info, horizon, bodies=engines.slow, apart=self.apart
-        )
-
-    def notes(self) -> list[str]:
-        """Notes for the user: where the output differs from the request."""
-        notes = [*self._notes, *(self.sink.notes if self.sink is not None else ())]
-        notes += self.source.notes
-        if converted := self.source.info.converted_from:
-            notes.append(f"pictures were converted from {converted} to 8-bit 4:2:0")
-        given = [file for file in (self.tracks, self.masks_file) if file is not None]
-        if given and "scope" in self.settings.redaction.model_fields_set:
-            notes.append(f"the scope had no effect: {given[0].path.name} says what to hide")
-        if isinstance(self._given, MasksMasker):
-            _, idle = rules_for_tracks(self.settings.redaction, frozenset(self._given.labels))
-            notes += [f"the rule for {name} had no effect: no mask has it" for name in idle]
-        return notes + [
-            f"{file.path.name} changed while it was read: its hash is not known"
-            for file in (self.input, *given)
-            if file.changed
-        ]

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from stream_anon.audit.custody import hash_of, program_sha256
 from stream_anon.core.credentials import printable
 from stream_anon.core.redacted import Unknown
+from stream_anon.core.zones import count_people
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from stream_anon.config import Settings
     from stream_anon.core.files import HashedFile
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
@@ -68,7 +72,7 @@ class Summary:
             self.hidden_whole[whole.value] += 1
             self.people.append(-1)
         elif isinstance(masked.parts, tuple):
-            self.people.append(len({part.person for part in masked.parts}))
+            self.people.append(count_people(masked.parts))
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -98,6 +102,8 @@ def report_record(
     tracks: HashedFile | None = None,
     masks: HashedFile | None = None,
     selection: Selection,
+    promises: dict[str, str],
+    output: tuple[Path, str | None] | None = None,
 ) -> dict[str, Any]:
     """The record of a run.
 
@@ -110,16 +116,24 @@ def report_record(
         tracks: the tracks file that said what to hide, if any.
         masks: the same of a record of masks.
         selection: what of the input was asked for.
+        promises: what each method promises, by its name.
+        output: its name, and SHA-256 where it is known; None where nothing was rendered.
     """
+    asked = settings.model_dump(mode="json")
+    name, sha256 = (printable(output[0].name), output[1]) if output else (None, None)
     return {
         "stream_anon_report": 1,
         "version": package_version(),
+        "program": {"version": package_version(), "sha256": program_sha256()},
         "input": _named(source),
+        "output": {"name": name, "sha256": sha256} if output else None,
         "engine": {"name": engine, "model_sha256": model_hash or None},
         "tracks": _named(tracks) if tracks else None,
         "masks": _named(masks) if masks else None,
         **selection.to_dict(),
-        "settings": settings.model_dump(mode="json"),
+        "methods": promises,
+        "settings": asked,
+        "settings_sha256": hash_of(asked),
         **summary.to_dict(),
     }
 

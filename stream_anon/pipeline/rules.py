@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stream_anon.core.stream_log import stream_logger
+from stream_anon.core.zones import is_zone
 from stream_anon.detectors.registry import BUILT_IN, rows
 from stream_anon.detectors.scopes import choose, resolve_rules, resolve_scope, seen_by
-from stream_anon.errors import ScopeError
+from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.masking.identities import HUMAN
-from stream_anon.redaction.registry import method_named
+from stream_anon.masking.zones import zone_rules
+from stream_anon.redaction.registry import METHODS, method_named, promise
+
+log = stream_logger(__name__)
+
+CAPTIONED = ("fill", "silhouette")
+"""Methods that write captions."""
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,6 +48,9 @@ def rules_by_label(
     for name, rule in redaction.rules.items():
         if rule.method is not None:
             method_named(rule.method, f"redaction.rules.{name}")
+    for zone in redaction.zones:
+        if zone.method is not None:
+            method_named(zone.method, f"redaction.zones.{zone.name}")
     names, idle = resolve_rules(redaction.rules, hidden, detectors)
     if all_hidden and idle:
         scope = redaction.scope if isinstance(redaction.scope, str) else ",".join(redaction.scope)
@@ -47,7 +58,37 @@ def rules_by_label(
             f"the rule for {idle[0]} has no effect, because the scope {scope} does not hide it: "
             f"add {idle[0]} to the scope, or remove the rule"
         )
-    return {label: redaction.by(redaction.rules[name]) for label, name in names.items()}
+    by_label = {label: redaction.by(redaction.rules[name]) for label, name in names.items()}
+    found = {**by_label, **zone_rules(redaction)}
+    for one in (redaction, *found.values()):
+        if (check := method_named(one.method).check) is not None:
+            check(one)
+    writes = any(one.method in CAPTIONED for one in (redaction, *found.values()))
+    if all_hidden and redaction.caption != "none" and not writes:
+        raise ConfigError(
+            f"the caption {redaction.caption} has no effect: only {' and '.join(CAPTIONED)} write "
+            "one, so choose --method fill"
+        )
+    return found
+
+
+def promises(redaction: Redaction, rules: Mapping[str, Redaction]) -> dict[str, str]:
+    """What each method of a run promises, by its name.
+
+    Args:
+        redaction: the settings.
+        rules: from `rules_by_label`.
+    """
+    names = [redaction.method, *(rule.method for rule in rules.values())]
+    return {name: promise(method_named(name)) for name in dict.fromkeys(names)}
+
+
+def warn_of_reading(redaction: Redaction, rules: Mapping[str, Redaction]) -> None:
+    """A warning for each method that reads what it hides."""
+    safe = [method.name for method in METHODS if not method.reads_hidden]
+    for name, promised in promises(redaction, rules).items():
+        if name not in safe:
+            log.warning("%s %s; %s read nothing", name, promised, ", ".join(safe))
 
 
 def check_redaction(settings: Settings) -> None:
@@ -68,7 +109,7 @@ def told_apart(rules: Mapping[str, Redaction]) -> frozenset[str]:
         rules: from `rules_by_label`.
     """
     whole = rules.get(HUMAN)
-    return frozenset(label for label, rule in rules.items() if rule != whole)
+    return frozenset(label for label, rule in rules.items() if rule != whole and not is_zone(label))
 
 
 def rules_for_tracks(

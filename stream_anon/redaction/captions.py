@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stream_anon.core.color import black_and_spans
-from stream_anon.redaction.methods import color_levels
+from stream_anon.redaction.colors import color_levels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The built-in ways to hide a spot, and what they are made of. Pure functions of their input."""
+"""The ways to hide a spot that read nothing of it."""
 
 from __future__ import annotations
 
@@ -7,80 +7,63 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from stream_anon.core.color import black_and_spans, luma_weights
+from stream_anon.redaction.membrane import Membrane, Window
 
 if TYPE_CHECKING:
-    from stream_anon.core.frame import ColorTags, Plane
+    from stream_anon.core.frame import Plane
     from stream_anon.redaction.spot import Spot
 
-LUMA_STEP = 16
-"""Distance of the levels that a cell can have. Coarse on purpose: fine steps add up over time."""
-CHROMA_STEP = 4
-"""Finer than luma, which carries the face: coarser steps would tint skin green and purple."""
-
-SAMPLES = 8
-"""Pixels along each side of a cell that are averaged; more would look the same and cost more."""
+FONT = cv2.FONT_HERSHEY_DUPLEX
+FONT_HEIGHT = 22.0
+"""Pixels that a capital takes at scale 1."""
+CAPTION = 0.28
+"""Height of a caption as a share of its part's, where it is not too wide for that."""
+CAPTION_WIDTH = 0.62
+"""The most that it may take of the part's width."""
+SMALLEST = 7.0
+"""Pixels: smaller text cannot be read and is left out."""
+LIGHT, DARK = "#e8e8e8", "#181818"
 
 
 def blur(spot: Spot) -> Plane:
-    """Cells of what is there, drawn smooth."""
-    return blurred(spot.shown, spot.cell, spot.cell, _step(spot))
-
-
-def pixelate(spot: Spot) -> Plane:
-    """Cells of what is there, drawn flat."""
-    return pixelated(spot.shown, spot.cell, spot.cell, _step(spot))
+    """A smooth surface that continues what is around all that is hidden."""
+    if "membrane" not in spot.shared:
+        place = Window(*spot.coverage.place(spot.number))
+        spot.shared["membrane"] = Membrane.over(spot.planes, spot.coverage.on_pairs, place)
+    surface: Membrane = spot.shared["membrane"]
+    return surface.draw(spot.which, spot.rows, spot.columns, spot.level)
 
 
 def fill(spot: Spot) -> Plane:
-    """The colour asked for."""
-    return np.full(spot.opacity.shape, spot.level, np.uint8)
+    """The colour asked for, with the number or the label of the track where that is asked for."""
+    drawn = np.full(spot.opacity.shape, spot.level, np.uint8)
+    if text := caption_of(spot):
+        _write(spot, drawn, text)
+    return drawn
 
 
-def _step(spot: Spot) -> int:
-    return CHROMA_STEP if spot.which else LUMA_STEP
+def caption_of(spot: Spot) -> str:
+    """What is to be written on a part."""
+    asked = spot.settings.caption
+    if asked == "label":
+        return spot.part.label.replace("_", " ")
+    # Nobody's parts have no number.
+    return str(spot.part.person) if asked == "number" and spot.part.person >= 0 else ""
 
 
-def cell_means(plane: Plane, cell_width: float, cell_height: float, step: int) -> Plane:
-    """Average `plane` to cells of about the given size in pixels and quantise them by `step`.
-
-    Returns:
-        uint8 of height // cell_height rows and width // cell_width columns, at least one of each:
-        cells come out larger than asked for, never smaller.
-    """
-    height, width = plane.shape
-    columns = max(1, min(width, int(width / cell_width)))
-    rows = max(1, min(height, int(height / cell_height)))
-    stride_x = max(1, width // columns // SAMPLES)
-    stride_y = max(1, height // rows // SAMPLES)
-    sampled = np.ascontiguousarray(plane[::stride_y, ::stride_x])
-    means = cv2.resize(sampled, (columns, rows), interpolation=cv2.INTER_AREA)
-    levels = (means.astype(np.int16) + step // 2) // step * step  # 128, no colour, stays 128
-    return np.minimum(levels, 255).astype(np.uint8)
-
-
-def blurred(plane: Plane, cell_width: float, cell_height: float, step: int) -> Plane:
-    """Cells drawn smooth: looks like a blur, carries no more than the cells do."""
-    return _enlarged(plane, cell_means(plane, cell_width, cell_height, step), cv2.INTER_CUBIC)
-
-
-def pixelated(plane: Plane, cell_width: float, cell_height: float, step: int) -> Plane:
-    """Cells drawn as flat rectangles."""
-    return _enlarged(plane, cell_means(plane, cell_width, cell_height, step), cv2.INTER_NEAREST)
-
-
-def _enlarged(plane: Plane, cells: Plane, how: int) -> Plane:
-    size = (plane.shape[1], plane.shape[0])
-    return np.asarray(cv2.resize(cells, size, interpolation=how), np.uint8)
-
-
-def color_levels(color: str, tags: ColorTags) -> tuple[int, int, int]:
-    """Y, U and V of a colour written #RRGGBB (ITU-T H.273, section 8.3)."""
-    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    kr, kb = luma_weights(tags.matrix)
-    luma = kr * red + (1 - kr - kb) * green + kb * blue
-    black, span_y, span_c = black_and_spans(tags.full_range)
-    u, v = (blue - luma) / (2 * (1 - kb)), (red - luma) / (2 * (1 - kr))
-    levels = (black + span_y * luma, 128 + span_c * u, 128 + span_c * v)
-    y, cb, cr = (min(255, round(level)) for level in levels)
-    return y, cb, cr
+def _write(spot: Spot, drawn: Plane, text: str) -> None:
+    """In the middle of the part, in a colour without any colour: on luma alone."""
+    if spot.which:
+        return
+    box, at = spot.part.box, (spot.columns.start, spot.rows.start)
+    scale = CAPTION * box.height / FONT_HEIGHT
+    (wide, _), _ = cv2.getTextSize(text, FONT, scale, 1)
+    scale *= min(1.0, CAPTION_WIDTH * box.width / max(wide, 1))
+    if scale * FONT_HEIGHT < SMALLEST:
+        return
+    thickness = max(1, round(1.6 * scale))
+    (wide, high), _ = cv2.getTextSize(text, FONT, scale, thickness)
+    x, y = box.center
+    corner = (round(x - wide / 2 - at[0]), round(y + high / 2 - at[1]))
+    ink = spot.paint(DARK if spot.level > (spot.paint(LIGHT) + spot.paint(DARK)) / 2 else LIGHT)
+    cv2.putText(drawn, text, corner, FONT, scale, (ink,), thickness, cv2.LINE_AA)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 
 from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, RedactedFrame, Unknown
 from stream_anon.errors import ConfigError
 from stream_anon.redaction.captions import draw_banner, draw_caption, draw_outline, empty_picture
-from stream_anon.redaction.methods import CHROMA_STEP, LUMA_STEP, blurred, color_levels
-from stream_anon.redaction.regions import on_plane, soft_region
+from stream_anon.redaction.kept import KeptOfTracks
+from stream_anon.redaction.regions import soft_region
 from stream_anon.redaction.registry import Method, method_named
-from stream_anon.redaction.spot import Coverage, Spot
+from stream_anon.redaction.spot import CHROMA, LUMA, Coverage, Spot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,25 +22,24 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import ColorTags, Frame, Planes, Stamp
     from stream_anon.core.parts import Part
     from stream_anon.core.redacted import MaskedFrame
+    from stream_anon.redaction.observer import HiddenObserver
 
-WHOLE_CELLS = 4
-"""Cells across the longer side of a frame that is hidden whole: a face may fill all of it."""
-
-
+CRISP = 0.01
+"""The edge, as a share of the part's box, of a method that draws outlines."""
 BANNER = "DEBUG RUN: its preview can show what is hidden here"
 
 
 class _Style(NamedTuple):
     method: Method
-    cells: int
+    settings: Redaction
     edge: float
-    levels: tuple[int, int, int]
-    """The colour asked for, in Y, U and V."""
 
 
-def _style(settings: Redaction, color: ColorTags) -> _Style:
-    levels = color_levels(settings.color, color)
-    return _Style(method_named(settings.method), settings.cells, settings.edge, levels)
+def _style(settings: Redaction) -> _Style:
+    method = method_named(settings.method)
+    if method.check is not None:
+        method.check(settings)
+    return _Style(method, settings, CRISP if method.crisp else settings.edge)
 
 
 class Redactor:
@@ -53,6 +53,8 @@ class Redactor:
         rules: Mapping[str, Redaction] | None = None,
         captions: bool = False,
         debug: bool = False,
+        observer: HiddenObserver | None = None,
+        kept: KeptOfTracks | None = None,
     ) -> None:
         """Be ready.
 
@@ -62,15 +64,20 @@ class Redactor:
             rules: how to hide parts of some labels, instead of by `settings`.
             captions: say in the picture why a frame is hidden whole.
             debug: mark every picture, and make views for the preview.
+            observer: is told what is hidden in each frame, before it is drawn over.
+            kept: what methods keep of tracks; of a redactor in whose place this one comes.
 
         Raises:
             ConfigError: a method is not in the registry.
         """
-        self._style = _style(settings, color)
-        self._rules = {label: _style(rule, color) for label, rule in (rules or {}).items()}
+        self._style = _style(settings)
+        self._rules = {label: _style(rule) for label, rule in (rules or {}).items()}
+        self.kept = KeptOfTracks() if kept is None else kept
+        """To be handed to a redactor that goes on with the same tracks."""
         self._color = color
         self._captions = captions
         self._debug = debug
+        self._observer = observer
 
     def redact(self, masked: MaskedFrame) -> RedactedFrame:
         """Make the frame safe to show; a frame without a mask is hidden whole."""
@@ -89,14 +96,11 @@ class Redactor:
         )
 
     def hide_whole(self, frame: Frame, reason: Unknown) -> RedactedFrame:
-        """A frame of which nothing may be seen."""
-        y, u, v = frame.planes
-        cell = max(y.shape) / WHOLE_CELLS
-        planes = (
-            blurred(y, cell, cell, LUMA_STEP),
-            blurred(u, cell / 2, cell / 2, CHROMA_STEP),
-            blurred(v, cell / 2, cell / 2, CHROMA_STEP),
-        )
+        """A frame of which nothing may be seen: it is not read at all, but by an observer."""
+        if self._observer is not None:
+            self._observer.see_whole(frame.planes)
+        height, width = frame.planes[0].shape
+        planes = empty_picture(width, height, self._color)
         if self._captions:
             draw_caption(planes, [f"Hidden: {reason.value}"], self._color)
         self._mark(planes)
@@ -150,26 +154,43 @@ class Redactor:
         """Hide the parts, one after the other, on planes that may be written to."""
         styles = [self._rules.get(part.label, self._style) for part in parts]
         regions = [soft_region(part, style.edge) for part, style in zip(parts, styles, strict=True)]
-        views, coverage = _read_only(planes), Coverage(regions)
-        for part, style, region in zip(parts, styles, regions, strict=True):
-            cell = (max(part.box.width, part.box.height) + 2 * part.spread) / style.cells
-            for scale, same_size in ((1.0, (0,)), (0.5, (1, 2))):
-                height, width = planes[same_size[0]].shape
-                placed = on_plane(region, (height, width), scale)
-                if placed is None:
-                    continue
-                rows, columns, opacity = placed
-                rest = 1 - opacity
+        if self._observer is not None:
+            self._observer.see_parts(_read_only(planes), parts, regions)
+        coverage = Coverage(regions, planes)
+        for number, (part, style) in enumerate(zip(parts, styles, strict=True)):
+            self._draw(planes, coverage, number, part, style)
+
+    def _draw(
+        self, planes: Planes, coverage: Coverage, number: int, part: Part, style: _Style
+    ) -> None:
+        views, shared, settings = _read_only(planes), dict[str, Any](), style.settings
+        cell = (max(part.box.width, part.box.height) + 2 * part.spread) / settings.cells
+        for which, scale in ((0, LUMA), (1, CHROMA), (2, CHROMA)):
+            placed = coverage.placed(number, scale)
+            if placed is None:
+                continue
+            rows, columns, opacity = placed
+            spot = Spot(
+                planes=views,
+                which=which,
+                rows=rows,
+                columns=columns,
+                opacity=opacity,
+                part=part,
+                number=number,
+                seed=_seed(part),
                 # The soft edge makes it larger than the part: no more cells for that.
-                side = max(cell * scale, max(opacity.shape) / style.cells)
-                for which in same_size:
-                    spot = Spot(
-                        *(views, which, rows, columns, opacity, part, _seed(part)),
-                        *(side, style.levels[which], coverage),
-                    )
-                    planes[which][rows, columns] = cv2.blendLinear(
-                        style.method.draw(spot), spot.shown, opacity, rest
-                    )
+                cell=max(cell * scale, max(opacity.shape) / settings.cells),
+                settings=settings,
+                color=self._color,
+                coverage=coverage,
+                shared=shared,
+                track=partial(self.kept.of, _seed(part)),
+                secret=self.kept.secret,
+            )
+            planes[which][rows, columns] = cv2.blendLinear(
+                style.method.draw(spot), spot.shown, opacity, 1 - opacity
+            )
 
 
 def _seed(part: Part) -> int:

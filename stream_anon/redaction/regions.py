@@ -11,6 +11,9 @@ import numpy as np
 
 from stream_anon.core.parts import INSIDE
 
+FINE = 160
+"""Samples across a part with a crisp edge, at least."""
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -44,9 +47,24 @@ def soft_region(part: Part, edge: float) -> Region:
     # One sample more all around, so that stretching the mask never thins it.
     inside = np.asarray(cv2.dilate(inside, np.ones((3, 3), np.uint8)))
     far = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3) - spread
-    reach = max(1.0, edge * min(rows, columns))
-    opacity = np.clip(1 - far / reach, 0, 1).astype(np.float32)
-    return Region(part.box.grown(pad_x * step_x, pad_y * step_y), opacity)
+    around = part.box.grown(pad_x * step_x, pad_y * step_y)
+    reach = edge * min(rows, columns)
+    if reach < 1:
+        return Region(around, _crisp(far))
+    return Region(around, np.clip(1 - far / reach, 0, 1).astype(np.float32))
+
+
+def _crisp(far: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An edge of about half a sample, as smooth as the distance is between samples.
+
+    Args:
+        far: samples to what is hidden, 0 in it and 1 right beside.
+    """
+    by = math.ceil(FINE / max(far.shape))
+    near = np.minimum(far, 9).astype(np.float32)
+    finer = cv2.resize(near, None, fx=by, fy=by, interpolation=cv2.INTER_LINEAR)
+    # 0.85 is the distance half way to the sample beyond a corner: all of each sample is hidden.
+    return np.asarray(np.clip((1.4 - finer) / 0.5, 0, 1), np.float32)
 
 
 def on_plane(

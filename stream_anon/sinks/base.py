@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from stream_anon.core.redacted import RedactedFrame
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_anon.core.live_sound import SoundBlock
 
 
 class Sink(Protocol):
@@ -27,6 +32,18 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Free everything; what is not finished is discarded. Nothing is called after it."""
+
+
+@runtime_checkable
+class SoundSink(Protocol):
+    """A sink that takes sound too."""
+
+    def hear(self, sound: Sequence[SoundBlock]) -> None:
+        """Take the sound up to the frame that is sent next, in order.
+
+        Raises:
+            SinkError: it cannot be written.
+        """
 
 
 def check_redacted(frame: object) -> None:

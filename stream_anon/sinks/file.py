@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Output
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.core.unsealed import UnsealedFrame
 
 UNORDERED = 2
 """Frames that are coded in the order in which they are shown if there are no more."""
@@ -48,8 +49,9 @@ LONGEST_LEAD = 1
 """Seconds before the first frame that an output without sound may have."""
 
 
-class MediaSink:
-    """Writes one file: the frames as they come, and no metadata but what is kept.
+class MediaFile:
+    """Writes one file: the frames as they come, and no metadata but what is kept. A kind of sink
+    says which frames it takes.
 
     Frames go to `NAME.part`, which gets its own name in `finish()` once the file has been read back
     and holds as many frames as were sent. `close()` before that removes it. Files that belong to it
@@ -88,6 +90,8 @@ class MediaSink:
         self._info = info
         self._trimmed = trimmed
         self._sent = 0
+        self.on_complete: Callable[[Path | None], None] | None = None
+        """Called with the whole file, before it gets its name; with None where it has none."""
         self._side: SideTracks | None = None
         self._times: Times | None = None
         codec = encoder_for(path, settings.encoder)
@@ -154,8 +158,7 @@ class MediaSink:
 
     # -- writing ------------------------------------------------------------------------------
 
-    def send(self, frame: RedactedFrame) -> None:
-        check_redacted(frame)
+    def _write(self, frame: RedactedFrame | UnsealedFrame) -> None:
         picture = self._pictures.make(frame)
         if self._sent and self._holds_one:
             raise SinkError(
@@ -174,13 +177,13 @@ class MediaSink:
     def _holds_one(self) -> bool:
         return self._container.format.name in STILLS
 
-    def _begin(self, first: RedactedFrame) -> Times:
+    def _begin(self, first: RedactedFrame | UnsealedFrame) -> Times:
         zero = first.pts * first.time_base if self._trimmed else self._zero(first)
         if self._side and self._trimmed:
             self._side.cut_before(zero)
         return Times(self._unit, zero=zero)
 
-    def _zero(self, first: RedactedFrame) -> Fraction:
+    def _zero(self, first: RedactedFrame | UnsealedFrame) -> Fraction:
         """Where the output begins, in the input's seconds: a short way before its first frame."""
         zero, time = self._info.zero, first.pts * first.time_base
         has_more = self._side is not None and not self._side.is_empty
@@ -216,7 +219,12 @@ class MediaSink:
                 f"{self._path.name} holds {written} frames but {self._sent} were sent: "
                 "the output was discarded"
             )
+        self._announce(self._file.part)
         publish(*self._along, self._file)
+
+    def _announce(self, written: Path | None) -> None:
+        if self.on_complete is not None:
+            self.on_complete(written)
 
     def _count(self) -> int:
         if self._container.format.name == STILL:
@@ -238,6 +246,14 @@ class MediaSink:
 
     def _errors(self) -> AbstractContextManager[None]:
         return as_sink_errors(self._path)
+
+
+class MediaSink(MediaFile):
+    """A file of redacted frames."""
+
+    def send(self, frame: RedactedFrame) -> None:
+        check_redacted(frame)
+        self._write(frame)
 
 
 def _reader(container: OutputContainer) -> str | None:

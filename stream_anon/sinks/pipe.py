@@ -97,6 +97,7 @@ class PipeSink(MediaSink):
     def _complete(self) -> None:
         with self._errors():
             self._pipe.file.flush()
+        self._announce(None)
         publish(*self._along)
 
     @contextmanager

@@ -14,7 +14,7 @@ from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.centerface import CenterFace
 from stream_anon.detectors.labels import CIHP_LABELS
-from stream_anon.pipeline import recording as build
+from stream_anon.pipeline import recording_run as build
 from stream_anon.pipeline.engines import Engines
 from tests.stubs import StubParser, nobody
 

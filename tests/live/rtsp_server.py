@@ -47,9 +47,11 @@ SILENCE, TICK = b"\xd5" * 160, b"\xaa\x2a" * 80
 SEQUENCE, PICTURE = 7, 8
 """Parameter sets in H.264."""
 TARGET = (
-    "rtph264depay name=depay0 ! h264parse ! mpegtsmux"
+    "rtph264depay name=depay0 ! h264parse config-interval=-1"
+    " ! video/x-h264,stream-format=byte-stream,alignment=au ! queue ! mpegtsmux name=mux"
     " ! filesink name=file sync=false async=false buffer-mode=unbuffered"
 )
+TARGET_AUDIO = "rtpmp4gdepay name=depay1 ! aacparse ! queue ! mux."
 LATE = Gst.SECOND
 """Behind by more than this, a camera skips to now."""
 
@@ -201,7 +203,7 @@ class Publishing:
     def __init__(self, options: dict[str, Any]) -> None:
         self._folder = Path(options["folder"])
         self.factory = GstRtspServer.RTSPMediaFactory()
-        self.factory.set_launch(f"( {TARGET} )")
+        self.factory.set_launch(f"( {TARGET} {TARGET_AUDIO if options['audio'] else ''} )")
         self.factory.set_transport_mode(GstRtspServer.RTSPTransportMode.RECORD)
         self.factory.set_latency(0)
         self.factory.connect("media-configure", self._published)

@@ -134,12 +134,18 @@ class RtspTarget(_Keeping):
     ending = "ts"
 
     def __init__(
-        self, folder: Path, *, login: tuple[str, str] | None = None, digest: bool = False
+        self,
+        folder: Path,
+        *,
+        audio: bool = False,
+        login: tuple[str, str] | None = None,
+        digest: bool = False,
     ) -> None:
         """Nothing runs yet.
 
         Args:
             folder: gets the files.
+            audio: takes sound (AAC) along with the picture.
             login: user and password that publishers need.
             digest: how they are asked for: digest or basic.
         """
@@ -147,6 +153,7 @@ class RtspTarget(_Keeping):
         self._login = login
         self._options = {
             "folder": str(folder),
+            "audio": audio,
             "login": login,
             "digest": digest,
             "host": self.host,

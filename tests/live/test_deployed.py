@@ -17,6 +17,7 @@ from tests.live.leaks import exposure
 from tests.live.needs import require_rtsp
 from tests.live.servers import RtspServer
 from tests.unit.test_deploy import COMMANDS, SERVICE
+from tests.variants import variants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def heard(systemd: socket.socket, word: str, limit: float) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", variants(COMMANDS, 1))
 def test_it_does_what_a_service_has_to(
     name: str, serving: ServingClip, systemd: socket.socket, tmp_path: Path
 ) -> None:

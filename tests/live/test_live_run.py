@@ -19,6 +19,7 @@ from tests.live.needs import require_rtmp, require_rtsp
 from tests.live.servers import RtmpTarget, RtspServer, RtspTarget
 from tests.requirements import require_live
 from tests.screen import PROGRAMS, open_screen
+from tests.variants import variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,9 @@ def numbers_of(path: Path) -> list[int | None]:
 
 @pytest.mark.parametrize(
     "name",
-    ["walk", "eat", "face-demographics-walking-and-pause", "head-pose-face-detection-female"],
+    variants(
+        ["walk", "eat", "face-demographics-walking-and-pause", "head-pose-face-detection-female"], 1
+    ),
 )
 def test_a_steady_camera_is_recorded_whole_and_nobody_can_be_known(
     clip_folder: Path, tmp_path: Path, name: str
@@ -99,7 +102,7 @@ FAULTS: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", list(FAULTS))
+@pytest.mark.parametrize("fault", variants(FAULTS, 1))
 def test_while_a_camera_is_away_a_slate_says_so(
     fault: str, serving: ServingClip, tmp_path: Path, config: Path
 ) -> None:
@@ -156,7 +159,7 @@ def _assert_time_goes_on(path: Path) -> None:
     assert max(steps) < 1.0
 
 
-@pytest.mark.parametrize("kind", ["rtsp", "rtmp"])
+@pytest.mark.parametrize("kind", variants(["rtsp", "rtmp"], 1))
 def test_a_target_that_fails_is_published_to_again_and_the_file_has_everything(
     kind: str, camera: RtspServer, serving: ServingClip, tmp_path: Path, config: Path
 ) -> None:
@@ -242,7 +245,7 @@ def how_hidden(clip: ServingClip, recording: Path) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("after", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("after", variants([0.0, 1.0, 2.0], 1))
 def test_a_run_can_be_stopped_before_there_is_a_picture(tmp_path: Path, after: float) -> None:
     nobody = "rtsp://viewer:s3cret@127.0.0.1:9/cam"
     with LiveCommand(nobody, "--to", tmp_path / "cam.mkv") as run:

@@ -59,7 +59,7 @@ def test_sound_moves_along(audio: str, offset: float, tmp_path: Path) -> None:
     tone = Tone(codec="mp2", start=start + offset, seconds=1.0)
     source = late(tmp_path / "in.ts", start, tones=[tone])
     output = tmp_path / "out.mp4"
-    stream_anon.redact(source, output, audio=audio)  # type: ignore[arg-type]
+    stream_anon.redact(source, output, audio=audio)
     lag = float(packets(output, "audio")[0][0] - times(output)[0])
     assert lag == pytest.approx(offset, abs=0.06)
     assert min(packets(output, "audio")[0][0], times(output)[0]) < Fraction(1, 10)

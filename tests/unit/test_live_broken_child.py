@@ -162,6 +162,7 @@ def test_a_decoder_that_hangs_at_the_first_picture_ends_without_its_parent(
             "url": feed.url,
             "format": None,
             "options": address.options,
+            "audio": "drop",
             "open_timeout": 1.0,
             "keyframe_timeout": 1.0,
             "watchdog": 60.0,

@@ -27,6 +27,7 @@ from tests.hub import (
 )
 from tests.m2fp_models import write_tiny_model
 from tests.requirements import require_m2fp
+from tests.variants import variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -207,7 +208,7 @@ BAD_DAYS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("day", "said"), BAD_DAYS.values(), ids=BAD_DAYS.keys())
+@pytest.mark.parametrize(("day", "said"), variants(BAD_DAYS.values(), 3))
 def test_a_hub_on_a_bad_day_changes_nothing(
     hub: Hub, home: Path, day: dict[str, Any], said: str
 ) -> None:

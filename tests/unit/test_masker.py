@@ -16,6 +16,7 @@ from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import Unknown
 from stream_anon.detectors.base import DetectionPass
 from stream_anon.errors import ParserError
+from stream_anon.masking.outlines import ABSORBED, ASPECTS
 from tests.stubs import (
     START,
     StubParser,
@@ -365,7 +366,11 @@ class TestScope:
     def test_the_margin_is_added_on_each_side(self) -> None:
         (masked,) = masks_of(sees(), moving(1), masking__margin=0.5, masking__growth=0)
         assert isinstance(masked.parts, tuple)
-        assert masked.parts[0].box.x == pytest.approx(START.x - 0.5 * START.size)
+        found, least = masked.parts[0].box, (1 - ABSORBED) * 0.5 * START.size
+        outline = found.grown(-0.5 * START.size, -0.5 * START.size)
+        assert outline.width / outline.height == pytest.approx(ASPECTS["face"])
+        assert found.x <= START.x - least
+        assert found.x + found.width >= START.x + START.width + least
 
     def test_a_crowd_is_hidden_to_the_last(self) -> None:
         crowd = [Box(10 + 50 * c, 10 + 60 * r, 30, 38) for c in range(6) for r in range(3)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,19 +13,23 @@ from stream_anon.core.frame import ColorTags, Frame
 from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, RedactedFrame, Unknown
 from stream_anon.detectors.shapes import ellipse, full_box
-from stream_anon.redaction.methods import LUMA_STEP
+from stream_anon.redaction import registry
+from stream_anon.redaction.kept import KeptOfTracks
+from stream_anon.redaction.reading import LUMA_STEP
 from stream_anon.redaction.redactor import Redactor
+from stream_anon.redaction.registry import method_names
 from tests.stubs import face, make_frame, make_plane, yuv_of
 
-Method = Literal["blur", "pixelate", "fill"]
-METHODS: list[Method] = ["blur", "pixelate", "fill"]
+METHODS = method_names()
+SECRET = 7
+READING = {method.name for method in registry.METHODS if method.reads_hidden}
 FACE = Box(60, 40, 64, 80)
 
 
 def redact(
     frame: Frame, *parts: Part, tags: ColorTags | None = None, **settings: Any
 ) -> RedactedFrame:
-    redactor = Redactor(Redaction(**settings), tags or ColorTags())
+    redactor = Redactor(Redaction(**settings), tags or ColorTags(), kept=KeptOfTracks(SECRET))
     return redactor.redact(MaskedFrame(frame, parts))
 
 
@@ -55,7 +59,7 @@ def near(
 @pytest.mark.parametrize(("width", "height"), [(200, 160), (201, 161), (199, 163)])
 @pytest.mark.parametrize("box", [FACE, Box(-20, -30, 64, 64), Box(170, 130, 64, 64)])
 def test_outside_bit_identical_and_inside_changed(
-    method: Method, width: int, height: int, box: Box
+    method: str, width: int, height: int, box: Box
 ) -> None:
     frame = make_frame(width, height, pattern="noise")
     safe = redact(frame, face(box), method=method)
@@ -79,7 +83,7 @@ def test_nobody_to_hide_changes_nothing_at_all() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_input_is_left_untouched(method: Method) -> None:
+def test_the_input_is_left_untouched(method: str) -> None:
     frame = make_frame(200, 160, pattern="noise")
     before = [plane.copy() for plane in frame.planes]
     assert not any(plane.flags.writeable for plane in frame.planes)
@@ -103,16 +107,15 @@ def test_planes_with_padded_lines_work() -> None:
         assert all(np.array_equal(a, b) for a, b in zip(want.planes, got.planes, strict=True))
 
 
-@pytest.mark.parametrize("method", ["blur", "pixelate"])
 @pytest.mark.parametrize("cells", [1, 2, 4])
-def test_what_is_inside_does_not_depend_on_detail(method: Method, cells: int) -> None:
+def test_what_is_inside_does_not_depend_on_detail(cells: int) -> None:
     safe, raw = [], []
     for seed in (3, 4):
         noise = np.random.default_rng(seed).integers(-60, 61, (160, 200))
         luma = np.clip(make_plane(160, 200, pattern="gradient") * 0.5 + 60 + noise, 0, 255)
         raw.append(luma.astype(np.uint8))
         frame = make_frame(200, 160, luma=raw[-1])
-        safe.append(redact(frame, face(FACE), method=method, cells=cells).planes[0])
+        safe.append(redact(frame, face(FACE), method="pixelate", cells=cells).planes[0])
     inside = hidden_pixels(face(FACE), (160, 200), 1)
     raw_change = (raw[0].astype(float) - raw[1])[inside]
     change = (safe[0].astype(float) - safe[1])[inside]
@@ -166,16 +169,16 @@ def test_fill_is_exactly_the_colour(color: str, matrix: int, full_range: bool) -
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("size", [1e3, 1e5, 1e7])
-def test_absurdly_large_parts_hide_everything(method: Method, size: float) -> None:
+def test_absurdly_large_parts_hide_everything(method: str, size: float) -> None:
     frame = make_frame(65, 49, pattern="noise")
     safe = redact(frame, boxed(Box(-size / 2, -size / 2, size, size)), method=method)
     for raw, new in zip(frame.planes, safe.planes, strict=True):
-        assert len(np.unique(new)) <= 2
         assert np.abs(new.astype(int) - raw).mean() > 20
+        assert method in READING or len(np.unique(new)) == 1
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_parts_off_the_frame_change_nothing(method: Method) -> None:
+def test_parts_off_the_frame_change_nothing(method: str) -> None:
     frame = make_frame(65, 49, pattern="noise")
     far = [Box(-90, 0, 30, 30), Box(500, 500, 30, 30), Box(0, -90, 30, 30), Box(-1e6, 9, 30, 30)]
     safe = redact(frame, *map(boxed, far), method=method)
@@ -185,7 +188,7 @@ def test_parts_off_the_frame_change_nothing(method: Method) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 2), (3, 5), (16, 16), (17, 16)])
-def test_tiny_pictures(method: Method, width: int, height: int) -> None:
+def test_tiny_pictures(method: str, width: int, height: int) -> None:
     frame = make_frame(width, height, pattern="noise")
     box = Box(0, 0, width, height)
     for masked in (MaskedFrame(frame, (boxed(box),)), MaskedFrame(frame, Unknown.CORRUPT)):
@@ -202,29 +205,16 @@ def test_every_part_is_hidden_where_they_overlap_too() -> None:
     assert safe.parts_hidden == 2
 
 
-class TestHiddenWhole:
-    @pytest.mark.parametrize("reason", Unknown)
-    @pytest.mark.parametrize("method", METHODS)
-    def test_an_unknown_mask_hides_everything(self, reason: Unknown, method: Method) -> None:
-        redactor = Redactor(Redaction(method=method), ColorTags())
-        safe = []
-        for seed in (1, 2):
-            noise = np.random.default_rng(seed).integers(-60, 61, (161, 241))
-            base = make_plane(161, 241, pattern="gradient").astype(int) // 2 + 60
-            luma = np.clip(base + noise, 0, 255).astype(np.uint8)
-            redacted = redactor.redact(MaskedFrame(make_frame(241, 161, luma=luma), reason))
-            assert redacted.hidden_whole is reason
-            assert redacted.parts_hidden == 0
-            safe.append(redacted.planes[0].astype(int))
-        assert np.abs(safe[0] - safe[1]).mean() < 8
-        assert np.abs(np.diff(safe[0], axis=1)).max() < 12
-
-    def test_colour_is_hidden_as_well(self) -> None:
-        frame = make_frame(240, 160, pattern="noise")
-        safe = Redactor(Redaction(), ColorTags()).redact(MaskedFrame(frame, Unknown.CORRUPT))
-        for raw, new in zip(frame.planes, safe.planes, strict=True):
-            assert np.abs(np.diff(new.astype(int), axis=1)).max() < 12
-            assert np.abs(np.diff(raw.astype(int), axis=1)).max() > 100
+@pytest.mark.parametrize("reason", Unknown)
+@pytest.mark.parametrize("method", METHODS)
+def test_an_unknown_mask_hides_everything_and_nothing_is_read(reason: Unknown, method: str) -> None:
+    redactor = Redactor(Redaction(method=method), ColorTags())
+    for seed in (1, 2):
+        frame = make_frame(241, 161, pattern="noise", seed=seed)
+        redacted = redactor.redact(MaskedFrame(frame, reason))
+        assert redacted.hidden_whole is reason
+        assert redacted.parts_hidden == 0
+        assert all(len(np.unique(plane)) == 1 for plane in redacted.planes)
 
 
 def test_the_same_frame_gives_the_same_picture() -> None:

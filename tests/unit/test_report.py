@@ -108,7 +108,12 @@ class TestRecord:
         options = {"engine": "stub", "model_hash": "ab" * 32, **changes}
         settings = load_settings(None, {"redaction.scope": "head"})
         made = report_record(
-            counted((face(LEFT),)), settings, HashedFile(source), selection=Selection(), **options
+            counted((face(LEFT),)),
+            settings,
+            HashedFile(source),
+            selection=Selection(),
+            promises={"blur": "reads nothing"},
+            **options,
         )
         return dict(json.loads(json.dumps(made)))
 

@@ -16,7 +16,7 @@ from stream_anon.detectors.registry import BUILT_IN
 from stream_anon.detectors.scopes import resolve_scope
 from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.masking.masks_merge import merge
-from stream_anon.pipeline import recording
+from stream_anon.pipeline import recording_run
 from stream_anon.pipeline.engines import Engines
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.pipeline.rules import rules_by_label, told_apart
@@ -77,10 +77,10 @@ def test_hair_follows_its_rule_on_somebody_who_is_hidden_whole(scope: str) -> No
 
 def test_the_whole_is_hidden_under_a_part_too() -> None:
     """Where the part is found nowhere, nothing of it is to be seen."""
-    masks, redactor = masks_under(redaction(human=DARK, hair="blur"))
+    masks, redactor = masks_under(redaction(human=DARK, hair="pixelate"))
     for masked in masks:
         luma = redactor.redact(masked).planes[0]
-        assert luma[HAIR.inside(masked.frame.index)].max() < 40, "blurred is what is hidden already"
+        assert luma[HAIR.inside(masked.frame.index)].max() < 40, "the cells are of what is hidden"
 
 
 @pytest.mark.parametrize("rules", [{}, {"human": DARK}, {"person": DARK}])
@@ -104,7 +104,7 @@ def test_a_rule_for_what_only_the_whole_hides_is_refused() -> None:
 def test_in_a_recording(tiny_m2fp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tiny_m2fp.is_dir()
     engines = Engines([StubParser(nobody)], PeopleParser([BODY, HAIR]))
-    monkeypatch.setattr(recording, "load_engines", lambda *_: engines)
+    monkeypatch.setattr(recording_run, "load_engines", lambda *_: engines)
     frames = [frame.planes[0] for frame in scene([BODY, HAIR], COUNT)]
     pictures = [np.repeat(luma[..., None], 3, axis=2) for luma in frames]
     size = (WIDTH, HEIGHT)
@@ -125,7 +125,7 @@ def test_masks_of_other_rules_within_a_parse_are_not_merged(
 
     def masks_of(name: str, scope: str, rules: dict[str, Any]) -> Path:
         engines = Engines([StubParser(nobody)], PeopleParser([BODY, HAIR]))
-        monkeypatch.setattr(recording, "load_engines", lambda *_: engines)
+        monkeypatch.setattr(recording_run, "load_engines", lambda *_: engines)
         path, settings = tmp_path / name, {"redaction.rules": rules}
         stream_anon.redact(source, None, scope=scope, settings=settings, export_masks=path)
         return path

@@ -18,7 +18,8 @@ from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.detectors.shapes import ellipse
 from stream_anon.errors import ConfigError
 from stream_anon.masking import tracks_file
-from stream_anon.masking.tracks_file import TracksFile, TracksMasker, TracksRecorder, load_tracks
+from stream_anon.masking.tracks_file import TracksFile, TracksRecorder, load_tracks
+from stream_anon.masking.tracks_masker import TracksMasker
 from tests.stubs import face, make_frame, make_info
 
 if TYPE_CHECKING:

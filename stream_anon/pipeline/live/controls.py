@@ -143,10 +143,15 @@ def _named(redaction: Redaction) -> str:
 
 
 def _rules_named(redaction: Redaction) -> str:
-    """The rules, for a log line: `; face with fill`."""
-    return "".join(
-        f"; {name} with {redaction.by(rule).method}" for name, rule in redaction.rules.items()
+    """The rules and zones, for a log line: `; face with fill; zone door hidden with fill`."""
+    rules = (f"; {name} with {redaction.by(rule).method}" for name, rule in redaction.rules.items())
+    zones = (
+        f"; zone {zone.name} hidden with {zone.method or redaction.method}"
+        if zone.mode == "hide"
+        else f"; zone {zone.name} ignored"
+        for zone in redaction.zones
     )
+    return "".join((*rules, *zones))
 
 
 def _after(choices: Sequence[str], now: str) -> str:

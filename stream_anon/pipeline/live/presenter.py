@@ -11,19 +11,23 @@ from stream_anon.core.frame import Stamp
 from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.core.redacted import Unknown
 from stream_anon.core.stream_log import stream_logger
+from stream_anon.core.zones import count_people
 from stream_anon.redaction.redactor import Redactor
-from stream_anon.sinks.process.transport import pack, pack_debug
+from stream_anon.redaction.registry import method_named
+from stream_anon.sinks.process.transport import pack, pack_debug, pack_with_sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from fractions import Fraction
 
-    from stream_anon.config import Settings
+    from stream_anon.config import Redaction, Settings
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.live_sound import SoundBlock
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
     from stream_anon.pipeline.figures.stats import LiveStats
     from stream_anon.pipeline.live.controls import Choice, ChosenFrame, Controls
     from stream_anon.processes.wire import Message
+    from stream_anon.redaction.kept import KeptOfTracks
     from stream_anon.sources.live.state import SourceState
 
 log = stream_logger(__name__)
@@ -50,6 +54,9 @@ class Camera(Protocol):
     @property
     def state(self) -> SourceState:
         """How it is doing."""
+
+    def sound_until(self, pts: int) -> list[SoundBlock]:
+        """Take the sound that comes before a picture."""
 
 
 class Presenter:
@@ -137,7 +144,7 @@ class Presenter:
         self._follow(choice)
         redacted = self._redacted(item)
         debug = self._debug_message(item, choice)
-        people = len({p.person for p in item.parts}) if isinstance(item.parts, tuple) else 0
+        people = count_people(item.parts) if isinstance(item.parts, tuple) else 0
         self._slate_since = None
         self._hand_off(redacted, debug)
         latency = monotonic() - frame.captured_at
@@ -145,16 +152,17 @@ class Presenter:
 
     def _follow(self, choice: Choice) -> None:
         if choice.redaction is not self._choice.redaction:
-            self._redactor = self._make_redactor(choice)
+            self._redactor = self._make_redactor(choice, self._redactor.kept)
         self._choice = choice
 
-    def _make_redactor(self, choice: Choice) -> Redactor:
+    def _make_redactor(self, choice: Choice, kept: KeptOfTracks | None = None) -> Redactor:
         return Redactor(
             choice.redaction,
             self._info.color,
             rules=choice.rules,
             captions=True,
             debug=self._debug,
+            kept=kept,
         )
 
     def _redacted(self, item: MaskedFrame) -> RedactedFrame:
@@ -190,7 +198,7 @@ class Presenter:
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + round(LEAST_STEP / base))
         redacted = self._slate(Stamp(0, pts, base, self._ticks(base)), reason)
-        self._hand_off(redacted, None)
+        self._hand_off(redacted, None, silent=reason is Unknown.AWAY)
         self._stats.count_out(redacted, None, 0, people=0)
 
     def _is_away(self, now: float) -> bool:
@@ -211,11 +219,14 @@ class Presenter:
 
     # -- out ----------------------------------------------------------------------------------
 
-    def _hand_off(self, redacted: RedactedFrame, debug: Message | None) -> None:
+    def _hand_off(
+        self, redacted: RedactedFrame, debug: Message | None, *, silent: bool = False
+    ) -> None:
         self._last_pts, self._last_out = redacted.pts, monotonic()
         if self._on_frame is not None:
             self._on_frame(redacted)
-        message = pack(redacted)
+        sound = self._camera.sound_until(redacted.pts)
+        message = pack_with_sound(redacted, [] if silent else sound)
         for outlet in self._outlets:
             outlet.offer(message)
         if self._preview is not None:
@@ -232,8 +243,15 @@ class Presenter:
             "fps": figures.fps_out,
             "latency": figures.latency[0] if figures.latency else None,
             "people": figures.people,
-            "method": redaction.method + (", rules" if choice.rules else ""),
+            "method": redaction.method + (", rules" if redaction.rules and choice.rules else ""),
             "scope": redaction.scope,
             "mode": "debug" if self._debug else None,
-            "strength": f"{redaction.cells} cells",
+            "strength": _strength(redaction),
         }
+
+
+def _strength(redaction: Redaction) -> str:
+    """What the method's strength is; of those that read nothing, that they do."""
+    if not method_named(redaction.method).reads_hidden:
+        return "reads nothing"
+    return f"{redaction.cells} cells" if redaction.method == "pixelate" else "readable"

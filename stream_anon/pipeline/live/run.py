@@ -20,6 +20,8 @@ from stream_anon.pipeline.live.once import Once
 from stream_anon.pipeline.live.opening import context_for, for_live, in_thread
 from stream_anon.pipeline.live.presenter import Presenter
 from stream_anon.pipeline.live.session import LiveSession, Requests, count_source
+from stream_anon.pipeline.rules import warn_of_reading
+from stream_anon.pipeline.sealing import check_not_sealed
 from stream_anon.sinks.window.window import check_display
 from stream_anon.sources.live.source import LiveSource
 from stream_anon.sources.registry import parse_source
@@ -79,6 +81,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         Raises:
             StreamAnonError: this cannot be run.
         """
+        check_not_sealed(settings, "a live run")
         self._settings = settings = for_live(settings)
         address = parse_source(source, pace=pace, settings=settings.live)
         self._name = StreamName(name, address.label)
@@ -238,6 +241,8 @@ class LiveRun(AbstractContextManager["LiveRun"]):
                     log.warning(
                         "pictures are converted from %s to 8-bit 4:2:0", info.converted_from
                     )
+                if live.audio != "drop" and not info.sound:
+                    log.warning("%s has no sound that can be read: outputs have none", self.label)
                 self._play(info)
         return self.stats.snapshot()
 
@@ -300,6 +305,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             for sink in fanout.end():
                 sink.finish(1.0)  # so that no file without a picture is left
             raise
+        warn_of_reading(settings.redaction, self._controls.choice.rules)
         hidden = ", ".join(sorted(self._controls.choice.hidden))
         names = "+".join(row.name for row in self._detectors)
         log.info("engine %s, hiding %s", names, hidden)

@@ -6,7 +6,6 @@ A parser that fails costs the frames that it was asked about: they are hidden wh
 from __future__ import annotations
 
 import logging
-import threading
 from contextlib import suppress
 from functools import partial
 from time import monotonic
@@ -17,6 +16,7 @@ from stream_anon.core.rate_limited_log import RateLimitedLog
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.core.stream_log import StreamThread, stream_logger
 from stream_anon.errors import StreamAnonError
+from stream_anon.pipeline.live.closing import Closing
 from stream_anon.pipeline.live.controls import ChosenFrame
 from stream_anon.pipeline.live.governor import Governor
 from stream_anon.pipeline.rules import told_apart
@@ -46,46 +46,6 @@ AT_THE_END = 1.0
 """The same at the end of the worker; a longer parse closes the engines itself, when it returns."""
 
 
-class _Closing:
-    """The end of a masker whose background parse may be under way.
-
-    Whoever is last with the engines closes them: the worker, or this where it outlasts the worker.
-    """
-
-    def __init__(self, masker: Masker, began: float) -> None:
-        self.began = began
-        """By the worker's clock."""
-        self._lock = threading.Lock()
-        self._is_done = False
-        self._engines: LoadedEngines | None = None
-        self._thread = StreamThread(
-            target=self._close, args=(masker,), name="stream_anon closing", daemon=True
-        )
-        self._thread.start()
-
-    def is_done(self, patience: float = 0.0) -> bool:
-        self._thread.join(patience)
-        return self._is_done
-
-    def hand_over(self, engines: LoadedEngines) -> None:
-        """Close these engines as soon as the parse has returned."""
-        with self._lock:
-            if not self._is_done:
-                self._engines = engines
-                return
-        engines.close()
-
-    def _close(self, masker: Masker) -> None:
-        try:
-            masker.close()
-        finally:
-            with self._lock:
-                self._is_done = True
-            if self._engines is not None:
-                with suppress(Exception):  # nobody is there to be told
-                    self._engines.close()
-
-
 class Worker:
     """Owns its engines and its masker."""
 
@@ -104,7 +64,7 @@ class Worker:
         """
         self._context, self._engines, self._on_abandoned = context, engines, on_abandoned
         self._masker: Masker | None = None
-        self._closing: _Closing | None = None
+        self._closing: Closing | None = None
         """The last masker, while its background parse goes on: the engines are in use."""
         self._choice: Choice | None = None
         """What the masker hides, and how."""
@@ -208,6 +168,7 @@ class Worker:
         masker = self._masker or self._begin(choice)
         if choice is not self._choice:
             masker.hide(choice.hidden, told_apart(choice.rules))
+            masker.set_zones(choice.redaction.zones)
             self._choice = choice
         masker.take(frame)
         self._release()
@@ -223,6 +184,7 @@ class Worker:
             )
             self._context.stats.set_effort(self._governor.level)
         self._masker = self._engines.masker(choice.hidden, told_apart(choice.rules))
+        self._masker.set_zones(choice.redaction.zones)
         self._choice = choice
         self._masker.set_effort(self._governor.effort)
         return self._masker
@@ -276,7 +238,7 @@ class Worker:
         """Let go of the masker."""
         masker, self._masker = self._masker, None
         if masker is not None:
-            self._closing = _Closing(masker, self._clock())
+            self._closing = Closing(masker, self._clock())
             self._is_retired(patience)
 
     def _is_retired(self, patience: float = 0.0) -> bool:

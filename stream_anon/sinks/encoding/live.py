@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import av
@@ -14,16 +15,18 @@ from stream_anon.sinks.encoding.encoders import (
     options_for,
     time_base_for,
 )
+from stream_anon.sinks.encoding.live_sound import INTERLEAVED, LiveSound
 from stream_anon.sinks.encoding.planes import Pictures, Times, open_encoder
 
 if TYPE_CHECKING:
-    from fractions import Fraction
+    from collections.abc import Sequence
 
     from av.codec.codec import Codec
     from av.video.stream import VideoStream
 
     from stream_anon.config import Output, Settings
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.live_sound import SoundBlock
     from stream_anon.core.redacted import RedactedFrame
 
 KEYFRAME_INTERVAL = 2
@@ -49,7 +52,7 @@ class Written(NamedTuple):
 
 
 class LiveEncoder:
-    """One container with one video that starts at 0, written through at every frame.
+    """One container with one video that starts at 0, written through at every frame, and its sound.
 
     What goes wrong comes out as it is, FFmpeg's errors and the system's: the sink knows what to
     call the output. Used by one thread.
@@ -82,9 +85,13 @@ class LiveEncoder:
         self._next_key: Fraction | None = None
         self._pictures = Pictures(info, codec)
         self._rate = info.nominal_rate
-        self._container = av.open(url, "w", format=container, container_options=options | _FLUSHED)
+        options = options | _FLUSHED | (INTERLEAVED if info.sound else {})
+        self._container = av.open(url, "w", format=container, container_options=options)
+        self._unit = info.time_base
+        self._zero = self._last = Fraction(0)
         try:
             self._stream = self._add_stream(codec, info, output)
+            self._sound = LiveSound(self._container) if info.sound else None
             self._container.start_encoding()
         except BaseException:
             self.abandon()
@@ -108,13 +115,22 @@ class LiveEncoder:
         """Encode a frame and write what comes out."""
         picture = self._pictures.make(frame)
         self._times.put(picture, frame)
-        time = frame.pts * frame.time_base
+        time = self._last = frame.pts * frame.time_base
+        if not self.frames:
+            self._zero = time
         if self._next_key is None or time >= self._next_key:
             picture.pict_type = av.video.frame.PictureType.I
             self._next_key = time + KEYFRAME_INTERVAL
         written = self._mux(picture)
         self.frames += 1
+        if self._sound is not None:
+            self._sound.keep_up(time - self._zero)
         return written
+
+    def hear(self, sound: Sequence[SoundBlock]) -> None:
+        """Encode sound and write what comes out; before the first frame it has no place."""
+        if self._sound is not None and self.frames:
+            self._sound.put(sound, self._zero, self._unit)
 
     def _mux(self, picture: av.VideoFrame | None) -> list[Written]:
         written: list[Written] = []
@@ -127,6 +143,8 @@ class LiveEncoder:
     def finish(self) -> list[Written]:
         """Write what the encoder still holds and the container's end."""
         written = self._mux(None)
+        if self._sound is not None:
+            self._sound.finish(self._last - self._zero)
         self._container.close()
         return written
 

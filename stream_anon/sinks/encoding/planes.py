@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Output
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.core.unsealed import UnsealedFrame
 
 
 class Pictures:
@@ -78,7 +79,7 @@ class Pictures:
     def _is_full_range(self) -> bool:
         return self._info.color.full_range or self._is_rgb() or "yuvj" in self._format
 
-    def make(self, frame: RedactedFrame) -> av.VideoFrame:
+    def make(self, frame: RedactedFrame | UnsealedFrame) -> av.VideoFrame:
         """A new picture with nothing of the decoder's in it: no side data, no tags, no time.
 
         Raises:
@@ -129,7 +130,7 @@ class Times:
         self._last: int | None = None
         self._durations: dict[int, int] = {}
 
-    def put(self, picture: av.VideoFrame, frame: RedactedFrame) -> None:
+    def put(self, picture: av.VideoFrame, frame: RedactedFrame | UnsealedFrame) -> None:
         """Give a picture the time of its frame."""
         time = frame.pts * frame.time_base
         if self._zero is None:

@@ -20,10 +20,11 @@ from stream_anon.sinks.encoding.live import LiveEncoder
 from stream_anon.sinks.live.names import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from stream_anon.config import Settings
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.live_sound import SoundBlock
     from stream_anon.core.redacted import RedactedFrame
     from stream_anon.sinks.live.address import SinkOrder
 
@@ -133,6 +134,10 @@ class RecordingSink:
         with self._watched():
             self._encoder.write(frame)
         self._sent += 1
+
+    def hear(self, sound: Sequence[SoundBlock]) -> None:
+        with self._watched():
+            self._encoder.hear(sound)
 
     @contextmanager
     def _watched(self) -> Iterator[None]:

@@ -14,10 +14,12 @@ from stream_anon.sinks.live.playlist import Playlist
 from stream_anon.sinks.registry import parse_sink
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from stream_anon.config import Settings
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.live_sound import SoundBlock
     from stream_anon.core.redacted import RedactedFrame
     from stream_anon.sinks.live.address import SinkAddress, SinkOrder
 
@@ -67,6 +69,10 @@ class StreamSink:
             written = self._encoder.write(frame)
             if self._playlist:
                 self._playlist.check(written)
+
+    def hear(self, sound: Sequence[SoundBlock]) -> None:
+        with self._errors():
+            self._encoder.hear(sound)
 
     def finish(self) -> None:
         if not self._encoder.frames:

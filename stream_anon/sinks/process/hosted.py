@@ -18,8 +18,9 @@ from stream_anon.core.frame import StreamInfo
 from stream_anon.errors import StreamAnonError
 from stream_anon.processes.host import ParentPipe, named, serve, within
 from stream_anon.processes.wire import Message
+from stream_anon.sinks.base import SoundSink
 from stream_anon.sinks.live.address import SinkAddress, SinkOrder
-from stream_anon.sinks.process.transport import DEBUG, FRAME, unpack, unpack_debug
+from stream_anon.sinks.process.transport import DEBUG, FRAME, sound_of, unpack, unpack_debug
 
 if TYPE_CHECKING:
     from stream_anon.sinks.base import Sink
@@ -72,6 +73,8 @@ def _write(parent: ParentPipe, fields: dict[str, Any], limit: float) -> None:
     try:
         while message := parent.receive():
             with within(limit):
+                if isinstance(sink, SoundSink):
+                    sink.hear(sound_of(message))
                 sink.send(unpack(message))
         with within(limit):
             sink.finish()

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from stream_anon.core.frame import Stamp
+from stream_anon.core.live_sound import pack_sound, unpack_sound
 from stream_anon.core.redacted import _REDACTOR_KEY, DebugFrame, RedactedFrame, Unknown
 from stream_anon.processes.wire import Message
 from stream_anon.sinks.base import check_redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stream_anon.core.live_sound import SoundBlock
 
 FRAME, DEBUG = "frame", "debug"
 """Kinds of messages."""
@@ -31,6 +38,18 @@ def pack(frame: RedactedFrame, **more: object) -> Message:
     return Message(FRAME, fields | more, frame.planes)
 
 
+def pack_with_sound(frame: RedactedFrame, sound: Sequence[SoundBlock]) -> Message:
+    """A message as `pack` makes it, with the sound up to the frame, which `sound_of` gives."""
+    table, planes = pack_sound(sound)
+    message = pack(frame, sound=table)
+    return Message(message.kind, message.fields, (*message.planes, *planes))
+
+
+def sound_of(message: Message) -> list[SoundBlock]:
+    """The sound of a message, by pts."""
+    return unpack_sound(message.fields.get("sound", []), message.planes[3:])
+
+
 def unpack(message: Message) -> RedactedFrame:
     """The frame of a message.
 
@@ -38,7 +57,7 @@ def unpack(message: Message) -> RedactedFrame:
     what arrives there has been one already.
     """
     fields = message.fields
-    y, u, v = message.planes
+    y, u, v = message.planes[:3]
     whole = fields["hidden_whole"]
     return RedactedFrame(
         _REDACTOR_KEY,

@@ -77,7 +77,7 @@ class PreviewSink:
         self._on_key = on_key
         self._on_close = on_close
         self._aspect = info.width * float(info.pixel_aspect) / info.height
-        self._to_bgr = _matrix_for(info.color)
+        self._to_bgr = matrix_for(info.color)
         self._overlay = Overlay()
         self._planes: Planes | None = None
         self._hidden: tuple[int, Unknown | None] = (0, None)
@@ -171,7 +171,7 @@ class PreviewSink:
             self._on_close()
 
 
-def _matrix_for(color: ColorTags) -> NDArray[np.float32]:
+def matrix_for(color: ColorTags) -> NDArray[np.float32]:
     """From Y, U, V and 1 to blue, green and red (ITU-T H.273, section 8.3)."""
     kr, kb = luma_weights(color.matrix)
     black, luma, chroma = black_and_spans(color.full_range)

@@ -7,14 +7,14 @@ import os
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import cv2
 
 from stream_anon.errors import SinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from cv2.typing import MatLike
 
@@ -107,6 +107,9 @@ def _prepare_qt() -> None:
 class PreviewWindow:
     """Shows pictures and hears keys, until somebody closes it."""
 
+    keys: ClassVar[Mapping[str, str]] = KEYS
+    """Characters that mean something, and what."""
+
     def __init__(self, title: str, width: int, height: int) -> None:
         """Open it.
 
@@ -158,8 +161,8 @@ class PreviewWindow:
                 break
             # Above 16 bits stand modifiers; from 256 on, keys that are no characters.
             character = chr(code & 0xFFFF).lower() if code & 0xFFFF < 256 else ""
-            if character in KEYS:
-                keys.append(KEYS[character])
+            if character in self.keys:
+                keys.append(self.keys[character])
         self._open = self._open and self._is_visible()
         return keys
 

@@ -153,7 +153,7 @@ def _options(scheme: str, settings: Live) -> dict[str, str]:
     if scheme in ("rtsp", "rtsps"):
         own = {
             "rtsp_transport": settings.rtsp_transport,
-            "allowed_media_types": "video",
+            "allowed_media_types": "video" if settings.audio == "drop" else "video+audio",
             "timeout": silence,
             "max_delay": str(REORDERED_WITHIN),
             "buffer_size": str(RECEIVE_BYTES),

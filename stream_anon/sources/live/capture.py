@@ -20,12 +20,13 @@ import av.error
 
 from stream_anon.core.channel import Channel, Overflow
 from stream_anon.core.frame import ColorTags, StreamInfo
+from stream_anon.core.live_sound import SoundBlock, pack_sound
 from stream_anon.errors import SourceError
 from stream_anon.processes.host import ParentPipe, named, serve, within
 from stream_anon.processes.wire import Message
 from stream_anon.sources.decoding.pictures import Upright
 from stream_anon.sources.live.address import GIVES_UP_AFTER
-from stream_anon.sources.live.clock import TIME_BASE
+from stream_anon.sources.live.clock import TICKS, TIME_BASE
 from stream_anon.sources.live.failures import explain
 from stream_anon.sources.live.input import LiveInput
 from stream_anon.sources.live.pacing import Pacer, RateMeter
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from stream_anon.core.frame import Planes
     from stream_anon.sources.base import Losses, Source
+    from stream_anon.sources.live.sound import LiveEar
 
 T = TypeVar("T")
 WAITING = 2
@@ -92,8 +94,14 @@ class PictureSender:
         self._discontinuities = 0
         self._begun: float | None = None
         self._forgiven = 0
+        self._ear: LiveEar | None = None
         self._thread = threading.Thread(target=self._hand_over, daemon=True)
         self._thread.start()
+
+    def listen(self, ear: LiveEar) -> None:
+        """Send along what it has heard, with whichever picture goes out next."""
+        ear.heard()  # what was before
+        self._ear = ear
 
     def put(
         self,
@@ -130,7 +138,18 @@ class PictureSender:
 
     def _hand_over(self) -> None:
         for message in self._waiting:
-            self._parent.send(message)
+            self._parent.send(self._with_sound(message))
+
+    def _with_sound(self, message: Message) -> Message:
+        """With the sound since the message before: pictures may be left out, sound is not."""
+        time = message.fields["time"]
+        if self._ear is None or time is None:
+            return message
+        zero = round(Fraction(time) * TICKS)
+        table, planes = pack_sound(
+            SoundBlock(block.time - zero, block.samples) for block in self._ear.heard()
+        )
+        return Message(message.kind, message.fields | {"sound": table}, (*message.planes, *planes))
 
 
 # -- sources of the registry ------------------------------------------------------------------
@@ -185,12 +204,16 @@ def play_live(
     info = _describe(source, upright, rate, order["label"])
     parent.send(Message("opened", info.to_fields()))
     pacer = Pacer() if source.comes_at_once else None
+    listening = False
     for decoded, suspect in chain([first], _limited(pictures, SILENCE * order["watchdog"])):
         planes, resized = upright.read(decoded)
         time = source.time_of(decoded)
         if pacer:
             pacer.wait(time)
         if begin.is_set():
+            if source.ear is not None and not listening:
+                sender.listen(source.ear)
+                listening = True
             sender.put(planes, time, source.losses, corrupt=suspect, discontinuity=resized)
     return Message("ended", {"reason": source.losses.reason})
 
@@ -213,6 +236,7 @@ def _open(order: dict[str, Any]) -> LiveInput:
         format=order["format"],
         options=order["options"],
         limits=limits,
+        audio=order["audio"],
     )
 
 
@@ -242,6 +266,7 @@ def _describe(source: LiveInput, upright: Upright, rate: Fraction | None, label:
         color=upright.color,
         live=True,
         converted_from=upright.converted_from,
+        sound=source.ear is not None,
     )
 
 

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.frame import StreamInfo, plane_shapes
+from stream_anon.core.live_sound import MOST_BYTES
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.processes.child import START_LIMIT, Child, ChildGone
 from stream_anon.processes.wire import Message
@@ -55,6 +56,7 @@ class Connection:
         """Seconds of waiting since the last intact picture."""
         self._shapes: tuple[tuple[int, int], ...] = ()
         """Rows and columns of the planes of each picture, as announced."""
+        self._has_sound = False
 
     @property
     def pid(self) -> int:
@@ -83,6 +85,7 @@ class Connection:
             "url": address.url,
             "format": address.format,
             "options": address.options,
+            "audio": settings.audio,
             "open_timeout": limit,
             "keyframe_timeout": settings.keyframe_timeout,
             "watchdog": settings.watchdog,
@@ -106,7 +109,9 @@ class Connection:
         if wanted and (info.width, info.height) != (wanted.width, wanted.height):
             raise ConnectionLost(INVALID_DATA)
         self._shapes = plane_shapes(info.width, info.height)
+        self._has_sound = info.sound
         self._child.most_received = sum(rows * columns for rows, columns in self._shapes)
+        self._child.most_received += MOST_BYTES if info.sound else 0
         return info
 
     def _await_picture(self, patience: float) -> dict[str, Any]:
@@ -162,7 +167,8 @@ class Connection:
                 return
 
     def _check(self, message: Message) -> None:
-        shapes = tuple(plane.shape for plane in message.planes)
+        planes = message.planes[: len(self._shapes)] if self._has_sound else message.planes
+        shapes = tuple(plane.shape for plane in planes)
         if shapes != self._shapes or message.fields.get("corrupt") not in (False, True):
             raise ConnectionLost(INVALID_DATA)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
+import av.error
 import av.logging
 
 from stream_anon.core.demuxers import demux, network_options
@@ -15,6 +16,7 @@ from stream_anon.sources.decoding.damage import PADDED
 from stream_anon.sources.decoding.decoder import Decoder
 from stream_anon.sources.decoding.interlacing import Deinterlacer
 from stream_anon.sources.decoding.opening import choose_video, pixel_aspect
+from stream_anon.sources.live.sound import LiveEar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +47,7 @@ class LiveInput:
         format: str | None,  # noqa: A002 - FFmpeg's word
         options: dict[str, str],
         limits: tuple[float, float],
+        audio: str = "drop",
     ) -> None:
         """Open it.
 
@@ -54,6 +57,7 @@ class LiveInput:
             format: FFmpeg's name of the input; None lets FFmpeg detect it.
             options: for FFmpeg.
             limits: seconds to open it, and between two packets.
+            audio: what becomes of the sound, as `live.audio`.
 
         Raises:
             FFmpegError: it cannot be opened.
@@ -69,6 +73,8 @@ class LiveInput:
         self._stream = choose_video(self._container, label)
         self._few_threads(self._stream)
         self._decoder = Decoder(self._stream, PADDED[0], self.losses)
+        self.ear = None if audio == "drop" else _ear(self._container, disguise=audio == "disguise")
+        """The sound, where it is wanted and there is any."""
         self._was_corrupt = False
         self._losses_at_key = 0
 
@@ -126,7 +132,7 @@ class LiveInput:
 
     def _pictures(self, on_packet: Callable[[], None]) -> Iterator[tuple[av.VideoFrame, bool]]:
         begun = False
-        for packet in demux(self._container, self._stream):
+        for packet in self._packets():
             if not begun and packet.size:
                 on_packet()
             self._watch(packet)
@@ -140,6 +146,18 @@ class LiveInput:
                 elif picture.key_frame and not suspect:
                     begun = True
                     yield picture, False
+
+    def _packets(self) -> Iterator[av.Packet[VideoStream]]:
+        """Those of the picture; those of the sound go to the ear."""
+        if self.ear is None:
+            yield from demux(self._container, self._stream)
+            return
+        packet: Any
+        for packet in demux(self._container, self._stream, self.ear.stream):
+            if packet.stream_index == self._stream.index:
+                yield packet
+            elif packet.size:
+                self.ear.take(packet)
 
     def _has_recovered(self, picture: av.VideoFrame) -> bool:
         """Whole without a keyframe: some cameras refresh their picture bit by bit instead.
@@ -158,6 +176,15 @@ class LiveInput:
         if self._lost_packets.happened():
             # It may concern this packet or the one before, whose end was found in the next.
             self._decoder.lose("packets were lost in transit", packet)
+
+
+def _ear(container: InputContainer, *, disguise: bool) -> LiveEar | None:
+    """For the sound that players choose; None where there is none that can be decoded."""
+    stream: Any = container.streams.best("audio")
+    try:
+        return None if stream is None else LiveEar(stream, disguise=disguise)
+    except (av.error.FFmpegError, AttributeError, ValueError):
+        return None
 
 
 class _LostPackets(logging.Handler):

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from stream_anon.core.channel import Cancelled
 from stream_anon.core.frame import Frame
+from stream_anon.core.live_sound import SoundBlock, unpack_sound
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.errors import SourceError
 from stream_anon.processes.backoff import Backoff
 from stream_anon.sources.base import Losses
-from stream_anon.sources.live.clock import TIME_BASE, LiveClock
+from stream_anon.sources.live.clock import TICKS, TIME_BASE, LiveClock
 from stream_anon.sources.live.connection import INVALID_DATA, MALFORMED, Connection, ConnectionLost
 from stream_anon.sources.live.patience import Patience
+from stream_anon.sources.live.sound import SoundQueue
 from stream_anon.sources.live.state import SourceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stream_anon.config import Live
-    from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.frame import Plane, StreamInfo
     from stream_anon.processes.wire import Message
     from stream_anon.sources.live.address import SourceAddress
 
@@ -32,6 +34,8 @@ log = stream_logger(__name__)
 
 LASTED = 10.0
 """Seconds after which a connection counts as good and resets the backoff."""
+FARTHEST = 60
+"""Seconds that sound may be from the picture that it comes with."""
 DELIVERED = 100
 """Intact pictures after which it does."""
 
@@ -58,6 +62,7 @@ class LiveSource:
         self._cancelled = threading.Event()
         self._connection: Connection | None = None
         self._state = SourceState(since=monotonic())
+        self._sound = SoundQueue()
         self._index = 0
         self._discontinuities = self._lost_before = self._dropped_before = 0
 
@@ -240,7 +245,8 @@ class LiveSource:
         discontinuity = fields["discontinuities"] != self._discontinuities
         self._discontinuities = fields["discontinuities"]
         self._count(fields, captured)
-        y, u, v = message.planes
+        y, u, v, *sound = message.planes
+        self._hear(fields.get("sound", []), tuple(sound), pts)
         frame = Frame(
             planes=(y, u, v),
             index=self._index,
@@ -252,6 +258,16 @@ class LiveSource:
         )
         self._index += 1
         return frame
+
+    def _hear(self, table: Any, planes: tuple[Plane, ...], pts: int) -> None:
+        """Args: table: by times that count from the picture. pts: of the picture."""
+        # A clock of the sound that is far off, or was just reset, is no reason to lose the picture.
+        near = (b for b in unpack_sound(table, planes) if abs(b.time) <= FARTHEST * TICKS)
+        self._sound.put([SoundBlock(pts + block.time, block.samples) for block in near])
+
+    def sound_until(self, pts: int) -> list[SoundBlock]:
+        """Take the sound that comes before the picture with that pts, by pts."""
+        return self._sound.until(pts)
 
     def _count(self, fields: dict[str, Any], captured: float) -> None:
         lost, dropped = fields["lost"], fields["dropped"]
