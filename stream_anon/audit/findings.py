@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stream_anon.audit.leftovers import Leftovers
     from stream_anon.audit.people import Person
 
-MANY = 0.1
+MANY = 0.01
 """Share of the original's frames without a counterpart from which on pairs may be wrong."""
 UNKNOWN = (
     "Faces that the detector finds in no frame, at no size and in no quarter turn, are not judged.",
@@ -76,7 +76,9 @@ class Findings:
         if self.exposed:
             return "exposed"
         counts = self.counts
-        if self.not_compared or not counts.compared or counts.lost > MANY * counts.original:
+        unseen = counts.added + counts.unmatched + counts.damaged
+        cut = counts.lost > max(1, MANY * counts.original)
+        if self.not_compared or not counts.compared or unseen or cut:
             return "incomplete"
         return "hidden"
 

@@ -46,6 +46,7 @@ def with_tracks(people: list[Person], file: Tracks, frames: int) -> list[Person]
         frames: of the original.
     """
     added: list[Person] = []
+    hidden: set[int] = set()
     for track in file.tracks:
         boxes = {box[0]: Box(*box[1:]) for box in track.boxes if 0 <= box[0] < frames}
         if track.label not in FACES or not boxes:
@@ -60,6 +61,7 @@ def with_tracks(people: list[Person], file: Tracks, frames: int) -> list[Person]
             if len(there) >= OFTEN * common:
                 person.name = person.name or f"track {track.id}"
                 person.kept |= not track.hide and len(there) >= OFTEN * len(person.frames)
+                hidden |= {id(person)} if track.hide else set()
         alone = sorted(set(boxes) - known)
         if alone and track.hide and track.label == "face":
             added.append(
@@ -69,6 +71,8 @@ def with_tracks(people: list[Person], file: Tracks, frames: int) -> list[Person]
                     name=f"track {track.id}",
                 )
             )
+    for person in people:  # hidden here and clear there: all of it is judged
+        person.kept &= id(person) not in hidden
     return [*people, *added]
 
 

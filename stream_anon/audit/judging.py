@@ -20,7 +20,7 @@ ENOUGH = 64
 """Pixels across a face that are enough to compare it; larger ones are made smaller first."""
 TOO_SMALL = 8
 """Faces with a shorter side, in pixels, are not judged."""
-LEAST_SEEN = 0.6
+LEAST_SEEN = 0.3
 """Share of a face that must lie in the picture: what was followed out of it is mostly no face."""
 AROUND = 0.5
 """What is cut out around a face, as a share of its longer side, so that filters see no edge."""

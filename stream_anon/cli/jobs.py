@@ -168,7 +168,7 @@ def run_one(
             raise KeyboardInterrupt("the output is complete, its audit is not") from None
         except StreamAnonError as error:
             say(err, f"stream-anon: {output} is complete, but could not be audited: {error}")
-            audited = error.exit_code
+            audited = EXIT_INCOMPLETE
     return audited or (EXIT_OK if summary.complete else EXIT_INCOMPLETE)
 
 

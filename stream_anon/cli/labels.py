@@ -66,7 +66,9 @@ def _lines(found: InForce) -> Iterator[str]:
     if found.unseen:
         yield f"unseen   {', '.join(found.unseen)}: no detector of this run sees them"
     for zone in found.zones:
-        what = f"always hidden: {zone.method}" if zone.method else "ignored: nobody is hidden there"
+        what = "ignored: nobody is hidden there"
+        if zone.method:
+            what = f"always hidden: {zone.method}: {zone.promise}"
         yield f"zone     {zone.name}  {what}"
     yield f"sound    {found.sound}; of live runs {found.live_sound}"
     yield f"kept     {', '.join(found.metadata) or 'no metadata'}"

@@ -71,7 +71,7 @@ EPILOG = """Exit codes
   3    the input cannot be read; with --audit also: the output still shows a face
   4    the output cannot be written
   5    the parser failed, or a library that it needs is missing or broken
-  6    done, but part of the input could not be decoded
+  6    done, but part of the input could not be decoded, or the output not be audited
   130  interrupted
   1    anything else
 There is an output only with 0 or 6, and after an audit. With --output-dir, one input's error does

@@ -137,8 +137,6 @@ class _Tally:
     incomplete: int = 0
     exposed: int = 0
     """Outputs that still show a face, as their audit found."""
-    unaudited: int = 0
-    """Outputs that could not be audited."""
     failed: int = 0
     skipped: int = 0
     first_error: int | None = None
@@ -175,9 +173,6 @@ class _Tally:
             self.done += code == EXIT_OK
             self.incomplete += code == EXIT_INCOMPLETE
             self.exposed += code == EXIT_EXPOSED
-            if code not in (EXIT_OK, EXIT_INCOMPLETE, EXIT_EXPOSED):
-                self.unaudited += 1
-                self.first_error = self.first_error or code
 
     def _is_there(self, task: Task) -> bool:
         if not (self.skips and task.output.is_file()) or task.output in self.written:
@@ -209,7 +204,6 @@ class _Tally:
         counts = {
             "with a face that is exposed": self.exposed,
             "redacted as far as they could be read": self.incomplete,
-            "redacted and not audited": self.unaudited,
             "failed": self.failed,
             "skipped, as the outputs exist": self.skipped,
         }

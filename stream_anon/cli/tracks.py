@@ -72,6 +72,8 @@ def tracks(
             raise ConfigError(
                 "there is nothing to write: name a --sheet people.png, or --export-tracks FILE.json"
             )
+        if not sheet.name:
+            raise ConfigError("--sheet needs the name of a picture: people.png")
         export_tracks = sheet.with_suffix(".json")
     dependencies.check()
     return partial(_tracks, video, settings, export_tracks, sheet, quiet)

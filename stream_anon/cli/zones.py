@@ -15,7 +15,7 @@ from stream_anon.cli.options import RECORD, Config, LogAt, LogLevel, Overwrite, 
 from stream_anon.config import load_settings
 from stream_anon.core import dependencies
 from stream_anon.core.address import parse_time
-from stream_anon.errors import EXIT_OK
+from stream_anon.errors import EXIT_OK, ConfigError
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -54,6 +54,8 @@ def zones(
     from stream_anon.core.files import check_target  # noqa: PLC0415 - loads late
     from stream_anon.pipeline.paths import check_beside  # noqa: PLC0415 - loads late
 
+    if write is not None and config is not None and write.exists() and write.samefile(config):
+        raise ConfigError(f"{write} is the settings file itself: write the zones elsewhere")
     if write is not None:
         check_target(write, overwrite=overwrite)
         check_beside(settings, [write] if not write.exists() else [])

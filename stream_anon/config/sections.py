@@ -25,6 +25,12 @@ def _color(value: str) -> str:
     return f"#{digits.lower()}"
 
 
+def _epsilon(value: float) -> float:
+    if 0 < value < LEAST_EPSILON:
+        raise ValueError(f"0 adds no noise, and less than {LEAST_EPSILON} hides the whole picture")
+    return value
+
+
 def _sound(value: str) -> str:
     try:
         SoundPlan.parse(value)
@@ -33,6 +39,8 @@ def _sound(value: str) -> str:
     return value
 
 
+LEAST_EPSILON = 0.2
+"""Of `outline_epsilon`: masks are up to two and a half times as wide with it."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Cells = Annotated[int, Field(ge=1, le=4)]
 Caption = Literal["none", "number", "label"]
@@ -116,6 +124,8 @@ class Zone(_Section):
     @field_validator("points")
     @classmethod
     def _encloses(cls, points: list[Point]) -> list[Point]:
+        if len(set(points)) < len(points):
+            raise ValueError("a corner is there twice: list each one once")
         if crosses_itself(points):
             raise ValueError("the outline crosses itself: list its corners in order")
         if polygon_area(points) < _SMALLEST_ZONE:
@@ -144,7 +154,7 @@ class Redaction(_Section):
     edge: Share = 0.12
     caption: Caption = "none"
     replace_with: str = ""
-    outline_epsilon: Annotated[float, Field(ge=0, le=100)] = 0.0
+    outline_epsilon: Annotated[float, Field(ge=0, le=100), AfterValidator(_epsilon)] = 0.0
     noise_epsilon: Annotated[float, Field(gt=0, le=100)] = 0.5
     noise_cell: Annotated[int, Field(ge=2, le=512)] = 16
     noise_pixels: Annotated[int, Field(ge=1)] = 64

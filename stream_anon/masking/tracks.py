@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from stream_anon.core.parts import Box, Part
+from stream_anon.masking.outlines import ABSORBED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -275,7 +276,8 @@ def parts_at(
     scale_x, scale_y = now.width / then.width, now.height / then.height
     age = max(1, place.age)  # as between detections, so that masks do not pulse with the passes
     most = MAX_GROWTH if place.detection.shape is None else MAX_PART_GROWTH
-    pad = now.size * (margin + min(most, growth * age))
+    share = margin + min(most, growth * age)
+    pad = now.size * share
     parts: list[Part] = []
     for part in place.detection.parts:
         moved = Box(
@@ -285,7 +287,12 @@ def parts_at(
             part.box.height * scale_y,
         )
         if place.detection.shape is None:
-            grown = outline(part, moved).grown(pad + place.slack_x, pad + place.slack_y)
+            covered = outline(part, moved)
+            # An outline is the same for many faces: so must be what is added to it. It may have
+            # taken some of the margin, and is that much smaller than the face.
+            whole = covered.size / max(0.5, 1 - 2 * ABSORBED * margin)
+            more = pad if covered == moved else share * whole
+            grown = covered.grown(more + place.slack_x, more + place.slack_y)
             parts.append(Part(part.label, grown, part.mask, part.score, person, 0.0, part.roll))
         else:  # a mask of any form grows along its rim; stretching it would leave gaps
             doubt = min(place.doubt, MAX_DOUBT * now.size)

@@ -17,7 +17,7 @@ import struct
 from collections import defaultdict
 from contextlib import closing
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from stream_anon.masking.masks_file import MasksReader
 
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Length = Annotated[float, Field(allow_inf_nan=False, gt=0)]
+
+
 class TrackEntry(BaseModel):
     """One part of one person through the video."""
 
@@ -42,7 +46,7 @@ class TrackEntry(BaseModel):
     label: str
     shape: Literal["ellipse", "box"] = "ellipse"
     hide: bool = True
-    boxes: list[tuple[int, float, float, float, float]]
+    boxes: list[tuple[int, Finite, Finite, Length, Length]]
 
 
 class Join(BaseModel):

@@ -36,6 +36,11 @@ class AuditFiles:
     """A private key in PEM format that the record is signed with."""
     overwrite: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("tracks", "html", "record", "sign"):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(given))
+
     @property
     def written(self) -> list[Path]:
         return [path for path in (self.html, self.record) if path is not None]

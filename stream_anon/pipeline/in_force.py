@@ -11,7 +11,7 @@ from stream_anon.pipeline.rules import rules_by_label
 from stream_anon.redaction.registry import method_named, promise
 
 if TYPE_CHECKING:
-    from stream_anon.config import Settings
+    from stream_anon.config import Settings, Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class ZoneInForce:
     """`hide`, or `ignore`: nobody is hidden there."""
     method: str | None
     """None where nobody is hidden."""
+    promise: str | None
+    """What it lets through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +83,16 @@ def in_force(settings: Settings) -> InForce:
         by = tuple(row.name for row in chosen if label in row.labels)
         return Hidden(label, by, method.name, promise(method))
 
+    def zone_in_force(zone: Zone) -> ZoneInForce:
+        method = method_named(zone.method or redaction.method) if zone.mode == "hide" else None
+        named, promised = (method.name, promise(method)) if method else (None, None)
+        return ZoneInForce(zone.name, zone.mode, named, promised)
+
     return InForce(
         hidden=tuple(hidden(label) for label in sorted(scope)),
         clear=tuple(sorted(seen - scope)),
         unseen=tuple(sorted(seen_by(rows().values()) - seen)),
-        zones=tuple(
-            ZoneInForce(
-                zone.name,
-                zone.mode,
-                (zone.method or redaction.method) if zone.mode == "hide" else None,
-            )
-            for zone in redaction.zones
-        ),
+        zones=tuple(zone_in_force(zone) for zone in redaction.zones),
         sound=settings.output.audio,
         live_sound=settings.live.audio,
         metadata=tuple(settings.output.keep_metadata),

@@ -55,8 +55,8 @@ def noise(spot: Spot) -> Plane:
 
     What is released is the track's first picture alone, and its cells are shown in all frames: a
     release for each frame would cost epsilon each, and the same noise on changing averages would
-    show their differences. Colour is not released. So a track costs epsilon once, and a person
-    epsilon for each of their tracks, in this and every other recording.
+    show their differences. Colour is not released. So a track costs epsilon for each of its
+    labels that is hidden, once, and a person that for each of their tracks, in all recordings.
 
     The limits: m pixels are what is protected, not a face; who differs in more is told apart more
     easily, by the ratio of the two. Noise is drawn in floating point (Mironov 2012).

@@ -157,6 +157,12 @@ class Redactor:
         if self._observer is not None:
             self._observer.see_parts(_read_only(planes), parts, regions)
         coverage = Coverage(regions, planes)
+        safe = [not style.method.reads_hidden for style in styles]
+        if any(safe) and not all(safe):
+            # What one method reads, another may hide that promises to let nothing through.
+            for number, (part, style) in enumerate(zip(parts, styles, strict=True)):
+                if safe[number]:
+                    self._draw(planes, coverage, number, part, style)
         for number, (part, style) in enumerate(zip(parts, styles, strict=True)):
             self._draw(planes, coverage, number, part, style)
 

@@ -153,7 +153,7 @@ def test_frames_without_counterpart_are_told_and_no_exposure() -> None:
     assert (counts.original, counts.redacted) == (FRAMES, FRAMES)
     assert (counts.lost, counts.added, counts.compared) == (1, 1, FRAMES - 1)
     assert who[0].count(State.NO_FRAME) == 1
-    assert findings(who, comparison).verdict == "hidden"
+    assert findings(who, comparison).verdict == "incomplete", "nobody knows what was added"
 
 
 def test_another_scene_is_not_taken_for_a_hidden_one() -> None:

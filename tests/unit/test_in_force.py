@@ -53,7 +53,7 @@ def test_rules_zones_and_what_is_kept_are_told(
     assert run(["labels", "--config", str(config)]) == 0
     said = capsys.readouterr().out
     assert "face  fill: reads nothing" in said
-    assert "till  always hidden: pixelate" in said
+    assert "till  always hidden: pixelate: reads what it hides" in said
     assert "poster  ignored" in said
     assert "disguise, mute 3-4; of live runs drop" in said
     assert "kept     date" in said

@@ -366,9 +366,13 @@ class TestScope:
     def test_the_margin_is_added_on_each_side(self) -> None:
         (masked,) = masks_of(sees(), moving(1), masking__margin=0.5, masking__growth=0)
         assert isinstance(masked.parts, tuple)
-        found, least = masked.parts[0].box, (1 - ABSORBED) * 0.5 * START.size
-        outline = found.grown(-0.5 * START.size, -0.5 * START.size)
-        assert outline.width / outline.height == pytest.approx(ASPECTS["face"])
+        found, aspect = masked.parts[0].box, ASPECTS["face"]
+        # What is added is the same on all sides, so that the outline can be told from the mask.
+        tall = (found.height - found.width) / (1 - aspect)
+        outline = Box(0, 0, aspect * tall, tall)
+        whole = outline.size / (1 - 2 * ABSORBED * 0.5)
+        assert found.height - tall == pytest.approx(2 * 0.5 * whole)
+        least = (1 - ABSORBED) * 0.5 * START.size
         assert found.x <= START.x - least
         assert found.x + found.width >= START.x + START.width + least
 

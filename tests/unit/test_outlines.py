@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.shapes import EXPONENT, full_box
+from stream_anon.masking.detection import Detection
 from stream_anon.masking.outlines import ABSORBED, ASPECTS, STEP, Outlines
+from stream_anon.masking.tracks import Place, parts_at
 from tests.stubs import face
 
 RNG = np.random.default_rng
@@ -95,6 +98,21 @@ def test_proportions_are_not_told() -> None:
         (part,) = drawn_by(Outlines(margin=MARGIN), [face(Box(0, 0, width, 80))])
         sizes.add((part.box.width, part.box.height))
     assert len(sizes) == 1
+
+
+def test_what_is_added_tells_no_size_either() -> None:
+    """Masks with margin and age, of faces of many sizes and proportions."""
+    masks = set()
+    for width, height in ((80, 100), (80.7, 100), (78, 100.4), (79, 99.6)):
+        outlines = Outlines(margin=MARGIN)
+        outlines.next_frame()
+        box = Box(300, 200, width, height)
+        seen = Detection.of([face(box)])
+        place = Place(seen, box, age=3, slack_x=2.0, slack_y=2.0)
+        (part,) = parts_at(place, 7, MARGIN, 0.03, partial(outlines.around, 7))
+        masks.add((round(part.box.width, 6), round(part.box.height, 6)))
+        assert covers(part.box, box)
+    assert len(masks) == 1
 
 
 def test_masks_are_no_larger_on_the_whole() -> None:

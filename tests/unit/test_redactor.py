@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -225,3 +226,23 @@ def test_the_same_frame_gives_the_same_picture() -> None:
 
 def test_the_ellipse_is_what_detectors_answer_with() -> None:
     assert face(FACE).mask is ellipse()
+
+
+@pytest.mark.parametrize("safe", ["fill", "blur", "avatar", "silhouette"])
+@pytest.mark.parametrize("reading", ["pixelate", "gaussian", "stylize", "noise"])
+def test_what_one_method_hides_shows_through_no_other_one(reading: str, safe: str) -> None:
+    """Hair around a face: what is read of the hair has nothing of the face in it."""
+    hair = Part("hair", Box(40, 20, 120, 140), full_box(), 0.9, 1)
+    inside = Part("face", Box(70, 50, 60, 75), full_box(), 0.9, 1)
+    rules = {"face": Redaction(method=safe), "hair": Redaction(method=reading)}
+    drawn = []
+    for level in (0, 255):
+        frame = make_frame(200, 180, pattern="noise")
+        luma, blue, red = (plane.copy() for plane in frame.planes)
+        luma[50:125, 70:130] = level
+        blue[25:63, 35:65] = red[25:63, 35:65] = level
+        changed = replace(frame, planes=(luma, blue, red))
+        redactor = Redactor(Redaction(), ColorTags(), rules=rules, kept=KeptOfTracks(SECRET))
+        drawn.append(redactor.redact(MaskedFrame(changed, (hair, inside))).planes)
+    for before, after in zip(*drawn, strict=True):
+        assert np.array_equal(before, after)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.scopes import resolve_scope
 from stream_anon.errors import StreamAnonError
-from stream_anon.pipeline.rules import rules_by_label
+from stream_anon.pipeline.rules import rules_by_label, warn_of_reading
 from stream_anon.redaction.registry import method_names
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Controls:
         rules = rules_by_label(redaction, hidden, detectors, all_hidden=all_hidden)
         with self._lock:
             self.choice = replace(self.choice, redaction=redaction, hidden=hidden, rules=rules)
+        warn_of_reading(redaction, rules)
         log.warning(
             "from now on: hiding %s with %s, %d cells across%s",
             *(_named(redaction), redaction.method, redaction.cells, _rules_named(redaction)),

@@ -246,12 +246,12 @@ class Presenter:
             "method": redaction.method + (", rules" if redaction.rules and choice.rules else ""),
             "scope": redaction.scope,
             "mode": "debug" if self._debug else None,
-            "strength": _strength(redaction),
+            "strength": _strength(redaction, choice.rules.values()),
         }
 
 
-def _strength(redaction: Redaction) -> str:
-    """What the method's strength is; of those that read nothing, that they do."""
-    if not method_named(redaction.method).reads_hidden:
+def _strength(redaction: Redaction, rules: Iterable[Redaction]) -> str:
+    """What the method's strength is; where all of them read nothing, that they do."""
+    if not any(method_named(one.method).reads_hidden for one in (redaction, *rules)):
         return "reads nothing"
     return f"{redaction.cells} cells" if redaction.method == "pixelate" else "readable"
