@@ -24,7 +24,7 @@ ASPECTS = {"face": 0.78, "head": 0.8}
 """Width over height of the masks of these labels."""
 STEP = 1.08
 """Ratio of one size to the next."""
-ABSORBED = 0.4
+ABSORBED = 0.25
 """Share of the margin, which comes on top of an outline, that an outline may take up."""
 KEPT_FOR = 250
 """Frames after which the outline of somebody who is not seen is forgotten."""
