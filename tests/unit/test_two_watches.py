@@ -127,7 +127,7 @@ def test_rules_hide_them_by_different_methods(masks: list[MaskedFrame]) -> None:
             inside = np.zeros(luma.shape, bool)
             inside[_rows(box), _columns(box)] = True
             other = where if box is FACE else FACE
-            grown = other.grown(64, 64)  # its margin and soft edge too
+            grown = other.grown(56, 56)  # its margin and soft edge too
             inside[_rows(grown), _columns(grown)] = False
             if inside.any():
                 apart += 1
