@@ -184,11 +184,14 @@ def test_a_target_that_fails_is_published_to_again_and_the_file_has_everything(
             target.thaw()
             run.wait_until(lambda: run.is_up(kind), 10)
             run.wait_for_pictures(50)
+            # A slow machine drops frames before anything is hidden in them, for all outputs.
+            counts = run.figures().items()
+            late = sum(n for name, n in counts if "dropped" in name and "sink=" not in name)
             run.stop()
         published = [numbers_of(path) for path in target.files()]
     found = exposure(serving, file)
     assert found.leaked == 0
-    assert found.missing <= 0.02 * found.frames
+    assert found.missing <= late + 0.02 * found.frames
     assert len(published) >= 2
     assert all(numbers for numbers in published[:2])
 
