@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     """Y, U, V and opacity, all of one size."""
 
 FACES = {"face", "head"}
-"""Parts that get a face; all others are filled."""
+"""Parts that get a face; all others are blurred."""
 WIDTH, HEIGHT = 240, 320
 FINER = 4
 """Times that it is drawn larger, for smooth edges."""
