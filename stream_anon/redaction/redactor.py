@@ -175,7 +175,7 @@ class Redactor:
             placed = coverage.placed(number, scale)
             if placed is None:
                 continue
-            rows, columns, opacity = placed
+            rows, columns, opacity, clear = placed
             spot = Spot(
                 planes=views,
                 which=which,
@@ -195,7 +195,7 @@ class Redactor:
                 secret=self.kept.secret,
             )
             planes[which][rows, columns] = cv2.blendLinear(
-                style.method.draw(spot), spot.shown, opacity, 1 - opacity
+                style.method.draw(spot), spot.shown, opacity, clear
             )
 
 

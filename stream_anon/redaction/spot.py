@@ -32,6 +32,14 @@ class Placed(NamedTuple):
     columns: slice
     opacity: NDArray[np.float32]
     """Over those rows and columns: 1 inside the part, falling to 0 across its soft edge."""
+    clear: NDArray[np.float32]
+    """1 less the opacity."""
+
+    @classmethod
+    def of(cls, region: Region, shape: tuple[int, int], scale: float) -> Placed | None:
+        """On a plane of that shape; None where the region lies outside of it."""
+        place = on_plane(region, shape, scale)
+        return cls(*place, 1 - place[2]) if place else None
 
 
 class Coverage:
@@ -42,8 +50,8 @@ class Coverage:
         self._placed: dict[float, list[Placed | None]] = {}
         for scale, plane in ((LUMA, planes[0]), (CHROMA, planes[1])):
             self._shapes[scale] = rows, columns = plane.shape[0], plane.shape[1]
-            found = (on_plane(region, (rows, columns), scale) for region in regions)
-            self._placed[scale] = [Placed(*place) if place else None for place in found]
+            shape = (rows, columns)
+            self._placed[scale] = [Placed.of(region, shape, scale) for region in regions]
         self._masks: dict[float, NDArray[np.bool_]] = {}
 
     def placed(self, part: int, scale: float) -> Placed | None:
@@ -53,18 +61,21 @@ class Coverage:
     def on(self, scale: float) -> NDArray[np.bool_]:
         """True on each pixel of a plane that a part or its soft edge touches; read-only."""
         if scale not in self._masks:
-            mask = np.zeros(self._shapes[scale], bool)
-            for rows, columns, opacity in filter(None, self._placed[scale]):
-                mask[rows, columns] |= opacity > 0
-            mask.setflags(write=False)
-            self._masks[scale] = mask
+            self._masks[scale] = self._touched(scale)
+            self._masks[scale].setflags(write=False)
         return self._masks[scale]
+
+    def _touched(self, scale: float) -> NDArray[np.bool_]:
+        mask = np.zeros(self._shapes[scale], bool)
+        for place in filter(None, self._placed[scale]):
+            mask[place.rows, place.columns] |= place.opacity > 0
+        return mask
 
     @cached_property
     def on_pairs(self) -> NDArray[np.bool_]:
         """As on the chroma planes, and where the luma pixel on even rows and columns is touched."""
-        mask = self.on(CHROMA).copy()
-        for rows, columns, opacity in filter(None, self._placed[LUMA]):
+        mask = self._touched(CHROMA)
+        for rows, columns, opacity, _ in filter(None, self._placed[LUMA]):
             y, x = rows.start & 1, columns.start & 1
             touched = opacity[y::2, x::2] > 0
             top, left = (rows.start + y) // 2, (columns.start + x) // 2
