@@ -55,6 +55,7 @@ class Parsing(_Section):
     """Which detectors run, and at which working sizes."""
 
     engine: Annotated[str, Field(min_length=1)] = "auto"
+    effort: Literal["fast", "normal", "thorough"] = "normal"
     light_side: Annotated[int, Field(ge=64, le=4096)] = 384
     deep_side: Annotated[int, Field(ge=64, le=8192)] = 3840
     region_side: Annotated[int, Field(ge=64, le=1024)] = 160

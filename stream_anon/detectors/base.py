@@ -21,9 +21,13 @@ class DetectionPass:
     """One run of a detector over a frame or a region of it, at one working size."""
 
     long_side: int
-    """Working size of the longer side, in pixels; the picture is never enlarged beyond its own."""
+    """Working size of the longer side, in pixels."""
     region: Box | None = None
     """Search only here, in frame pixels; None searches the whole picture."""
+    enlarge: float = 1.0
+    """Times that the picture is enlarged beyond its own size, at most."""
+    turn: int = 0
+    """Quarter turns counter-clockwise that it gets first; the answers are of the frame as it is."""
 
 
 class Detector(Protocol):

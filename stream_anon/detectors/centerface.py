@@ -202,7 +202,7 @@ def _iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 def _roll(points: NDArray[np.float32], picture: WorkingPicture) -> float:
     """Degrees that the line of the eyes is turned by, in steps: no more is needed of anybody."""
     (left_x, left_y), (right_x, right_y) = map(tuple, points[:2])
-    across, down = (right_x - left_x) * picture.scale_x, (right_y - left_y) * picture.scale_y
+    across, down = picture.direction(right_x - left_x, right_y - left_y)
     return ROLL_STEP * round(math.degrees(math.atan2(down, across)) / ROLL_STEP)
 
 
@@ -210,12 +210,7 @@ def _parts(picture: WorkingPicture, face: Face) -> list[Part]:
     roll = _roll(face.points, picture)
 
     def part(label: str, x: float, y: float, width: float, height: float) -> Part:
-        placed = Box(
-            picture.left + x * picture.scale_x,
-            picture.top + y * picture.scale_y,
-            max(width, 1.0) * picture.scale_x,
-            max(height, 1.0) * picture.scale_y,
-        )
+        placed = picture.placed(x, y, max(width, 1.0), max(height, 1.0))
         return Part(label, placed, ellipse(), face.score, face.person, roll=roll)
 
     x, y, width, height = map(float, face.box)

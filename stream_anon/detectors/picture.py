@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 from stream_anon.core.color import black_and_spans, luma_weights
+from stream_anon.core.parts import Box
 from stream_anon.core.scaling import shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_anon.core.frame import ColorTags, Frame
-    from stream_anon.core.parts import Box
     from stream_anon.detectors.base import DetectionPass
 
 STRIDE = 32
@@ -41,6 +41,27 @@ class WorkingPicture:
     rows: int
     """Rows of `rgb` that show something; the others fill up."""
     columns: int
+    turn: int = 0
+    """Quarter turns counter-clockwise that `rgb` has had."""
+
+    def placed(self, x: float, y: float, width: float, height: float) -> Box:
+        """A box of working pixels, in frame pixels."""
+        across, down = self.columns, self.rows
+        for _ in range(self.turn):
+            x, y, width, height = down - y - height, x, height, width
+            across, down = down, across
+        return Box(
+            self.left + x * self.scale_x,
+            self.top + y * self.scale_y,
+            width * self.scale_x,
+            height * self.scale_y,
+        )
+
+    def direction(self, across: float, down: float) -> tuple[float, float]:
+        """A way in working pixels, in frame pixels."""
+        for _ in range(self.turn):
+            across, down = -down, across
+        return across * self.scale_x, down * self.scale_y
 
 
 def padded(length: int) -> int:
@@ -57,12 +78,12 @@ def working_picture(
     """Cut out, scale down and convert what `detection_pass` asks for.
 
     Pixels come out square whatever `pixel_aspect` is, dark pictures come out bright, and nothing
-    is enlarged to more than the picture has when shown.
+    is enlarged beyond what the picture has when shown, but as much as the pass asks for.
     """
     left, top, right, bottom = _region(frame, detection_pass.region)
     width, height = right - left, bottom - top
     shown_width = width * pixel_aspect
-    scale = min(1.0, detection_pass.long_side / max(shown_width, height))
+    scale = min(detection_pass.enlarge, detection_pass.long_side / max(shown_width, height))
     columns, rows = max(1, round(shown_width * scale)), max(1, round(height * scale))
     luma, blue, red = frame.planes
     half = np.s_[top // 2 : (bottom + 1) // 2, left // 2 : (right + 1) // 2]
@@ -72,6 +93,10 @@ def working_picture(
     )
     small = cv2.transform(yuv.astype(np.float32), _to_rgb(color, _gain(small_luma)))
     np.clip(small, 0, 255, out=small)
+    scale_x, scale_y = width / columns, height / rows
+    if detection_pass.turn:
+        small = np.rot90(small, detection_pass.turn)
+        rows, columns = small.shape[:2]
     # Close passes come in every shape; one square for all of them means one compiled network.
     canvas = (
         (detection_pass.long_side, detection_pass.long_side)
@@ -81,7 +106,7 @@ def working_picture(
     rgb = np.empty((1, 3, padded(canvas[0]), padded(canvas[1])), np.float32)
     rgb[0] = np.reshape(fill, (3, 1, 1))
     rgb[0, :, :rows, :columns] = small.transpose(2, 0, 1)
-    return WorkingPicture(rgb, left, top, width / columns, height / rows, rows, columns)
+    return WorkingPicture(rgb, left, top, scale_x, scale_y, rows, columns, detection_pass.turn)
 
 
 def _region(frame: Frame, region: Box | None) -> tuple[int, int, int, int]:

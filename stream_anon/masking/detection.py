@@ -26,6 +26,8 @@ class Detection:
     """Tracks take detections of their own kind only: a part's label, or empty for a person."""
     shape: NDArray[np.uint8] | None = None
     """Mask of the anchor's box, stretched over it; None where only the box counts."""
+    turn: int = 0
+    """Quarter turns counter-clockwise after which it was seen."""
 
     @classmethod
     def of(cls, parts: Sequence[Part]) -> Detection:

@@ -24,6 +24,8 @@ STRIDE = 0.8
 """The next pass comes before faces have moved by this share of their size."""
 STEPS = (512, 640, 960, 1280, 1600)
 """Working sizes between light and deep; few, because each is compiled once."""
+ENLARGED = 2.0
+"""Times that the place of a close pass is enlarged, at most."""
 REGION_GROWTH = 1.0
 """A close pass covers the place where a face should be, and this many times its size around it."""
 
@@ -35,6 +37,8 @@ class FollowedFace:
     box: Box
     speed: float
     """Pixels per frame."""
+    turn: int = 0
+    """Quarter turns counter-clockwise after which it was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,10 @@ class KeyframePolicy:
 
     def _light_passes(self, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         """Enough to see everybody who is followed: a larger picture, or close passes."""
+        turned = [self.closely(face.box, face.turn) for face in faces if face.turn]
+        return self._upright_passes([face for face in faces if not face.turn]) + turned
+
+    def _upright_passes(self, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         side = self._light
         small = [face for face in faces if face.box.size * side / self._long_side < SMALLEST_SEEN]
         if not small:
@@ -161,18 +169,20 @@ class KeyframePolicy:
     def _cost(self, side: int) -> float:
         return side * side * self._short_over_long
 
-    def closely(self, box: Box) -> DetectionPass:
-        """A close pass over the surroundings of one face."""
+    def closely(self, box: Box, turn: int = 0) -> DetectionPass:
+        """A close pass over the surroundings of one face, seen after some quarter turns."""
         reach = max(REGION_GROWTH * box.size, 24.0)
-        return DetectionPass(self._region, box.grown(reach, reach))
+        return DetectionPass(self._region, box.grown(reach, reach), enlarge=ENLARGED, turn=turn)
 
     def surely_seen(self, detection_pass: DetectionPass) -> float:
         """Frame pixels from which on a face is hardly ever missed by a pass over the picture."""
         return SURELY_SEEN * max(1.0, self._long_side / detection_pass.long_side)
 
-    def visible(self, box: Box, passes: Sequence[DetectionPass]) -> bool:
-        """Whether a face in `box` should have been found by one of `passes`."""
+    def visible(self, box: Box, passes: Sequence[DetectionPass], turn: int = 0) -> bool:
+        """Whether a face in `box`, upright after `turn`, should have been found by a pass."""
         for detection_pass in passes:
+            if detection_pass.turn != turn:
+                continue
             if detection_pass.region is None:
                 if box.size * min(1.0, detection_pass.long_side / self._long_side) >= SMALLEST_SEEN:
                     return True

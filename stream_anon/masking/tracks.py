@@ -75,6 +75,11 @@ class Track:
     """Passes since the last detection that should have found them."""
 
     @property
+    def turn(self) -> int:
+        """Quarter turns counter-clockwise after which they were seen last."""
+        return self.detections[self.last_seen].turn if self.detections else 0
+
+    @property
     def kind(self) -> str:
         return self.detections[self.last_seen].kind if self.detections else ""
 

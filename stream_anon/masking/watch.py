@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stream_anon.detectors.checking import checked_answer
@@ -13,6 +14,7 @@ from stream_anon.masking.association import (
     without_doubles,
 )
 from stream_anon.masking.detection import group_people
+from stream_anon.masking.extra_passes import ExtraPasses, extra_of
 from stream_anon.masking.horizon import DOUBTFUL
 from stream_anon.masking.keyframes import FollowedFace, KeyframePolicy
 from stream_anon.masking.scales import Look, union_of_scales
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 CLOSE_PASSES = 2
 """Close passes in one frame for lost tracks, and as many again for doubtful detections."""
 
+LEAST_TURNED = 0.3
+"""Score from which on a face that lies or hangs is believed: most things look like one less often
+than a face does, but are seen three times as often."""
 RUNS = 0.3
 """Parts of a face's width that it moves by from one frame to the next, if it runs."""
 
@@ -81,6 +86,7 @@ class Watch:
             linger=horizon.linger,
             patience=max(horizon.lookahead, horizon.linger),
         )
+        self._extra = ExtraPasses(info, settings.parsing, extra_of(settings, horizon))
         self._deep_pass_at: Thumbnail | None = None
         self._last_pass, self._last_pass_clock = -1, 0.0
 
@@ -120,6 +126,8 @@ class Watch:
             still = held.is_still_for(self._slot)
             self._tracker.advance(held, self._policy.last_pass if still else None)
             passes = self._still(held) if still else self._moving(held)
+        if self._policy.deep in passes:
+            passes += self._extra_passes(held)
         self._run_passes(held, passes)
         self._tracker.drop_lost(held)
 
@@ -150,6 +158,12 @@ class Watch:
 
     # -- detecting ----------------------------------------------------------------------------
 
+    def _extra_passes(self, held: HeldFrame) -> list[DetectionPass]:
+        if held.motion.flow is None or held.is_still_for(self._slot):
+            return self._extra.everywhere(held.thumbnail)
+        threshold = self._window.threshold(held.thumbnail)
+        return self._extra.where_it_moved(held.thumbnail, threshold)
+
     def _still(self, held: HeldFrame) -> list[DetectionPass]:
         index = held.index
         changed = self._window.has_changed(self._deep_pass_at, held.thumbnail)
@@ -161,7 +175,11 @@ class Watch:
 
     def _followed(self, index: int) -> list[FollowedFace]:
         """Those who are followed, in the newest frame."""
-        return [FollowedFace(box, speed) for box, speed in speeds(self._tracker.confirmed(), index)]
+        tracks = list(self._tracker.confirmed())
+        return [
+            FollowedFace(box, speed, track.turn)
+            for track, (box, speed) in zip(tracks, speeds(tracks, index), strict=True)
+        ]
 
     def _run_passes(self, held: HeldFrame, passes: Sequence[DetectionPass]) -> None:
         if not passes:
@@ -176,9 +194,9 @@ class Watch:
         doubtful = [s for s in new if DOUBTFUL <= s.score < self._horizon.confirm_score]
         tracker.follow(pairs, index, clock)
         came = self._begin(new, index, clock)
-        guesses = [guess for track in lost for guess in track.guesses(index)]
-        places = guesses[:CLOSE_PASSES] + [s.anchor for s in doubtful[:CLOSE_PASSES]]
-        if closer := [self._policy.closely(place) for place in places]:
+        guesses = [(guess, track.turn) for track in lost for guess in track.guesses(index)]
+        places = guesses[:CLOSE_PASSES] + [(s.anchor, s.turn) for s in doubtful[:CLOSE_PASSES]]
+        if closer := [self._policy.closely(place, turn) for place, turn in places]:
             came = self._look_closely(held, closer, lost) or came
         moves = held.motion.flow is not None and not self._horizon.waits
         if moves and (came or self._have_run_off(index)):
@@ -194,7 +212,7 @@ class Watch:
             track
             for track in self.alive
             if track.number not in found
-            and self._policy.visible(track.forward[index], passes)
+            and self._policy.visible(track.forward[index], passes, track.turn)
             and track.miss()
         ]
 
@@ -285,10 +303,13 @@ class Watch:
         close: list[Detection] = []
         for detection_pass in passes:
             people = group_people(checked_answer(self._detector, frame, detection_pass))
-            strong = [s for s in people if s.score >= self._least_score]
-            if detection_pass.region is None:
+            least = max(self._least_score, LEAST_TURNED if detection_pass.turn else 0.0)
+            strong = [s for s in people if s.score >= least]
+            if detection_pass.turn:
+                close += [replace(s, turn=detection_pass.turn) for s in strong]
+            elif detection_pass.region is None:
                 looks.append(Look(strong, self._policy.surely_seen(detection_pass)))
             else:
                 close += strong
         found = union_of_scales(looks) if looks else []
-        return found if len(looks) == len(passes) else without_doubles([*found, *close])
+        return without_doubles([*found, *close]) if close else found

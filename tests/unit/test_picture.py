@@ -214,3 +214,39 @@ def test_the_frame_is_left_alone() -> None:
     working_picture(frame, DetectionPass(80), WHITE_TAGS, 1.0)
     for plane, old in zip(frame.planes, before, strict=True):
         np.testing.assert_array_equal(plane, old)
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2, 3])
+@pytest.mark.parametrize("region", [None, Box(32, 20, 120, 70)])
+@pytest.mark.parametrize("aspect", [1.0, 1.5])
+def test_a_box_in_a_turned_picture_is_where_it_is_in_the_frame(
+    turn: int, region: Box | None, aspect: float
+) -> None:
+    frame = marked(200, 120, 100, 60)
+    detection_pass = DetectionPass(160, region, turn=turn)
+    picture = working_picture(frame, detection_pass, WHITE_TAGS, aspect)
+    shown = picture.rgb[0, 1, : picture.rows, : picture.columns]
+    rows, columns = np.nonzero(shown > 235)
+    found = picture.placed(columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
+    np.testing.assert_allclose(found.center, (104, 64), atol=1.5)
+    assert found.width == pytest.approx(8, abs=3)
+    assert found.height == pytest.approx(8, abs=3)
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2, 3])
+def test_a_way_in_a_turned_picture_is_a_way_in_the_frame(turn: int) -> None:
+    """From the mark on, the way to the picture's top right corner."""
+    frame = marked(200, 120, 40, 30)
+    picture = working_picture(frame, DetectionPass(200, turn=turn), WHITE_TAGS, 1.0)
+    here, there = picture.placed(10, 20, 0, 0), picture.placed(17, 23, 0, 0)
+    across, down = picture.direction(7, 3)
+    assert (there.x - here.x, there.y - here.y) == pytest.approx((across, down))
+
+
+def test_a_picture_is_enlarged_only_as_far_as_it_is_asked_for() -> None:
+    frame = make_frame(100, 60)
+    sizes = {}
+    for enlarge, side in ((1.0, 400), (2.0, 400), (2.0, 150), (9.0, 400)):
+        picture = working_picture(frame, DetectionPass(side, enlarge=enlarge), WHITE_TAGS, 1.0)
+        sizes[enlarge, side] = picture.columns, picture.rows
+    assert list(sizes.values()) == [(100, 60), (200, 120), (150, 90), (400, 240)]
