@@ -42,10 +42,12 @@ class Extra:
     at_once: int
     """Tiles of a frame at most, while anything moves; 0 for no extra pass at all."""
     everywhere: bool = True
-    """All tiles on first frames, after cuts and on pictures that rest."""
+    """All tiles, enlarged and turned, on first frames, after cuts and on pictures that rest."""
+    always: bool = False
+    """The same on every frame, changed or not."""
 
 
-EFFORTS = {"fast": Extra(0), "normal": Extra(2), "thorough": Extra(1 << 30)}
+EFFORTS = {"fast": Extra(0), "normal": Extra(1), "thorough": Extra(1 << 30, always=True)}
 """By `parsing.effort`."""
 LIVE = Extra(1, everywhere=False)
 """Of a live stream with normal effort: a frame cannot wait for more."""
@@ -78,6 +80,11 @@ class ExtraPasses:
         self._searched = [0] * len(self._tiles)
         self._count = 0
 
+    @property
+    def always(self) -> bool:
+        """Every frame is searched everywhere."""
+        return self._extra.always
+
     def everywhere(self, thumbnail: Thumbnail) -> list[DetectionPass]:
         """Nothing is known of a picture, or it rests: all that is affordable."""
         if not self._extra.at_once:
@@ -85,12 +92,14 @@ class ExtraPasses:
         if not self._extra.everywhere:
             return self.where_it_moved(thumbnail, 0.0)
         found = self._turned(self._sides)
-        for number in range(len(self._tiles)):
+        for number, tile in enumerate(self._tiles):
+            found += [DetectionPass(TILE, tile, turn=turn) for turn in TURNS]
             found += self._search(number, thumbnail)
         return found
 
     def where_it_moved(self, thumbnail: Thumbnail, threshold: float) -> list[DetectionPass]:
-        """Something moves: the tiles that changed since they were searched, in turn.
+        """Something moves: the tiles that changed since they were searched in turn, enlarged, and
+        the whole picture turned.
 
         Args:
             thumbnail: of the frame.
@@ -111,11 +120,10 @@ class ExtraPasses:
     def _search(self, number: int, thumbnail: Thumbnail) -> list[DetectionPass]:
         self._count += 1
         self._searched[number], self._seen[number] = self._count, thumbnail
-        tile = self._tiles[number]
-        passes = [DetectionPass(TILE, tile, turn=turn) for turn in TURNS]
-        if self._longest <= LARGEST:
-            passes.append(DetectionPass(round(ENLARGED * TILE), tile, enlarge=ENLARGED))
-        return passes
+        if self._longest > LARGEST:
+            return []
+        side = round(ENLARGED * TILE)
+        return [DetectionPass(side, self._tiles[number], enlarge=ENLARGED)]
 
     def _changed(self, number: int, now: Thumbnail, threshold: float) -> bool:
         before = self._seen[number]

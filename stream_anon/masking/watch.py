@@ -126,6 +126,8 @@ class Watch:
             still = held.is_still_for(self._slot)
             self._tracker.advance(held, self._policy.last_pass if still else None)
             passes = self._still(held) if still else self._moving(held)
+            if self._extra.always and not still:
+                passes = self._policy.first(held.index, held.frame.time)
         if self._policy.deep in passes:
             passes += self._extra_passes(held)
         self._run_passes(held, passes)
@@ -159,7 +161,8 @@ class Watch:
     # -- detecting ----------------------------------------------------------------------------
 
     def _extra_passes(self, held: HeldFrame) -> list[DetectionPass]:
-        if held.motion.flow is None or held.is_still_for(self._slot):
+        first = held.motion.flow is None or held.is_still_for(self._slot)
+        if first or self._extra.always:
             return self._extra.everywhere(held.thumbnail)
         threshold = self._window.threshold(held.thumbnail)
         return self._extra.where_it_moved(held.thumbnail, threshold)
