@@ -21,6 +21,7 @@ from stream_anon.cli.options import (
     Captions,
     Cells,
     Color,
+    Effort,
     Engine,
     HowToHide,
     LogLevel,
@@ -104,6 +105,7 @@ def live(
     caption: Captions = None,
     replace_with: ReplaceWith = None,
     engine: Engine = None,
+    effort: Effort = None,
     audio: Annotated[
         Audio | None, option("The sound, for files and streams (drop).", OUTPUT)
     ] = None,
@@ -161,6 +163,7 @@ def live(
         "redaction.caption": caption,
         "redaction.replace_with": replace_with and str(replace_with),
         "parsing.engine": engine,
+        "parsing.effort": effort,
         "output.quality": quality,
         "live.audio": audio and audio.value,
         "live.preset": preset,

@@ -61,6 +61,14 @@ Captions = Annotated[
 ReplaceWith = Annotated[
     Path | None, option("Picture for avatar, in place of the drawn face.", WHAT, metavar="FILE")
 ]
+Effort = Annotated[
+    str | None,
+    option(
+        "fast, normal or thorough (normal): how hard small and turned faces are searched for.",
+        WHAT,
+        metavar="HOW",
+    ),
+]
 Engine = Annotated[str | None, option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")]
 Tracks = Annotated[
     Path | None,

@@ -17,6 +17,7 @@ from stream_anon.cli.options import (
     Cells,
     Color,
     Config,
+    Effort,
     Encoder,
     End,
     Engine,
@@ -99,6 +100,7 @@ def redact(
     caption: Captions = None,
     replace_with: ReplaceWith = None,
     engine: Engine = None,
+    effort: Effort = None,
     tracks: Tracks = None,
     keep: Keep = None,
     only: Only = None,
@@ -156,6 +158,7 @@ def redact(
             "output.overwrite": overwrite or None,
             "output.seal": seal or None,
             "parsing.engine": engine,
+            "parsing.effort": effort,
         },
     )
     if masks_only and export_masks:

@@ -13,6 +13,7 @@ from stream_anon.cli.console import ProgressLine, count, err, log_to_console, ou
 from stream_anon.cli.options import (
     RECORD,
     Config,
+    Effort,
     Engine,
     LogAt,
     LogLevel,
@@ -46,6 +47,7 @@ def tracks(
     ] = None,
     scope: Scope = None,
     engine: Engine = None,
+    effort: Effort = None,
     overwrite: Overwrite = False,
     config: Config = None,
     quiet: Quiet = False,
@@ -64,6 +66,7 @@ def tracks(
         {
             "redaction.scope": scope,
             "parsing.engine": engine,
+            "parsing.effort": effort,
             "output.overwrite": overwrite or None,
         },
     )
