@@ -1,8 +1,8 @@
 """Passes for faces that ordinary ones miss: small ones, enlarged, and those that lie or hang.
 
-The picture is cut into tiles that overlap, so that each small face is whole in one of them. A tile
-is searched enlarged, and turned by one, two and three quarters; larger faces are searched for in
-the whole picture, turned. What that costs is bounded: tiles that changed take turns.
+The picture is cut into tiles that overlap, so that each small face is whole in one of them, and
+tiles are searched enlarged; the whole picture is searched turned by one, two and three quarters.
+What that costs is bounded: while anything moves, tiles that changed take turns.
 """
 
 from __future__ import annotations
@@ -19,19 +19,25 @@ from stream_anon.detectors.base import DetectionPass
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from stream_anon.config import Parsing, Settings
     from stream_anon.core.frame import StreamInfo
     from stream_anon.masking.horizon import Horizon
     from stream_anon.masking.motion import Thumbnail
 
-TILE = 320
-"""Pixels along each side of a tile, as shown."""
-OVERLAP = 64
-"""Pixels that tiles share with their neighbours: a face of that size is whole in one of them."""
+TILE = 160
+"""Pixels along each side of a tile at most, as shown."""
+OVERLAP = 32
+"""Pixels that tiles share with their neighbours: a face of that size, which ordinary passes find,
+is whole in one of them."""
 ENLARGED = 2.0
 """Times that a tile is enlarged: a face of 8 pixels is then as large as one that is found."""
 LARGEST = 2048
-"""Pixels of the longer side up to which tiles are enlarged: beyond, faces are seldom that small."""
+"""Pixels of the longer side up to which tiles are enlarged: beyond, faces are seldom that small.
+Turned pictures are no larger."""
+FLAT = 10
+"""Grey levels between the darkest and the brightest of a tile that shows nothing."""
 TURNS = (1, 2, 3)
 
 
@@ -39,17 +45,18 @@ TURNS = (1, 2, 3)
 class Extra:
     """How much of that a run affords."""
 
-    at_once: int
+    moving: int
     """Tiles of a frame at most, while anything moves; 0 for no extra pass at all."""
-    everywhere: bool = True
-    """All tiles, enlarged and turned, on first frames, after cuts and on pictures that rest."""
+    resting: int
+    """The same on frames that rest, and on the first of a shot."""
     always: bool = False
-    """The same on every frame, changed or not."""
+    """Everything on every frame, changed or not."""
 
 
-EFFORTS = {"fast": Extra(0), "normal": Extra(1), "thorough": Extra(1 << 30, always=True)}
+ALL = 1 << 30
+EFFORTS = {"fast": Extra(0, 0), "normal": Extra(4, ALL), "thorough": Extra(ALL, ALL, always=True)}
 """By `parsing.effort`."""
-LIVE = Extra(1, everywhere=False)
+LIVE = Extra(4, 4)
 """Of a live stream with normal effort: a frame cannot wait for more."""
 
 
@@ -71,11 +78,14 @@ class ExtraPasses:
             extra: how much.
         """
         aspect = float(info.pixel_aspect)
-        self._longest = max(info.width * aspect, info.height)
-        light_side, deep_side = parsing.light_side, min(parsing.deep_side, round(self._longest))
-        self._tiles = _tiles(info.width, info.height, aspect)
+        longest = max(info.width * aspect, info.height)
+        deep = min(parsing.deep_side, round(longest), LARGEST)
+        self._light = min(parsing.light_side, deep)
+        sides = sorted({self._light, max(self._light, deep // 2), deep})
+        # The largest picture, turned, costs as much as all of the others: photos are worth that.
+        self._sides = sides if info.still or extra.always else sides[:2]
         self._extra = extra
-        self._sides = [side for side in (light_side, deep_side // 2) if side <= self._longest]
+        self._tiles = _tiles(info.width, info.height, aspect) if longest <= LARGEST else []
         self._seen: list[Thumbnail | None] = [None] * len(self._tiles)
         self._searched = [0] * len(self._tiles)
         self._count = 0
@@ -85,69 +95,70 @@ class ExtraPasses:
         """Every frame is searched everywhere."""
         return self._extra.always
 
-    def everywhere(self, thumbnail: Thumbnail) -> list[DetectionPass]:
-        """Nothing is known of a picture, or it rests: all that is affordable."""
-        if not self._extra.at_once:
+    def first(self, thumbnail: Thumbnail) -> list[DetectionPass]:
+        """Nothing is known of a picture."""
+        if not self._extra.resting:
             return []
-        if not self._extra.everywhere:
-            return self.where_it_moved(thumbnail, 0.0)
-        found = self._turned(self._sides)
-        for number, tile in enumerate(self._tiles):
-            found += [DetectionPass(TILE, tile, turn=turn) for turn in TURNS]
-            found += self._search(number, thumbnail)
-        return found
+        self._seen = [None] * len(self._tiles)
+        return self._turned(self._sides) + self._search(thumbnail, 0.0, self._extra.resting)
 
-    def where_it_moved(self, thumbnail: Thumbnail, threshold: float) -> list[DetectionPass]:
-        """Something moves: the tiles that changed since they were searched in turn, enlarged, and
-        the whole picture turned.
+    def again(self, thumbnail: Thumbnail, threshold: float, *, rests: bool) -> list[DetectionPass]:
+        """Tiles that changed since they were searched, enlarged, and the whole picture turned.
 
         Args:
             thumbnail: of the frame.
             threshold: grey levels by which a tile must differ to have changed.
+            rests: nothing moves in the frame.
         """
-        if not self._extra.at_once:
+        most = self._extra.resting if rests else self._extra.moving
+        if not most:
             return []
-        changed = [n for n in range(len(self._tiles)) if self._changed(n, thumbnail, threshold)]
-        changed.sort(key=lambda n: self._searched[n])
-        found = self._turned(self._sides[:1])
-        for number in changed[: self._extra.at_once]:
-            found += self._search(number, thumbnail)
-        return found
+        return self._turned([self._light]) + self._search(thumbnail, threshold, most)
 
     def _turned(self, sides: Sequence[int]) -> list[DetectionPass]:
         return [DetectionPass(side, turn=turn) for side in sides for turn in TURNS]
 
-    def _search(self, number: int, thumbnail: Thumbnail) -> list[DetectionPass]:
-        self._count += 1
-        self._searched[number], self._seen[number] = self._count, thumbnail
-        if self._longest > LARGEST:
-            return []
-        side = round(ENLARGED * TILE)
-        return [DetectionPass(side, self._tiles[number], enlarge=ENLARGED)]
+    def _search(self, thumbnail: Thumbnail, threshold: float, most: int) -> list[DetectionPass]:
+        numbers = range(len(self._tiles))
+        changed = [number for number in numbers if self._changed(number, thumbnail, threshold)]
+        changed.sort(key=lambda number: self._searched[number])
+        found: list[DetectionPass] = []
+        for number in changed[:most]:
+            self._count += 1
+            self._searched[number], self._seen[number] = self._count, thumbnail
+            side = round(ENLARGED * TILE)
+            found.append(DetectionPass(side, self._tiles[number], enlarge=ENLARGED))
+        return found
 
     def _changed(self, number: int, now: Thumbnail, threshold: float) -> bool:
+        place = _on(now, self._tiles[number])
+        shown = now.luma[place]
+        if not shown.size or int(shown.max()) - int(shown.min()) < FLAT:
+            return False
         before = self._seen[number]
         if before is None or before.luma.shape != now.luma.shape:
             return True
-        tile = self._tiles[number]
-        left, top = (math.floor(edge / now.scale) for edge in tile[:2])
-        right = math.ceil((tile.x + tile.width) / now.scale)
-        bottom = math.ceil((tile.y + tile.height) / now.scale)
-        place = np.s_[top:bottom, left:right]
-        apart = np.abs(now.luma[place].astype(np.int16) - before.luma[place])
-        return bool(apart.size) and float(apart.max()) > 2 * threshold
+        apart: NDArray[np.int16] = np.abs(shown.astype(np.int16) - before.luma[place])
+        return float(apart.max()) > 2 * threshold
+
+
+def _on(thumbnail: Thumbnail, tile: Box) -> tuple[slice, slice]:
+    """Rows and columns of a thumbnail that show anything of a tile."""
+    left, top = (math.floor(edge / thumbnail.scale) for edge in tile[:2])
+    right = math.ceil((tile.x + tile.width) / thumbnail.scale)
+    bottom = math.ceil((tile.y + tile.height) / thumbnail.scale)
+    return np.s_[top:bottom, left:right]
 
 
 def _tiles(width: int, height: int, aspect: float) -> list[Box]:
-    """Tiles over a picture, in its pixels, row by row."""
-    wide = TILE / aspect
-    columns = _starts(width, wide, OVERLAP / aspect)
-    rows = _starts(height, TILE, OVERLAP)
-    return [Box(x, y, min(wide, width), min(TILE, height)) for y in rows for x in columns]
+    """Tiles of one size over a picture, in its pixels, row by row."""
+    columns = _spans(width, TILE / aspect, OVERLAP / aspect)
+    rows = _spans(height, TILE, OVERLAP)
+    return [Box(x, y, wide, tall) for y, tall in rows for x, wide in columns]
 
 
-def _starts(length: float, tile: float, overlap: float) -> list[float]:
-    if length <= tile:
-        return [0.0]
-    count = math.ceil((length - overlap) / (tile - overlap))
-    return [n * (length - tile) / (count - 1) for n in range(count)]
+def _spans(length: float, tile: float, overlap: float) -> list[tuple[float, float]]:
+    """Where the fewest tiles begin that cover a length, and how long they are."""
+    count = max(1, math.ceil((length - overlap) / (tile - overlap)))
+    long = (length + (count - 1) * overlap) / count
+    return [(n * (long - overlap), long) for n in range(count)]

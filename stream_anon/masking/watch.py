@@ -161,11 +161,11 @@ class Watch:
     # -- detecting ----------------------------------------------------------------------------
 
     def _extra_passes(self, held: HeldFrame) -> list[DetectionPass]:
-        first = held.motion.flow is None or held.is_still_for(self._slot)
-        if first or self._extra.always:
-            return self._extra.everywhere(held.thumbnail)
+        if held.motion.flow is None or self._extra.always:
+            return self._extra.first(held.thumbnail)
         threshold = self._window.threshold(held.thumbnail)
-        return self._extra.where_it_moved(held.thumbnail, threshold)
+        rests = held.is_still_for(self._slot)
+        return self._extra.again(held.thumbnail, threshold, rests=rests)
 
     def _still(self, held: HeldFrame) -> list[DetectionPass]:
         index = held.index
