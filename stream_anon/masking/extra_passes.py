@@ -2,13 +2,14 @@
 
 The picture is cut into tiles that overlap, so that each small face is whole in one of them, and
 tiles are searched enlarged; the whole picture is searched turned by one, two and three quarters.
-What that costs is bounded: while anything moves, tiles that changed take turns.
+A photo is searched everywhere. In a video, tiles take turns: first those where something moves,
+then those that were never searched; and so do the turns.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 
     from stream_anon.config import Parsing, Settings
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.masking.detection import Detection
     from stream_anon.masking.horizon import Horizon
     from stream_anon.masking.motion import Thumbnail
 
-TILE = 160
+TILE = 192
 """Pixels along each side of a tile at most, as shown."""
 OVERLAP = 32
 """Pixels that tiles share with their neighbours: a face of that size, which ordinary passes find,
@@ -39,6 +41,13 @@ Turned pictures are no larger."""
 FLAT = 10
 """Grey levels between the darkest and the brightest of a tile that shows nothing."""
 TURNS = (1, 2, 3)
+LEAST_TURNED = 0.3
+"""Score from which on a face that lies or hangs is believed: most things look like one less often
+than a face does, but are seen three times as often."""
+WITHIN = 0.5
+"""What a face that is upright hides is no other one if this share of it lies on that face."""
+AROUND = 0.2
+"""Parts of its size that a face reaches beyond its box, for that: hair, chin and ears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +63,22 @@ class Extra:
 
 
 ALL = 1 << 30
-EFFORTS = {"fast": Extra(0, 0), "normal": Extra(4, ALL), "thorough": Extra(ALL, ALL, always=True)}
+EFFORTS = {"fast": Extra(0, 0), "normal": Extra(2, 8), "thorough": Extra(ALL, ALL, always=True)}
 """By `parsing.effort`."""
-LIVE = Extra(4, 4)
+PHOTO = Extra(ALL, ALL)
+"""Of a photo with normal effort."""
+LIVE = Extra(1, 2)
 """Of a live stream with normal effort: a frame cannot wait for more."""
 
 
-def extra_of(settings: Settings, horizon: Horizon) -> Extra:
+def extra_of(settings: Settings, info: StreamInfo, horizon: Horizon) -> Extra:
     """What a run affords."""
     effort = settings.parsing.effort
-    return LIVE if effort == "normal" and not horizon.waits else EFFORTS[effort]
+    if effort != "normal":
+        return EFFORTS[effort]
+    if info.still:
+        return PHOTO
+    return EFFORTS[effort] if horizon.waits else LIVE
 
 
 class ExtraPasses:
@@ -77,17 +92,18 @@ class ExtraPasses:
             parsing: working sizes.
             extra: how much.
         """
-        aspect = float(info.pixel_aspect)
+        self._aspect = aspect = float(info.pixel_aspect)
+        self._size = info.width, info.height
         longest = max(info.width * aspect, info.height)
         deep = min(parsing.deep_side, round(longest), LARGEST)
-        self._light = min(parsing.light_side, deep)
-        sides = sorted({self._light, max(self._light, deep // 2), deep})
-        # The largest picture, turned, costs as much as all of the others: photos are worth that.
-        self._sides = sides if info.still or extra.always else sides[:2]
+        light = min(parsing.light_side, deep)
+        self._sides = sorted({light, max(light, deep // 2), deep})
+        self._whole = Box(0, 0, info.width, info.height)
         self._extra = extra
         self._tiles = _tiles(info.width, info.height, aspect) if longest <= LARGEST else []
         self._seen: list[Thumbnail | None] = [None] * len(self._tiles)
         self._searched = [0] * len(self._tiles)
+        self._last: Thumbnail | None = None
         self._count = 0
 
     @property
@@ -100,10 +116,13 @@ class ExtraPasses:
         if not self._extra.resting:
             return []
         self._seen = [None] * len(self._tiles)
-        return self._turned(self._sides) + self._search(thumbnail, 0.0, self._extra.resting)
+        found = self._search(thumbnail, 0.0, self._extra.resting)
+        if self._extra.resting < ALL:
+            return found + [self._turned(turn) for turn in TURNS]
+        return found + [DetectionPass(side, turn=turn) for side in self._sides for turn in TURNS]
 
     def again(self, thumbnail: Thumbnail, threshold: float, *, rests: bool) -> list[DetectionPass]:
-        """Tiles that changed since they were searched, enlarged, and the whole picture turned.
+        """Tiles that changed since they were searched, and the picture turned in one of the ways.
 
         Args:
             thumbnail: of the frame.
@@ -113,33 +132,78 @@ class ExtraPasses:
         most = self._extra.resting if rests else self._extra.moving
         if not most:
             return []
-        return self._turned([self._light]) + self._search(thumbnail, threshold, most)
+        found = self._search(thumbnail, threshold, most)
+        return [*found, self._turned(TURNS[self._count % len(TURNS)])]
 
-    def _turned(self, sides: Sequence[int]) -> list[DetectionPass]:
-        return [DetectionPass(side, turn=turn) for side in sides for turn in TURNS]
+    def owns(self, detection_pass: DetectionPass) -> bool:
+        """Whether ordinary passes see better what such a pass finds, where they see it."""
+        return bool(detection_pass.turn) or detection_pass.region in self._tiles
+
+    def believed(
+        self, detection_pass: DetectionPass, detections: Sequence[Detection]
+    ) -> list[Detection]:
+        """Those of a turned picture or of a tile that no ordinary pass would see better."""
+        turn = detection_pass.turn
+        if turn:  # close passes as well, which follow such a face
+            return [replace(d, turn=turn) for d in detections if d.score >= LEAST_TURNED]
+        tile = detection_pass.region or self._whole
+        return [d for d in detections if self._is_small(d.anchor, tile)]
+
+    def _is_small(self, face: Box, tile: Box) -> bool:
+        """A face of its own, and not a part of a larger one or what the tile's edge left of one."""
+        if max(face.width * self._aspect, face.height) > 1.5 * OVERLAP:
+            return False
+        width, height = self._size
+        return not (
+            (face.x < tile.x and tile.x > 0)
+            or (face.y < tile.y and tile.y > 0)
+            or (face.x + face.width > tile.x + tile.width < width - 1)
+            or (face.y + face.height > tile.y + tile.height < height - 1)
+        )
+
+    def _turned(self, turn: int) -> DetectionPass:
+        """The whole picture, as large as a tile is searched: one compiled network for both."""
+        return DetectionPass(round(ENLARGED * TILE), self._whole, turn=turn)
 
     def _search(self, thumbnail: Thumbnail, threshold: float, most: int) -> list[DetectionPass]:
         numbers = range(len(self._tiles))
-        changed = [number for number in numbers if self._changed(number, thumbnail, threshold)]
-        changed.sort(key=lambda number: self._searched[number])
+        changed = [n for n in numbers if self._changed(n, self._seen[n], thumbnail, threshold)]
+        # Whoever is seen to move counts for more than what was there all the time.
+        rests = {n for n in changed if not self._changed(n, self._last, thumbnail, threshold)}
+        changed.sort(key=lambda n: (n in rests, self._searched[n]))
+        self._last, self._count = thumbnail, self._count + 1
         found: list[DetectionPass] = []
         for number in changed[:most]:
-            self._count += 1
             self._searched[number], self._seen[number] = self._count, thumbnail
             side = round(ENLARGED * TILE)
             found.append(DetectionPass(side, self._tiles[number], enlarge=ENLARGED))
         return found
 
-    def _changed(self, number: int, now: Thumbnail, threshold: float) -> bool:
+    def _changed(
+        self, number: int, before: Thumbnail | None, now: Thumbnail, threshold: float
+    ) -> bool:
         place = _on(now, self._tiles[number])
         shown = now.luma[place]
         if not shown.size or int(shown.max()) - int(shown.min()) < FLAT:
             return False
-        before = self._seen[number]
         if before is None or before.luma.shape != now.luma.shape:
             return True
         apart: NDArray[np.int16] = np.abs(shown.astype(np.int16) - before.luma[place])
         return float(apart.max()) > 2 * threshold
+
+
+def besides(found: Sequence[Detection], extra: Sequence[Detection]) -> list[Detection]:
+    """Detections of extra passes that are no part of what ordinary ones found."""
+    return [detection for detection in extra if not any(_hides(f, detection) for f in found)]
+
+
+def _hides(upright: Detection, other: Detection) -> bool:
+    """Whether an upright face is what another pass saw a part of, or saw again."""
+    if upright.turn or (other.score > upright.score and other.anchor.area > upright.anchor.area):
+        return False
+    reach = AROUND * upright.anchor.size
+    shared = upright.anchor.grown(reach, reach).overlap(other.anchor)
+    return shared >= WITHIN * other.anchor.area
 
 
 def _on(thumbnail: Thumbnail, tile: Box) -> tuple[slice, slice]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stream_anon.detectors.checking import checked_answer
@@ -14,7 +13,7 @@ from stream_anon.masking.association import (
     without_doubles,
 )
 from stream_anon.masking.detection import group_people
-from stream_anon.masking.extra_passes import ExtraPasses, extra_of
+from stream_anon.masking.extra_passes import ExtraPasses, besides, extra_of
 from stream_anon.masking.horizon import DOUBTFUL
 from stream_anon.masking.keyframes import FollowedFace, KeyframePolicy
 from stream_anon.masking.scales import Look, union_of_scales
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 CLOSE_PASSES = 2
 """Close passes in one frame for lost tracks, and as many again for doubtful detections."""
 
-LEAST_TURNED = 0.3
-"""Score from which on a face that lies or hangs is believed: most things look like one less often
-than a face does, but are seen three times as often."""
 RUNS = 0.3
 """Parts of a face's width that it moves by from one frame to the next, if it runs."""
 
@@ -86,7 +82,7 @@ class Watch:
             linger=horizon.linger,
             patience=max(horizon.lookahead, horizon.linger),
         )
-        self._extra = ExtraPasses(info, settings.parsing, extra_of(settings, horizon))
+        self._extra = ExtraPasses(info, settings.parsing, extra_of(settings, info, horizon))
         self._deep_pass_at: Thumbnail | None = None
         self._last_pass, self._last_pass_clock = -1, 0.0
 
@@ -304,15 +300,16 @@ class Watch:
     def _detect(self, frame: Frame, passes: Sequence[DetectionPass]) -> list[Detection]:
         looks: list[Look] = []
         close: list[Detection] = []
+        extra: list[Detection] = []
         for detection_pass in passes:
             people = group_people(checked_answer(self._detector, frame, detection_pass))
-            least = max(self._least_score, LEAST_TURNED if detection_pass.turn else 0.0)
-            strong = [s for s in people if s.score >= least]
-            if detection_pass.turn:
-                close += [replace(s, turn=detection_pass.turn) for s in strong]
+            strong = [s for s in people if s.score >= self._least_score]
+            if self._extra.owns(detection_pass):
+                extra += self._extra.believed(detection_pass, strong)
             elif detection_pass.region is None:
                 looks.append(Look(strong, self._policy.surely_seen(detection_pass)))
             else:
                 close += strong
-        found = union_of_scales(looks) if looks else []
-        return without_doubles([*found, *close]) if close else found
+        found = [*(union_of_scales(looks) if looks else ()), *close]
+        found += besides(found, extra)
+        return without_doubles(found) if len(looks) < len(passes) else found

@@ -11,17 +11,21 @@ from hypothesis import strategies as st
 
 from stream_anon.config import Parsing, load_settings
 from stream_anon.core.parts import Box
+from stream_anon.detectors.base import DetectionPass
+from stream_anon.masking.detection import Detection
 from stream_anon.masking.extra_passes import (
-    ALL,
     EFFORTS,
+    ENLARGED,
     LARGEST,
     LIVE,
     OVERLAP,
+    PHOTO,
     TILE,
     TURNS,
     Extra,
     ExtraPasses,
     _tiles,
+    besides,
     extra_of,
 )
 from stream_anon.masking.horizon import Horizon
@@ -66,32 +70,34 @@ def test_every_small_face_is_whole_in_a_tile(
         assert -1e-6 <= tile.y <= tile.y + tile.height <= height + 1e-6
 
 
-def test_what_is_new_is_searched_everywhere_enlarged_and_turned() -> None:
-    passes = extra_passes().first(picture())
+def test_a_photo_is_searched_everywhere_enlarged_and_turned() -> None:
+    passes = extra_passes(PHOTO, still=True).first(picture())
     assert {p.region for p in passes if p.enlarge > 1} == set(TILES)
     for turn in TURNS:
         turned = [(p.region, p.long_side) for p in passes if p.turn == turn]
-        assert turned == [(None, n) for n in (384, 640)]
+        assert turned == [(None, n) for n in (384, 640, 1280)]
 
 
-def test_photos_are_turned_at_their_own_size_too() -> None:
-    passes = extra_passes(still=True).first(picture())
-    assert {p.long_side for p in passes if p.turn} == {384, 640, 1280}
+def test_the_first_frame_of_a_video_affords_a_few_tiles_and_all_turns() -> None:
+    passes = extra_passes().first(picture())
+    assert len([p for p in passes if p.enlarge > 1]) == EFFORTS["normal"].resting
+    assert [p.turn for p in passes if p.turn] == list(TURNS)
+    assert {p.long_side for p in passes} == {round(ENLARGED * TILE)}, "more networks to compile"
 
 
 def test_tiles_that_show_nothing_are_left_out() -> None:
     luma = np.full((HEIGHT, WIDTH), 90, np.uint8)
     luma[40:52, 40:52] = 200
-    passes = extra_passes().first(thumbnail(make_frame(WIDTH, HEIGHT, luma=luma)))
-    assert {p.region for p in passes if p.region} == {TILES[0]}
+    passes = extra_passes(PHOTO).first(thumbnail(make_frame(WIDTH, HEIGHT, luma=luma)))
+    assert {p.region for p in passes if p.enlarge > 1} == {TILES[0]}
 
 
 def tiles_again(made: ExtraPasses, now: Thumbnail, *, rests: bool = False) -> list[Box]:
-    return [p.region for p in made.again(now, 3.0, rests=rests) if p.region]
+    return [p.region for p in made.again(now, 3.0, rests=rests) if p.region and not p.turn]
 
 
 def test_only_what_changed_is_searched_again() -> None:
-    made = extra_passes()
+    made = extra_passes(PHOTO)
     made.first(picture())
     assert tiles_again(made, picture()) == []
     assert tiles_again(made, picture((20, 20))) == [TILES[0]]
@@ -99,7 +105,7 @@ def test_only_what_changed_is_searched_again() -> None:
 
 
 def test_a_new_shot_is_searched_everywhere_although_it_looks_the_same() -> None:
-    made = extra_passes()
+    made = extra_passes(PHOTO)
     made.first(picture())
     assert {p.region for p in made.first(picture()) if p.region} == set(TILES)
 
@@ -114,20 +120,57 @@ def test_tiles_take_turns_where_all_changed() -> None:
     assert seen == set(TILES)
 
 
-def test_all_that_changed_is_searched_where_the_picture_comes_to_rest() -> None:
+def test_what_moves_comes_before_what_was_never_searched() -> None:
     made = extra_passes()
     made.first(picture())
-    assert set(tiles_again(made, picture(seed=1), rests=True)) == set(TILES)
+    assert EFFORTS["normal"].resting < len(TILES) - 1
+    assert tiles_again(made, picture((1240, 680)))[0] == TILES[-1]
 
 
-@pytest.mark.parametrize(("effort", "waits", "expected"), [
-    ("fast", True, 0), ("normal", True, 4), ("thorough", True, ALL),
-    ("fast", False, 0), ("normal", False, LIVE.moving), ("thorough", False, ALL),
+def test_where_nothing_moves_all_is_searched_in_turn() -> None:
+    made = extra_passes()
+    seen = {p.region for p in made.first(picture()) if p.enlarge > 1}
+    for _ in range(len(TILES)):
+        seen |= set(tiles_again(made, picture()))
+    assert seen == set(TILES)
+
+
+def test_the_picture_is_turned_in_one_of_the_ways_each_time() -> None:
+    made = extra_passes()
+    made.first(picture())
+    turns = [p.turn for _ in TURNS for p in made.again(picture(), 3.0, rests=False) if p.turn]
+    assert sorted(turns) == list(TURNS)
+
+
+def test_of_a_tile_only_small_faces_that_are_whole_are_believed() -> None:
+    made, tile = extra_passes(), TILES[1]
+    inside, cut = tile.moved(60, 60), tile.moved(-4, 60)
+    faces = [box._replace(width=12, height=14) for box in (inside, cut)]
+    faces.append(inside._replace(width=90, height=110))
+    found = [Detection(face, (), 0.6) for face in faces]
+    a_pass = DetectionPass(384, tile, enlarge=ENLARGED)
+    assert [d.anchor for d in made.believed(a_pass, found)] == faces[:1]
+
+
+def test_what_is_part_of_an_upright_face_is_nobody_else() -> None:
+    face = Detection(Box(100, 100, 80, 100), (), 0.8)
+    part = Detection(Box(110, 105, 50, 40), (), 0.5, turn=1)
+    beside = Detection(Box(190, 100, 80, 100), (), 0.5, turn=1)
+    surer = Detection(Box(90, 90, 110, 120), (), 0.95, turn=2)
+    assert besides([face], [part, beside, surer]) == [beside, surer]
+
+
+@pytest.mark.parametrize(("effort", "kind", "expected"), [
+    ("fast", "recording", EFFORTS["fast"]), ("fast", "photo", EFFORTS["fast"]),
+    ("fast", "live", EFFORTS["fast"]), ("normal", "recording", EFFORTS["normal"]),
+    ("normal", "photo", PHOTO), ("normal", "live", LIVE),
+    ("thorough", "recording", EFFORTS["thorough"]), ("thorough", "live", EFFORTS["thorough"]),
 ])  # fmt: skip
-def test_the_effort_says_how_much(effort: str, waits: bool, expected: int) -> None:
-    loaded, info = load_settings(None, {"parsing.effort": effort}), make_info(WIDTH, HEIGHT)
-    horizon = (Horizon.of_recording if waits else Horizon.of_live)(loaded, info)
-    assert extra_of(loaded, horizon).moving == expected
+def test_the_effort_says_how_much(effort: str, kind: str, expected: Extra) -> None:
+    loaded = load_settings(None, {"parsing.effort": effort})
+    info = replace(make_info(WIDTH, HEIGHT), still=kind == "photo")
+    horizon = (Horizon.of_live if kind == "live" else Horizon.of_recording)(loaded, info)
+    assert extra_of(loaded, info, horizon) == expected
 
 
 def test_without_effort_there_is_none() -> None:
@@ -139,7 +182,7 @@ def test_without_effort_there_is_none() -> None:
 
 def test_a_live_frame_waits_for_few_tiles() -> None:
     passes = extra_passes(LIVE).first(picture())
-    assert len([p for p in passes if p.region]) == LIVE.resting
+    assert len([p for p in passes if p.enlarge > 1]) == LIVE.resting
 
 
 def test_large_pictures_are_not_enlarged() -> None:
