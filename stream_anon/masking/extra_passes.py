@@ -35,6 +35,8 @@ OVERLAP = 32
 is whole in one of them."""
 ENLARGED = 2.0
 """Times that a tile is enlarged: a face of 8 pixels is then as large as one that is found."""
+SIDE = 384
+"""Working size of a tile."""
 LARGEST = 2048
 """Pixels of the longer side up to which tiles are enlarged: beyond, faces are seldom that small.
 Turned pictures are no larger."""
@@ -96,8 +98,7 @@ class ExtraPasses:
         self._size = info.width, info.height
         longest = max(info.width * aspect, info.height)
         deep = min(parsing.deep_side, round(longest), LARGEST)
-        light = min(parsing.light_side, deep)
-        self._sides = sorted({light, max(light, deep // 2), deep})
+        self._deep = [DetectionPass(deep, turn=turn) for turn in TURNS if deep > SIDE]
         self._whole = Box(0, 0, info.width, info.height)
         self._extra = extra
         self._tiles = _tiles(info.width, info.height, aspect) if longest <= LARGEST else []
@@ -117,9 +118,8 @@ class ExtraPasses:
             return []
         self._seen = [None] * len(self._tiles)
         found = self._search(thumbnail, 0.0, self._extra.resting)
-        if self._extra.resting < ALL:
-            return found + [self._turned(turn) for turn in TURNS]
-        return found + [DetectionPass(side, turn=turn) for side in self._sides for turn in TURNS]
+        found += [self._turned(turn) for turn in TURNS]
+        return found + (self._deep if self._extra.resting == ALL else [])
 
     def again(self, thumbnail: Thumbnail, threshold: float, *, rests: bool) -> list[DetectionPass]:
         """Tiles that changed since they were searched, and the picture turned in one of the ways.
@@ -163,7 +163,7 @@ class ExtraPasses:
 
     def _turned(self, turn: int) -> DetectionPass:
         """The whole picture, as large as a tile is searched: one compiled network for both."""
-        return DetectionPass(round(ENLARGED * TILE), self._whole, turn=turn)
+        return DetectionPass(SIDE, self._whole, turn=turn)
 
     def _search(self, thumbnail: Thumbnail, threshold: float, most: int) -> list[DetectionPass]:
         numbers = range(len(self._tiles))
@@ -175,8 +175,7 @@ class ExtraPasses:
         found: list[DetectionPass] = []
         for number in changed[:most]:
             self._searched[number], self._seen[number] = self._count, thumbnail
-            side = round(ENLARGED * TILE)
-            found.append(DetectionPass(side, self._tiles[number], enlarge=ENLARGED))
+            found.append(DetectionPass(SIDE, self._tiles[number], enlarge=ENLARGED))
         return found
 
     def _changed(

@@ -26,6 +26,8 @@ STEPS = (512, 640, 960, 1280, 1600)
 """Working sizes between light and deep; few, because each is compiled once."""
 ENLARGED = 2.0
 """Times that the place of a close pass is enlarged, at most."""
+MOST_HARD = 8
+"""Close passes in one frame for faces that no pass over the picture sees."""
 REGION_GROWTH = 1.0
 """A close pass covers the place where a face should be, and this many times its size around it."""
 
@@ -92,6 +94,7 @@ class KeyframePolicy:
         self._last_deep = 0
         self._last_deep_time = 0.0
         self._effort = Effort(self._deep)
+        self._turn = 0
 
     def set_effort(self, effort: Effort) -> None:
         """Use another effort from now on."""
@@ -148,8 +151,13 @@ class KeyframePolicy:
 
     def _light_passes(self, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         """Enough to see everybody who is followed: a larger picture, or close passes."""
-        turned = [self.closely(face.box, face.turn) for face in faces if face.turn]
-        return self._upright_passes([face for face in faces if not face.turn]) + turned
+        hard = [face for face in faces if face.turn or face.box.size < SMALLEST_SEEN]
+        easy = [face for face in faces if face not in hard]
+        if len(hard) > MOST_HARD:  # they take turns
+            self._turn = (self._turn + MOST_HARD) % len(hard)
+            hard = [*hard, *hard][self._turn : self._turn + MOST_HARD]
+        closer = [self.closely(face.box, face.turn) for face in hard]
+        return self._upright_passes(easy) + closer
 
     def _upright_passes(self, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         side = self._light
