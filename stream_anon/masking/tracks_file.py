@@ -19,12 +19,22 @@ from contextlib import closing
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+)
 
+from stream_anon.core.invalid import printable, unreadable
 from stream_anon.core.parts import Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.detectors.shapes import ellipse
 from stream_anon.errors import ConfigError
+from stream_anon.masking.tracks_invalid import explain, parsed
+from stream_anon.masking.zones import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,8 +43,17 @@ if TYPE_CHECKING:
     from stream_anon.masking.masks_file import MasksReader
 
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Length = Annotated[float, Field(allow_inf_nan=False, gt=0)]
+FARTHEST = 1e6
+"""Pixels from the picture's corner: no picture is as large, and far less than overflows."""
+MOST_FRAMES = 1 << 40
+MOST_TRACKS = 1 << 40
+Place = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-FARTHEST, le=FARTHEST)]
+Length = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=FARTHEST)]
+Index = Annotated[int, Field(strict=True, ge=0, le=MOST_FRAMES)]
+Side = Annotated[int, Field(strict=True, gt=0, le=int(FARTHEST))]
+Number = Annotated[int, Field(strict=True, ge=NOBODY, le=MOST_TRACKS)]
+"""Of a track; below 0 is what belongs to nobody, as a zone does."""
+Label = Annotated[str, Field(min_length=1), AfterValidator(printable)]
 
 
 class TrackEntry(BaseModel):
@@ -42,11 +61,11 @@ class TrackEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: int
-    label: str
+    id: Number
+    label: Label
     shape: Literal["ellipse", "box"] = "ellipse"
-    hide: bool = True
-    boxes: list[tuple[int, Finite, Finite, Length, Length]]
+    hide: StrictBool = True
+    boxes: list[tuple[Index, Place, Place, Length, Length]]
 
 
 class Join(BaseModel):
@@ -54,8 +73,8 @@ class Join(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tracks: tuple[int, int]
-    likeness: float | None = None
+    tracks: tuple[Number, Number]
+    likeness: Place | None = None
     """Of their colours, 0..1; None where somebody joined them by hand."""
 
 
@@ -66,10 +85,10 @@ class TracksFile(BaseModel):
 
     stream_anon_tracks: Literal[1] = 1
     input_sha256: str | None = None
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    frames: int = Field(ge=0)
-    hidden_whole: dict[int, str] = {}
+    width: Side
+    height: Side
+    frames: Index
+    hidden_whole: dict[Annotated[int, Field(ge=0)], str] = {}
     joined: list[Join] = []
     tracks: list[TrackEntry]
 
@@ -84,8 +103,7 @@ class TracksFile(BaseModel):
             for number in join.tracks:
                 if number not in person:
                     raise ConfigError(
-                        f"the tracks file joins {number}, which is none of its tracks: "
-                        "remove that from joined"
+                        f"joined names {number}, which is none of its tracks: remove it there"
                     )
             one, other = (person[number] for number in join.tracks)
             person = {n: min(one, other) if p in (one, other) else p for n, p in person.items()}
@@ -98,15 +116,19 @@ def load_tracks(path: Path) -> TracksFile:
     Raises:
         ConfigError: it cannot be read or is not one.
     """
+    content = None
     try:
-        return TracksFile.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        content = parsed(path.read_text(encoding="utf-8-sig"))  # some editors write a mark first
+        tracks = TracksFile.model_validate(content)
+        tracks.people()
     except OSError as error:
         reason = (error.strerror or "failed").lower()
         raise ConfigError(f"cannot read the tracks file {path}: {reason}") from error
-    except (ValidationError, ValueError) as error:
-        said = str(error).splitlines()
-        detail = said[1].strip() if isinstance(error, ValidationError) else said[0]
-        raise ConfigError(f"{path} is not a tracks file: {detail}") from error
+    except ValidationError as error:
+        raise ConfigError(f"{path} is not a tracks file: {explain(error, content)}") from error
+    except (ValueError, RecursionError, ConfigError) as error:
+        raise ConfigError(f"{path} is not a tracks file: {unreadable(error)}") from error
+    return tracks
 
 
 Key = tuple[int, str, str]

@@ -198,41 +198,6 @@ class TestFailingClosed:
             TracksMasker(load_tracks(saved(tmp_path, record([]), tracks=[track])), INFO)
 
 
-class TestBadFiles:
-    def test_a_missing_one_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"cannot read the tracks file .*gone\.json"):
-            load_tracks(tmp_path / "gone.json")
-
-    @pytest.mark.parametrize(
-        "content",
-        [
-            b"",
-            b"not json",
-            b"[]",
-            b"7",
-            b"null",
-            b"{}",
-            b'{"tracks": []}',
-            b"\xff\xfe\x00",
-            b'{"tracks": [], "width": 0, "height": 5, "frames": 1}',
-            b'{"tracks": [], "width": 5, "height": 5, "frames": -1}',
-            b'{"tracks": [{}], "width": 5, "height": 5, "frames": 1}',
-            b'{"tracks": [], "width": 5, "height": 5, "frames": 1, "stream_anon_tracks": 2}',
-            b'{"tracks": [], "width": 5, "height": 5, "frames": 1, "hidde_whole": {}}',
-            b'{"tracks": [{"id": 1, "label": "face", "shape": "star", "boxes": []}]}',
-            b'{"tracks": [{"id": 1, "boxes": []}], "width": 5, "height": 5, "frames": 1}',
-        ],
-    )
-    def test_what_is_no_tracks_file_is_said_to_be_none(
-        self, tmp_path: Path, content: bytes
-    ) -> None:
-        path = tmp_path / "bad.json"
-        path.write_bytes(content)
-        with pytest.raises(ConfigError, match=r"bad\.json is not a tracks file") as caught:
-            load_tracks(path)
-        assert "\n" not in str(caught.value)
-
-
 class TestWaitingOnDisk:
     def crowd(self, frames: int, people: int) -> Iterator[MaskedFrame]:
         """Many people in many frames, and some frames that are hidden whole."""
