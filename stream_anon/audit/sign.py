@@ -76,8 +76,8 @@ def load_signer(path: Path) -> Signer:
         ) from error
     except Exception as error:  # `cryptography` raises errors of several kinds
         raise ConfigError(
-            f"{path} {_instead(data, damaged=_PRIVATE)}: sign with a private Ed25519 key in PEM format; where you "
-            f"have none, make one, under a name that is not taken: {HOW_TO_MAKE}"
+            f"{path} {_instead(data, damaged=_PRIVATE)}: sign with a private Ed25519 key in PEM "
+            f"format; where you have none, make one, under a new name: {HOW_TO_MAKE}"
         ) from error
     if not isinstance(key, keys.Ed25519PrivateKey):
         raise ConfigError(
