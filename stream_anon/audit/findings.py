@@ -164,7 +164,7 @@ class Findings:
         longest = self.longest_of(person)
         first, last = int(person.frames[0]), int(person.frames[-1])
         return {
-            "person": number + 1,
+            "person": number,
             **({"name": person.name} if person.name else {}),
             **({"kept_clear": True} if person.kept else {}),
             "frames": [first, last],

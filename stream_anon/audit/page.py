@@ -125,7 +125,7 @@ def _percent(share: float) -> str:
 def _ranked(findings: Findings) -> list[tuple[int, Person]]:
     """Numbers and people: the exposed first, then those who are seen longest; a limited number."""
     ranked = sorted(
-        enumerate(findings.people, 1),
+        enumerate(findings.people),
         key=lambda item: (item[1].kept, -item[1].exposed, -len(item[1].frames)),
     )[:MOST_PEOPLE]
     return sorted(ranked, key=lambda item: item[0])
@@ -198,7 +198,7 @@ def _pictures(findings: Findings) -> str:
     shots: list[str] = []
     for shot in findings.thumbnails:
         data = base64.b64encode(shot.jpeg).decode()
-        who = escape(title(shot.number + 1, findings.people[shot.number]))
+        who = escape(title(shot.number, findings.people[shot.number]))
         kind = ' class="exposed"' if shot.share > LEAK else ""
         shots.append(
             f'<figure{kind}><img alt="" src="data:image/jpeg;base64,{data}"><figcaption>{who}, '

@@ -114,7 +114,7 @@ def _tell(name: str, findings: Findings) -> None:
         say(out, f"{name}: no face exposed, {judged} {where} compared")
     else:
         say(out, f"{name}: no face seen exposed, but not all could be compared: {judged} {where}")
-    shown = [item for item in enumerate(findings.people, 1) if _is_shown(item[1])]
+    shown = [item for item in enumerate(findings.people) if _is_shown(item[1])]
     for number, person in shown[:_NAMED]:
         say(out, f"  person {number}{_named(person)}: {_exposures(findings, person)}")
     if len(shown) > _NAMED:

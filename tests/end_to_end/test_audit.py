@@ -203,7 +203,7 @@ def test_exit_code_3_where_somebody_is(
     code, text = said(["audit", short[0], copy, "--html", page, "--quiet"], capfd)
     assert code == 3
     assert "exposed" in text
-    assert "person 1: frames" in text
+    assert "person 0: frames" in text
     assert "Faces are exposed" in page.read_text()
 
 
