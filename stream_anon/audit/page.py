@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -216,6 +217,7 @@ def _file(findings: Findings) -> str:
     rows = {
         "frames": f"{counts.original:,} in the original, {counts.redacted:,} in the redacted "
         f"video, {counts.compared:,} compared",
+        **_part(findings),
         "lost and added": f"{counts.lost:,} lost, {counts.added:,} added",
         "times": f"{counts.moved:,} changed"
         + (f", by up to {counts.largest_move * 1000:.1f} ms" if counts.moved else "")
@@ -233,6 +235,20 @@ def _file(findings: Findings) -> str:
         for what, value in rows.items()
     )
     return f"<table>{body}</table>{_list(findings.notes) if findings.notes else ''}"
+
+
+def _part(findings: Findings) -> dict[str, str]:
+    """Of the original, where the redacted video is no more than that."""
+    cut = findings.cut
+    if cut is None:
+        return {}
+    end = "on" if cut.end is None or math.isinf(cut.end) else f"to {cut.end:g} s"
+    elsewhere = findings.elsewhere
+    better = "" if elsewhere is None else f"; its pictures fit better from {elsewhere:.2f} s on"
+    return {
+        "part of the original": f"from {cut.begin:g} s {end}, says {cut.source}{better}; "
+        f"{findings.counts.outside:,} frames are no part of it"
+    }
 
 
 def _custody(record: Mapping[str, Any]) -> str:

@@ -318,10 +318,6 @@ def _bad(short: tuple[Path, Path], folder: Path) -> dict[str, tuple[int, list[An
         "redact: sign without report": (2, [*redact, "--sign", text]),
         "redact: no key": (2, [*redact, "--report", page, "--sign", text]),
         "redact: audit of a pipe": (2, ["redact", original, "-", "--format", "mkv", "--audit"]),
-        "redact: audit of a part": (
-            2,
-            ["redact", original, page, "--trim", "--to", "1", "--audit"],
-        ),
         "redact: audit of masks": (2, ["redact", original, "--masks-only", page, "--audit"]),
         "verify: no report": (2, ["verify", text, output]),
         "verify: missing": (2, ["verify", folder / "nowhere.json", output]),
