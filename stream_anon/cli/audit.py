@@ -204,6 +204,10 @@ def verify(
         Path | None,
         typer.Option(help="Demand a signature by this Ed25519 public key.", metavar="KEY.pem"),
     ] = None,
+    sealed: Annotated[
+        Path | None,
+        typer.Option(help="Check its seal too (OUTPUT.sealed, if it is there).", metavar="FILE"),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> Callable[[], int]:
     """Check that OUTPUT is the file that REPORT is about, and that nobody changed either.
@@ -211,15 +215,21 @@ def verify(
     Exit code 0 where all is well, 3 where it is not.
     """
     dependencies.check()
-    return partial(_verify, report, output, original, key, quiet=quiet)
+    return partial(_verify, report, output, original, key, sealed, quiet=quiet)
 
 
 def _verify(
-    report: Path, output: Path, original: Path | None, key: Path | None, *, quiet: bool
+    report: Path,
+    output: Path,
+    original: Path | None,
+    key: Path | None,
+    sealed: Path | None,
+    *,
+    quiet: bool,
 ) -> int:
     from stream_anon.pipeline.verifying import verify_record  # noqa: PLC0415 - loads late
 
-    verified = verify_record(report, output, original=original, key=key)
+    verified = verify_record(report, output, original=original, key=key, sealed=sealed)
     if not quiet:
         say(out, f"{output}: is the file that {report.name} is about")
         for note in verified:

@@ -67,6 +67,13 @@ class RecordedRun(Protocol):
         """Notes for the user: where the output differs from the request."""
 
 
+class Sealed(Protocol):
+    """A seal that is complete."""
+
+    def named(self) -> tuple[Path, str]:
+        """Its name and SHA-256."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Files to write along with the output, or without one."""
@@ -149,12 +156,15 @@ class Record:
         if self._masks is not None:
             self._masks.end(run.input.final_hash(), self._tracks)
 
-    def report(self, output: Path | None, written: HashedFile | None) -> None:
+    def report(
+        self, output: Path | None, written: HashedFile | None, seal: Sealed | None = None
+    ) -> None:
         """Write the report; everything else is complete, and nothing has been published yet.
 
         Args:
             output: name of the output; None where only masks were computed.
             written: where it lies until it gets that name; None where it went through a pipe.
+            seal: of the output, complete, if there is one.
 
         Raises:
             SinkError: it cannot be written, or the output cannot be read.
@@ -177,6 +187,7 @@ class Record:
             selection=run.selection,
             promises=run.promises,
             output=hashed,
+            seal=seal.named() if seal is not None else None,
         )
         if self._signer is not None:
             record = self._signer.signed(record)

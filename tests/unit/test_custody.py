@@ -169,6 +169,46 @@ def test_a_demanded_signature_that_is_missing_is_an_error(files: Files) -> None:
     assert "not signed" in files.refused(CustodyError, key=files.public)
 
 
+class TestSeal:
+    """The seal that was written with an output, and its hash in the report."""
+
+    def sealed(self, files: Files, name: str = "out.mp4.sealed") -> Path:
+        path = files.folder / name
+        path.write_bytes(b"sealed")
+        files.record["seal"] = {"name": name, "sha256": HashedFile(path).sha256}
+        files.write(files.record)
+        return path
+
+    def test_beside_the_output_it_is_found_and_checked(self, files: Files) -> None:
+        path = self.sealed(files)
+        assert not any("seal" in note for note in files.verify())
+        path.write_bytes(b"changed")
+        assert "out.mp4.sealed is not the seal that" in files.refused(CustodyError)
+
+    def test_elsewhere_it_is_named(self, files: Files) -> None:
+        path = self.sealed(files, "elsewhere")
+        assert any("not checked" in note and "--sealed" in note for note in files.verify())
+        assert not any("seal" in note for note in files.verify(sealed=path))
+        path.write_bytes(b"changed")
+        assert "is not the seal" in files.refused(CustodyError, sealed=path)
+        path.unlink()
+        assert "elsewhere" in files.refused(SourceError, sealed=path)
+
+    @pytest.mark.parametrize("seal", [None, {}, "x", {"sha256": 3}])
+    def test_one_that_the_report_does_not_know_is_not_verified(
+        self, files: Files, seal: object
+    ) -> None:
+        path = self.sealed(files)
+        files.record["seal"] = seal
+        files.write(files.record)
+        assert "the hash of the seal" in files.refused(CustodyError, sealed=path)
+        assert any("does not know of the seal" in note for note in files.verify())
+
+    def test_old_reports_without_one_are_verified_as_before(self, files: Files) -> None:
+        files.write(files.record)
+        assert not any("seal" in note for note in files.verify())
+
+
 @pytest.mark.parametrize("signature", [{}, [], 1, {"public_key": "?", "value": 3}])
 def test_a_nonsense_signature_is_none(files: Files, signature: object) -> None:
     files.write({**files.record, FIELD: signature})
