@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from known_faces import audit as audit_of_known_faces
 
 import stream_anon
-from stream_anon.audit.measure import audit as audit_of_known_faces
 from stream_anon.cli.main import run
 from stream_anon.core.redacted import MaskedFrame
 from stream_anon.pipeline.auditing import AuditFiles, audit_file
