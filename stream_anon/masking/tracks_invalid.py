@@ -17,7 +17,7 @@ BOX = ("frame", "x", "y", "width", "height")
 KEYS = {
     "": ("stream_anon_tracks", "input_sha256", "width", "height", "frames", "hidden_whole",
          "joined", "tracks"),
-    "tracks": ("id", "label", "shape", "hide", "boxes"),
+    "tracks": ("id", "label", "shape", "points", "hide", "boxes"),
     "joined": ("tracks", "likeness"),
 }  # fmt: skip
 """What the file may have, and each entry of its lists."""
@@ -62,7 +62,7 @@ def explain(error: ValidationError, content: Any) -> str:
             return "it does not begin with { and the keys of a tracks file"
         case ("stream_anon_tracks",):
             version = _json(problem["input"])
-            return f"its version, stream_anon_tracks, is {version}; this program reads 1"
+            return f"its version, stream_anon_tracks, is {version}; this program reads 1 and 2"
         case ("tracks", int(n), *rest):
             return f"{_track(n, content)}{_in_entry('tracks', rest, problem)}"
         case ("joined", int(n), *rest):
@@ -86,6 +86,8 @@ def _in_entry(kind: str, steps: Sequence[int | str], problem: Mapping[str, Any])
     match steps:
         case ["boxes", int(n), *axis]:
             return f", box {n + 1}{_box(axis, problem)}"
+        case ["points", int(n), *_]:
+            return f", corner {n + 1} is wrong: write [x, y], as shares of the box from 0 to 1"
         case ["tracks", *_] if kind == "joined":
             return ": its tracks are not two numbers: write [3, 7]"
         case [name, *_]:

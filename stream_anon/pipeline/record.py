@@ -14,7 +14,7 @@ from stream_anon.core.files import HashedFile, JsonFile, PartFile, write_error
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.masking.masks_file import MasksReader, MasksWriter, is_compressed
 from stream_anon.masking.masks_format import FrameMasks, Header
-from stream_anon.masking.tracks_file import tracks_of
+from stream_anon.masking.tracks_recorder import tracks_of
 from stream_anon.pipeline.report import Summary, package_version, report_record
 
 if TYPE_CHECKING:
