@@ -98,4 +98,5 @@ def unreadable(error: BaseException) -> str:
             return f"byte {error.start + 1} is not UTF-8 text"
         case RecursionError():
             return "its brackets are nested too deep"
-    return str(error).partition("\n")[0]
+    text = str(error).partition("\n")[0]
+    return "it has a number of thousands of digits" if text.startswith("Exceeds") else text

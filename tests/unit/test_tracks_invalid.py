@@ -102,6 +102,10 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "no size": (box(1, 2, 3, 4, 0), f"{IN_BOX}: height is 0: write a number above 0"),
     "huge place": (box(1, 1e308, 3, 4, 5), f"{IN_BOX}: x is 1e+308: write a number of at most"),
     "huge whole number": (box(1, 10**400, 3, 4, 5), f"{IN_BOX}: x is 1000"),
+    "endless number": (
+        file()[:-1] + ', "x": 1' + "0" * 5000 + "}",
+        "a number of thousands of digits",
+    ),
     "huge frame": (box(10**30, 2, 3, 4, 5), f"{IN_BOX}: frame is 1000"),
     "frame below 0": (box(-1, 2, 3, 4, 5), f"{IN_BOX}: frame is -1: write a number of at least 0"),
     "half a frame": (box(1.5, 2, 3, 4, 5), f"{IN_BOX}: frame is 1.5: write a whole number"),
