@@ -31,8 +31,7 @@ from bench_footage import (
     stress_folder,
     write,
 )
-
-from stream_anon.audit.measure import audit
+from known_faces import audit
 
 HERE = Path(__file__).resolve().parent
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from contact_sheet import contact_sheet, sample_frames
 from footage import make_footage
+from known_faces import audit
 
 import stream_anon
-from stream_anon.audit.measure import audit
 
 SHOWN = 6
 """Pictures in the contact sheet."""

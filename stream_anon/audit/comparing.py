@@ -62,6 +62,7 @@ class Thumbnail(NamedTuple):
 
     share: float
     frame: int
+    """Of the original."""
     number: int
     """Of the person among those given."""
     jpeg: bytes
@@ -81,6 +82,8 @@ class Counts:
     """Frames with another time than in the original."""
     largest_move: float = 0.0
     """In seconds."""
+    outside: int = 0
+    """Frames of the original that are no part of what was redacted."""
     damaged: int = 0
     """Frames of either video that could not be decoded properly."""
     asked: int = 0
@@ -151,6 +154,13 @@ class Comparison:
         self.course.worst.append(worst)
         self.course.collateral.append(collateral)
 
+    def skip(self, before: Frame) -> None:
+        """Take a frame of the original into account that the redacted video should not have."""
+        self.counts.outside += 1
+        self.course.times.append(before.time)
+        self.course.worst.append(0.0)
+        self.course.collateral.append(0.0)
+
     def _note_time(self, before: Frame, after: Frame) -> None:
         units = float(before.time_base + after.time_base) / 2
         apart = abs(after.time - before.time - self._matching.offset)
@@ -182,7 +192,7 @@ class Comparison:
             person.state[at] = State.EXPOSED if exposed else State.HIDDEN
             if person.believed and not person.kept:
                 worst = max(worst, share)
-                self._keep(after, box, share, self._numbers[id(person)])
+                self._keep(before.index, after, box, share, self._numbers[id(person)])
         return worst, away
 
     def _has_left(self, before: Frame, box: Box) -> bool:
@@ -212,7 +222,7 @@ class Comparison:
                 answers[n] = found is not None and found.score >= SURE
         return answers
 
-    def _keep(self, after: Frame, box: Box, share: float, number: int) -> None:
+    def _keep(self, index: int, after: Frame, box: Box, share: float, number: int) -> None:
         """Make a thumbnail of the redacted picture if this is one of its worst places."""
         mine = [thumbnail for thumbnail in self._worst if thumbnail.number == number]
         out = min(mine) if len(mine) >= OF_ONE else None
@@ -222,7 +232,7 @@ class Comparison:
             return
         if out is not None:
             self._worst.remove(out)
-        self._worst.append(Thumbnail(share, after.index, number, thumbnail(after, box)))
+        self._worst.append(Thumbnail(share, index, number, thumbnail(after, box)))
 
 
 def _box(place: Place) -> Box:

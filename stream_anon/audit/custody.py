@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 KINDS = {"stream_anon_report": "output", "stream_anon_audit": "redacted"}
 """Records by their mark, and the field that names the redacted file."""
 ORIGINALS = {"stream_anon_report": "input", "stream_anon_audit": "original"}
+SEAL = "seal"
 MOST = 1 << 29
 """Bytes of the largest record that is read."""
 
@@ -85,6 +86,11 @@ def output_hash(record: Mapping[str, Any]) -> str | None:
 def original_hash(record: Mapping[str, Any]) -> str | None:
     """The same of the original."""
     return _sha256(record, ORIGINALS[_mark(record) or "stream_anon_report"])
+
+
+def seal_hash(record: Mapping[str, Any]) -> str | None:
+    """The same of the seal that was written with the redacted file."""
+    return _sha256(record, SEAL)
 
 
 def _sha256(record: Mapping[str, Any], field: str) -> str | None:

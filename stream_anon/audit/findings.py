@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from stream_anon.audit.people import State
 
 if TYPE_CHECKING:
+    from stream_anon.audit.aligning import Cut
     from stream_anon.audit.comparing import Counts, Course, Thumbnail
     from stream_anon.audit.leftovers import Leftovers
     from stream_anon.audit.people import Person
@@ -47,6 +49,10 @@ class Findings:
     """Frames were matched by their times, not by their order."""
     delay: float
     """Seconds by which the redacted video begins later than it should."""
+    cut: Cut | None = None
+    """The part of the original that was compared; None for all of it."""
+    elsewhere: float | None = None
+    """Seconds of the original at which the redacted video rather begins."""
     thumbnails: list[Thumbnail] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -78,7 +84,8 @@ class Findings:
         counts = self.counts
         unseen = counts.added + counts.unmatched + counts.damaged
         cut = counts.lost > max(1, MANY * counts.original)
-        if self.not_compared or not counts.compared or unseen or cut:
+        misplaced = self.elsewhere is not None
+        if self.not_compared or not counts.compared or unseen or cut or misplaced:
             return "incomplete"
         return "hidden"
 
@@ -143,6 +150,7 @@ class Findings:
                 "compared": counts.compared,
                 "lost": counts.lost,
                 "added": counts.added,
+                "outside": counts.outside,
                 "other_scene": counts.unmatched,
                 "times_changed": counts.moved,
                 "largest_change_ms": round(counts.largest_move * 1000, 1),
@@ -150,6 +158,7 @@ class Findings:
                 "matched_by": "time" if self.by_time else "order",
                 "damaged": counts.damaged,
             },
+            "part": self._part(),
             "people": [self._person(number, person) for number, person in enumerate(self.people)],
             "doubtful": {
                 "people": len(self.doubtful),
@@ -160,11 +169,23 @@ class Findings:
             "cannot_know": list(UNKNOWN),
         }
 
+    def _part(self) -> dict[str, Any] | None:
+        cut = self.cut
+        if cut is None:
+            return None
+        end = cut.end if cut.end is not None and math.isfinite(cut.end) else None
+        return {
+            "from": round(cut.begin, 6),
+            "to": end if end is None else round(end, 6),
+            "named_by": cut.source,
+            "fits_better_from": None if self.elsewhere is None else round(self.elsewhere, 3),
+        }
+
     def _person(self, number: int, person: Person) -> dict[str, Any]:
         longest = self.longest_of(person)
         first, last = int(person.frames[0]), int(person.frames[-1])
         return {
-            "person": number + 1,
+            "person": number,
             **({"name": person.name} if person.name else {}),
             **({"kept_clear": True} if person.kept else {}),
             "frames": [first, last],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -125,7 +126,7 @@ def _percent(share: float) -> str:
 def _ranked(findings: Findings) -> list[tuple[int, Person]]:
     """Numbers and people: the exposed first, then those who are seen longest; a limited number."""
     ranked = sorted(
-        enumerate(findings.people, 1),
+        enumerate(findings.people),
         key=lambda item: (item[1].kept, -item[1].exposed, -len(item[1].frames)),
     )[:MOST_PEOPLE]
     return sorted(ranked, key=lambda item: item[0])
@@ -198,7 +199,7 @@ def _pictures(findings: Findings) -> str:
     shots: list[str] = []
     for shot in findings.thumbnails:
         data = base64.b64encode(shot.jpeg).decode()
-        who = escape(title(shot.number + 1, findings.people[shot.number]))
+        who = escape(title(shot.number, findings.people[shot.number]))
         kind = ' class="exposed"' if shot.share > LEAK else ""
         shots.append(
             f'<figure{kind}><img alt="" src="data:image/jpeg;base64,{data}"><figcaption>{who}, '
@@ -216,6 +217,7 @@ def _file(findings: Findings) -> str:
     rows = {
         "frames": f"{counts.original:,} in the original, {counts.redacted:,} in the redacted "
         f"video, {counts.compared:,} compared",
+        **_part(findings),
         "lost and added": f"{counts.lost:,} lost, {counts.added:,} added",
         "times": f"{counts.moved:,} changed"
         + (f", by up to {counts.largest_move * 1000:.1f} ms" if counts.moved else "")
@@ -233,6 +235,20 @@ def _file(findings: Findings) -> str:
         for what, value in rows.items()
     )
     return f"<table>{body}</table>{_list(findings.notes) if findings.notes else ''}"
+
+
+def _part(findings: Findings) -> dict[str, str]:
+    """Of the original, where the redacted video is no more than that."""
+    cut = findings.cut
+    if cut is None:
+        return {}
+    end = "on" if cut.end is None or math.isinf(cut.end) else f"to {cut.end:g} s"
+    elsewhere = findings.elsewhere
+    better = "" if elsewhere is None else f"; its pictures fit better from {elsewhere:.2f} s on"
+    return {
+        "part of the original": f"from {cut.begin:g} s {end}, says {cut.source}{better}; "
+        f"{findings.counts.outside:,} frames are no part of it"
+    }
 
 
 def _custody(record: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,6 +74,17 @@ def runs(frames: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
     if len(frames):
         for run in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1):
             yield int(run[0]), int(run[-1])
+
+
+def within(people: list[Person], start: int, stop: int) -> list[Person]:
+    """Those who are to be seen from frame `start` on and before `stop`, in these frames alone."""
+    found: list[Person] = []
+    for person in people:
+        inside = (person.frames >= start) & (person.frames < stop)
+        if inside.any():
+            frames, boxes = person.frames[inside], person.boxes[inside]
+            found.append(replace(person, frames=frames, boxes=boxes))
+    return found
 
 
 class Place(NamedTuple):

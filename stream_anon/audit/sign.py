@@ -25,6 +25,19 @@ MOST = 1 << 16
 """Bytes of the largest key file."""
 HOW_TO_MAKE = "openssl genpkey -algorithm ed25519 -out key.pem"
 
+_PRIVATE, _PUBLIC = b"PRIVATE KEY-----", b"PUBLIC KEY-----"
+_SECRET = (_PRIVATE, b"AGE-SECRET-KEY-")
+_OTHERS = {
+    b"AGE-SECRET-KEY-": "is a key of age, which opens seals and signs nothing",
+    b"age1": "is a key of age, which seals and signs nothing",
+    b"BEGIN OPENSSH PRIVATE KEY": "is a key in the format of OpenSSH",
+    b"ssh-": "is a key in the format of OpenSSH",
+    _PUBLIC: "is a public key",
+    b"CERTIFICATE-----": "is a certificate",
+    _PRIVATE: "is a private key",
+}
+"""What files are named by mistake, by what they have in them."""
+
 
 class Signer:
     """Signs records with one private key."""
@@ -54,43 +67,69 @@ def load_signer(path: Path) -> Signer:
         DependencyError: `cryptography` is missing.
     """
     keys, serialization = _library()
+    data = _read(path)
     try:
-        key = serialization.load_pem_private_key(_read(path), None)
+        key = serialization.load_pem_private_key(data, None)
     except TypeError as error:
-        raise ConfigError(f"the key {path} has a passphrase: name one without") from error
+        raise ConfigError(
+            f"the key {path} has a passphrase: name one without, in a place that only you can read"
+        ) from error
     except Exception as error:  # `cryptography` raises errors of several kinds
         raise ConfigError(
-            f"{path} is not a private key in PEM format: name yours, or make a new one, under a "
-            f"name that is not taken, with {HOW_TO_MAKE}"
+            f"{path} {_instead(data, damaged=_PRIVATE)}: sign with a private Ed25519 key in PEM "
+            f"format; where you have none, make one, under a new name: {HOW_TO_MAKE}"
         ) from error
     if not isinstance(key, keys.Ed25519PrivateKey):
-        raise ConfigError(f"the key {path} is not for Ed25519: make one with {HOW_TO_MAKE}")
+        raise ConfigError(
+            f"the key {path} is not for Ed25519 but for another algorithm: make one, under a name "
+            f"that is not taken: {HOW_TO_MAKE}"
+        )
     return Signer(key)
 
 
 def load_public_key(path: Path) -> Ed25519PublicKey:
-    """The public key in a PEM file; a private one will do.
+    """The public key in a PEM file.
 
     Raises:
-        ConfigError: it cannot be read, or is not an Ed25519 key.
+        ConfigError: it cannot be read, is not an Ed25519 key, or is a secret one: that must not
+            lie where records are verified.
         DependencyError: `cryptography` is missing.
     """
     keys, serialization = _library()
     data = _read(path)
-    for load in (
-        serialization.load_pem_public_key,
-        lambda pem: serialization.load_pem_private_key(pem, None).public_key(),
-    ):
-        try:
-            key = load(data)
-        except Exception:  # noqa: BLE001, S112 - it is the other kind, or none
-            continue
-        if isinstance(key, keys.Ed25519PublicKey):
-            return cast("Ed25519PublicKey", key)
-    raise ConfigError(
-        f"{path} is not an Ed25519 key in PEM format: make one with "
-        "openssl pkey -in key.pem -pubout -out public.pem"
-    )
+    if any(mark in data for mark in _SECRET):
+        raise ConfigError(
+            f"{path} holds a secret key, which belongs to nobody but the one who signs: name the "
+            "public one, which openssl pkey -in SECRET.pem -pubout -out public.pem writes"
+        )
+    try:
+        key = serialization.load_pem_public_key(data)
+    except Exception as error:  # `cryptography` raises errors of several kinds
+        raise ConfigError(
+            f"{path} {_instead(data, damaged=_PUBLIC)}: name the public key, in PEM format, of "
+            "whoever signed"
+        ) from error
+    if not isinstance(key, keys.Ed25519PublicKey):
+        raise ConfigError(
+            f"the key {path} is not for Ed25519 but for another algorithm: name the public key of "
+            "whoever signed"
+        )
+    return cast("Ed25519PublicKey", key)
+
+
+def _instead(data: bytes, *, damaged: bytes) -> str:
+    """What a file is that is not the key it should be; nothing of its content.
+
+    Args:
+        data: of the file.
+        damaged: the mark of the right kind of key, which was tried and could not be read.
+    """
+    if not data.strip():
+        return "is empty"
+    for mark, what in _OTHERS.items():
+        if mark in data:
+            return f"{what} that is damaged, or of another kind" if mark == damaged else what
+    return "is not a key in PEM format"
 
 
 def signer_of(record: Mapping[str, Any], key: Ed25519PublicKey | None = None) -> str | None:
@@ -145,6 +184,12 @@ def _read(path: Path) -> bytes:
             return file.read(MOST)
     except OSError as error:
         reason = (error.strerror or "failed").lower()
+        named = str(path).encode(errors="replace")
+        if any(mark in named for mark in (*_SECRET, b"PRIVATE KEY")):
+            raise ConfigError(
+                "a key itself was given where the name of its file belongs: name the file, and "
+                "make a new key, because this one is in the history of your shell"
+            ) from None
         raise ConfigError(f"cannot read the key {path}: {reason}") from error
 
 

@@ -11,9 +11,11 @@ import typer
 
 from stream_anon.cli.console import ProgressLine, count, err, log_to_console, out, say
 from stream_anon.core import dependencies
+from stream_anon.core.address import parse_time
 from stream_anon.errors import EXIT_EXPOSED, EXIT_INCOMPLETE, EXIT_OK
 
 if TYPE_CHECKING:
+    from stream_anon.audit.aligning import Cut
     from stream_anon.audit.findings import Findings
     from stream_anon.audit.people import Person
     from stream_anon.pipeline.auditing import AuditFiles
@@ -59,6 +61,13 @@ def audit(
         int | None,
         typer.Option(help="Of ORIGINAL, from 1 (the one that players show).", min=1, metavar="N"),
     ] = None,
+    offset: Annotated[
+        str | None,
+        typer.Option(
+            help="REDACTED is a part of ORIGINAL that begins there (its report says so, or 0).",
+            metavar="TIME",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> Callable[[], int]:
@@ -71,7 +80,14 @@ def audit(
     from stream_anon.pipeline.auditing import AuditFiles  # noqa: PLC0415 - loads late
 
     files = AuditFiles(tracks, html, json, sign, overwrite)
-    return partial(run_audit, original, redacted, files, video_track=video_track, quiet=quiet)
+    cut = None
+    if offset is not None:
+        from stream_anon.audit.aligning import Cut  # noqa: PLC0415 - loads late
+
+        cut = Cut(float(parse_time(offset)))
+    return partial(
+        run_audit, original, redacted, files, video_track=video_track, cut=cut, quiet=quiet
+    )
 
 
 def run_audit(
@@ -80,6 +96,7 @@ def run_audit(
     files: AuditFiles,
     *,
     video_track: int | None = None,
+    cut: Cut | None = None,
     quiet: bool = False,
 ) -> int:
     """Audit a redacted video and tell the result.
@@ -87,12 +104,10 @@ def run_audit(
     Raises:
         StreamAnonError: it could not be done.
     """
-    from stream_anon.pipeline.auditing import audit_file  # noqa: PLC0415 - loads late
+    from stream_anon.pipeline.auditing import audit_part  # noqa: PLC0415 - loads late
 
     with ProgressLine(redacted.name, shown=not quiet) as line:
-        findings = audit_file(
-            original, redacted, files, video_track=video_track, on_progress=line.tell
-        )
+        findings = audit_part(original, redacted, files, cut, video_track, line.tell)
     if findings.exposed or not quiet:
         _tell(str(redacted), findings)
     return CODES[findings.verdict]
@@ -114,7 +129,7 @@ def _tell(name: str, findings: Findings) -> None:
         say(out, f"{name}: no face exposed, {judged} {where} compared")
     else:
         say(out, f"{name}: no face seen exposed, but not all could be compared: {judged} {where}")
-    shown = [item for item in enumerate(findings.people, 1) if _is_shown(item[1])]
+    shown = [item for item in enumerate(findings.people) if _is_shown(item[1])]
     for number, person in shown[:_NAMED]:
         say(out, f"  person {number}{_named(person)}: {_exposures(findings, person)}")
     if len(shown) > _NAMED:
@@ -144,6 +159,14 @@ def _exposures(findings: Findings, person: Person) -> str:
 def _notes(findings: Findings) -> list[str]:
     counts, left = findings.counts, findings.leftovers
     notes: list[str] = []
+    if (cut := findings.cut) is not None:
+        rest = f"{count(counts.outside, 'frame')} of the original are no part of it"
+        notes.append(f"the redacted video begins at {cut.begin:g} s, says {cut.source}: {rest}")
+    if findings.elsewhere is not None:
+        notes.append(
+            f"it rather begins at {findings.elsewhere:.2f} s, where the pictures fit clearly "
+            f"better: audit it again with --offset {findings.elsewhere:.2f}"
+        )
     if counts.lost:
         notes.append(f"{count(counts.lost, 'frame')} of the original missing in the redacted video")
     if counts.added:
@@ -181,6 +204,10 @@ def verify(
         Path | None,
         typer.Option(help="Demand a signature by this Ed25519 public key.", metavar="KEY.pem"),
     ] = None,
+    sealed: Annotated[
+        Path | None,
+        typer.Option(help="Check its seal too (OUTPUT.sealed, if it is there).", metavar="FILE"),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> Callable[[], int]:
     """Check that OUTPUT is the file that REPORT is about, and that nobody changed either.
@@ -188,15 +215,21 @@ def verify(
     Exit code 0 where all is well, 3 where it is not.
     """
     dependencies.check()
-    return partial(_verify, report, output, original, key, quiet=quiet)
+    return partial(_verify, report, output, original, key, sealed, quiet=quiet)
 
 
 def _verify(
-    report: Path, output: Path, original: Path | None, key: Path | None, *, quiet: bool
+    report: Path,
+    output: Path,
+    original: Path | None,
+    key: Path | None,
+    sealed: Path | None,
+    *,
+    quiet: bool,
 ) -> int:
     from stream_anon.pipeline.verifying import verify_record  # noqa: PLC0415 - loads late
 
-    verified = verify_record(report, output, original=original, key=key)
+    verified = verify_record(report, output, original=original, key=key, sealed=sealed)
     if not quiet:
         say(out, f"{output}: is the file that {report.name} is about")
         for note in verified:

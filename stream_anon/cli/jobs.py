@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from stream_anon.audit.aligning import Cut
     from stream_anon.config import Settings
     from stream_anon.pipeline.excerpt import Selection
     from stream_anon.pipeline.report import Summary
@@ -60,13 +61,21 @@ class Request:
 
     def _check_audit(self) -> None:
         """Refuse an audit that would compare the wrong frames, or report what is wanted."""
-        if self.trim:
-            raise ConfigError("--audit compares whole recordings: leave out --trim, or --audit")
         if self.clear or any(z.mode == "ignore" for z in self.settings.redaction.zones):
             raise ConfigError(
                 "--audit would report everybody who is left clear on purpose, too: leave it out, "
                 "and run stream-anon audit afterwards if you can tell them apart"
             )
+
+    @property
+    def cut(self) -> Cut | None:
+        """The part of the input that the output holds alone; None where it holds all of it."""
+        from stream_anon.pipeline.audit_cut import cut_of_trim  # noqa: PLC0415 - loads late
+
+        if not self.trim:
+            return None
+        begin, end = (None if t is None else float(t) for t in (self.begin, self.end))
+        return cut_of_trim(begin, end, "--trim")
 
     @property
     def wants_all_tracks(self) -> bool:
@@ -161,9 +170,11 @@ def run_one(
         from stream_anon.pipeline.auditing import AuditFiles  # noqa: PLC0415
 
         used = AuditFiles(tracks=files.get("tracks"))
-        track_number = request.selection(track).video_track
+        number = request.selection(track).video_track
         try:
-            audited = run_audit(source, output, used, video_track=track_number, quiet=request.quiet)
+            audited = run_audit(
+                source, output, used, video_track=number, cut=request.cut, quiet=request.quiet
+            )
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the output is complete, its audit is not") from None
         except StreamAnonError as error:

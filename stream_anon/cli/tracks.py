@@ -12,6 +12,7 @@ import typer
 from stream_anon.cli.console import ProgressLine, count, err, log_to_console, out, say
 from stream_anon.cli.options import (
     RECORD,
+    WHICH,
     Config,
     Effort,
     Engine,
@@ -48,6 +49,15 @@ def tracks(
     scope: Scope = None,
     engine: Engine = None,
     effort: Effort = None,
+    video_track: Annotated[
+        int | None,
+        typer.Option(
+            help="Its number, from 1 (the one that players show).",
+            rich_help_panel=WHICH,
+            min=1,
+            metavar="N",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     config: Config = None,
     quiet: Quiet = False,
@@ -79,15 +89,27 @@ def tracks(
             raise ConfigError("--sheet needs the name of a picture: people.png")
         export_tracks = sheet.with_suffix(".json")
     dependencies.check()
-    return partial(_tracks, video, settings, export_tracks, sheet, quiet)
+    return partial(
+        _tracks, video, settings, export_tracks, sheet, video_track=video_track, quiet=quiet
+    )
 
 
-def _tracks(video: Path, settings: Settings, tracks: Path, sheet: Path | None, quiet: bool) -> int:
+def _tracks(
+    video: Path,
+    settings: Settings,
+    tracks: Path,
+    sheet: Path | None,
+    *,
+    video_track: int | None,
+    quiet: bool,
+) -> int:
     from stream_anon.pipeline.people import find_people  # noqa: PLC0415 - loads late
 
     name = video.name if video.exists() else "input"
     with ProgressLine(name, shown=not quiet) as line:
-        found = find_people(video, settings, tracks, sheet, on_progress=line.update)
+        found = find_people(
+            video, settings, tracks, sheet, video_track=video_track, on_progress=line.update
+        )
     if not quiet:
         _print(found, tracks, sheet)
     return EXIT_OK if found.summary.complete else EXIT_INCOMPLETE

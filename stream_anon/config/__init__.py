@@ -1,6 +1,7 @@
 """Every setting, its range and its default; `configs/default.toml` says the same with reasons."""
 
-from stream_anon.config.loading import known_keys, load_settings
+from stream_anon.config.explaining import known_keys
+from stream_anon.config.loading import load_settings
 from stream_anon.config.sections import (
     Keyframes,
     Live,

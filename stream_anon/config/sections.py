@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -13,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from stream_anon.core.invalid import printable
 from stream_anon.core.polygons import crosses_itself, polygon_area
 from stream_anon.core.sound_plan import SoundPlan
 from stream_anon.errors import ConfigError
@@ -23,6 +25,12 @@ def _color(value: str) -> str:
     if len(digits) != 6 or any(c not in "0123456789abcdefABCDEF" for c in digits):
         raise ValueError("a colour is written #RRGGBB")
     return f"#{digits.lower()}"
+
+
+def _size(value: str) -> str:
+    if value and re.fullmatch(r"[0-9]+x[0-9]+", value) is None:
+        raise ValueError("a size is written WIDTHxHEIGHT, as 1280x720")
+    return value
 
 
 def _epsilon(value: float) -> float:
@@ -116,7 +124,7 @@ Point = tuple[Share, Share]
 class Zone(_Section):
     """A polygon in the picture that is always hidden, or in which nobody is hidden."""
 
-    name: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    name: Annotated[str, Field(min_length=1, max_length=60), AfterValidator(printable)]
     points: Annotated[list[Point], Field(min_length=3, max_length=100)]
     mode: Literal["hide", "ignore"] = "hide"
     method: str | None = None
@@ -235,7 +243,7 @@ class Live(_Section):
     linger: Annotated[float, Field(ge=0, le=10)] = 1.0
     preset: str = "ultrafast"
     rtsp_transport: Literal["tcp", "udp"] = "tcp"
-    device_size: Annotated[str, Field(pattern=r"^(\d+x\d+)?$")] = ""
+    device_size: Annotated[str, AfterValidator(_size)] = ""
     device_rate: Annotated[float, Field(ge=0, le=1000)] = 0.0
     open_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0
     keyframe_timeout: Annotated[float, Field(gt=0, le=3600)] = 600.0

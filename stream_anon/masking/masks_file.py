@@ -11,10 +11,12 @@ import zlib
 from collections import OrderedDict
 from contextlib import suppress
 from fractions import Fraction
+from json import JSONDecodeError
 from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from stream_anon.core.invalid import shown, unreadable, wanted
 from stream_anon.core.parts import INSIDE
 from stream_anon.core.redacted import Unknown
 from stream_anon.errors import ConfigError
@@ -25,6 +27,7 @@ from stream_anon.masking.masks_format import (
     Header,
     decoded,
     encoded,
+    header_of,
     mask_line,
     part_entry,
     read_frame,
@@ -32,7 +35,7 @@ from stream_anon.masking.masks_format import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -156,7 +159,7 @@ class MasksReader:
         self._number = 0
         """Of the line read last, from 1."""
         try:
-            self.header = Header.model_validate(decoded(next(self._lines(), b"")))
+            self.header = header_of(next(self._lines(), b""))
         except INVALID_LINE as error:
             raise ConfigError(f"{name} is not a record of masks: {_said(error)}") from error
         self.footer = self._footer()
@@ -238,12 +241,29 @@ def _check_end(content: dict[str, Any], count: int, rest: Iterator[bytes]) -> No
 
 def _said(error: BaseException) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg'].lower()}"
+        return _of_field(error.errors(include_url=False)[0])
     if isinstance(error, KeyError):
         return f"it has no {error}"
+    if isinstance(error, JSONDecodeError):  # within one line
+        return f"it is not valid JSON from character {error.pos + 1} on"
+    if isinstance(error, (ValueError, RecursionError)):
+        return unreadable(error)
     strerror = getattr(error, "strerror", None)
     return str(strerror or error or type(error).__name__).splitlines()[0].lower()
+
+
+def _of_field(problem: Mapping[str, Any]) -> str:
+    """What is wrong with the first or the last line."""
+    name = ".".join(map(str, problem["loc"]))
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"unknown key {shown(name)}"
+        case "missing":
+            return f"{name} is missing"
+    given = shown(problem["input"])
+    if name == "stream_anon_masks":
+        return f"its version, {name}, is {given}; this program reads 1"
+    return f"{name} is {given}: {wanted(problem)}"
 
 
 def is_compressed(path: Path) -> bool:

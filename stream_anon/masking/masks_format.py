@@ -15,12 +15,14 @@ covered. Without the last line the record is cut off: its run was killed.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from stream_anon.core.invalid import shown
 from stream_anon.core.parts import INSIDE, Box, Part
 from stream_anon.core.redacted import Unknown
 from stream_anon.detectors.shapes import ellipse
@@ -35,10 +37,20 @@ MAX_SLOTS = 1 << 16
 MAX_SAMPLES = 1 << 26
 """Samples of the largest mask that is decoded: more than an 8K frame has pixels."""
 
+PART = ("label", "track", "mask", "x", "y", "width", "height", "spread", "score")
+"""What the entry of a part says, in order."""
+
 INVALID_LINE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 """Exceptions that the functions below raise for an invalid line."""
 
-Rational = Annotated[str, Field(pattern=r"^[1-9]\d{0,17}/[1-9]\d{0,17}$")]
+
+def _rational(value: str) -> str:
+    if re.fullmatch(r"[1-9][0-9]{0,17}/[1-9][0-9]{0,17}", value) is None:
+        raise ValueError("write two whole numbers above 0, as 1/25")
+    return value
+
+
+Rational = Annotated[str, AfterValidator(_rational)]
 
 
 class _Line(BaseModel):
@@ -121,6 +133,8 @@ def read_mask(line: Mapping[str, Any]) -> tuple[int, NDArray[np.uint8]]:
     slot = _whole(line["mask"])
     if not 0 <= slot < MAX_SLOTS:
         raise ValueError(f"no mask can have the number {slot}")
+    if not isinstance(line["runs"], list):
+        raise ValueError(f"runs is {shown(line['runs'])}, and not a list")
     runs = [_whole(length) for length in line["runs"]]
     mask = mask_of(_whole(line["rows"]), _whole(line["columns"]), runs)
     return slot, ellipse() if np.array_equal(mask, ellipse()) else mask
@@ -140,10 +154,20 @@ def read_frame(line: Mapping[str, Any], masks: Mapping[int, NDArray[np.uint8]]) 
         reasons = Unknown.__members__  # another version may have others; it is hidden all the same
         return FrameMasks(index, pts, reasons.get(str(line["unknown"]), Unknown.NOT_IN_TRACKS))
     _only(line, "frame", "pts", "parts")
-    return FrameMasks(index, pts, tuple(_part(entry, masks) for entry in line["parts"]))
+    if not isinstance(line["parts"], list):
+        raise ValueError(f"parts is {shown(line['parts'])}, and not a list")
+    parts = []
+    for number, entry in enumerate(line["parts"], 1):
+        try:
+            parts.append(_part(entry, masks))
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"part {number}: {error}") from error
+    return FrameMasks(index, pts, tuple(parts))
 
 
-def _part(entry: Sequence[Any], masks: Mapping[int, NDArray[np.uint8]]) -> Part:
+def _part(entry: Any, masks: Mapping[int, NDArray[np.uint8]]) -> Part:
+    if not isinstance(entry, list) or len(entry) != len(PART):
+        raise ValueError(f"{shown(entry)} does not have the {len(PART)} values {', '.join(PART)}")
     label, track, slot, *numbers = entry
     x, y, width, height, spread, score = (_number(value) for value in numbers)
     if not isinstance(label, str) or not label:
@@ -153,6 +177,19 @@ def _part(entry: Sequence[Any], masks: Mapping[int, NDArray[np.uint8]]) -> Part:
     if (mask := masks.get(_whole(slot))) is None:
         raise ValueError(f"there is no mask {slot}")
     return Part(label, Box(x, y, width, height), mask, score, _whole(track), spread)
+
+
+def header_of(line: bytes) -> Header:
+    """The first line.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not line.strip():
+        raise ValueError("it is empty, or its first line is not whole")
+    if b'"stream_anon_tracks"' in line or line.strip() == b"{":
+        raise ValueError("it is a tracks file, or other JSON over several lines: use --tracks")
+    return Header.model_validate(decoded(line))
 
 
 def encoded(line: Mapping[str, Any]) -> bytes:
@@ -168,7 +205,7 @@ def decoded(line: bytes) -> dict[str, Any]:
     """
     content = json.loads(line)
     if not isinstance(content, dict):
-        raise ValueError("it is not a JSON object")
+        raise ValueError("it is not an object in { }")
     return content
 
 
@@ -180,13 +217,13 @@ def _short(value: float) -> float | int:
 
 def _whole(value: object) -> int:
     if type(value) is not int:
-        raise ValueError(f"{value!r} is not a whole number")
+        raise ValueError(f"{shown(value)} is not a whole number")
     return value
 
 
 def _number(value: object) -> float:
     if type(value) not in (int, float):
-        raise ValueError(f"{value!r} is not a number")
+        raise ValueError(f"{shown(value)} is not a number")
     return float(value)  # type: ignore[arg-type]
 
 

@@ -8,14 +8,19 @@ from stream_anon.core.parts import Box, Part
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.detectors.shapes import ellipse, full_box
 from stream_anon.errors import ConfigError
+from stream_anon.masking.polygon_masks import grid_of, polygon_mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from stream_anon.core.frame import Frame, StreamInfo
     from stream_anon.masking.tracks_file import TrackEntry, TracksFile
 
 _SHAPES = {"ellipse": ellipse, "box": full_box}
+"""All but polygons."""
 
 
 class TracksMasker:
@@ -51,8 +56,14 @@ class TracksMasker:
                 yield MaskedFrame(frame, tuple(self.parts.get(frame.index, ())))
 
 
+def _mask(track: TrackEntry, box: Box) -> NDArray[np.uint8]:
+    if track.points is not None:
+        return polygon_mask(tuple(track.points), *grid_of(box.width, box.height))
+    return _SHAPES[track.shape]()
+
+
 def _part(track: TrackEntry, box: Box) -> Part:
     try:
-        return Part(track.label, box, _SHAPES[track.shape](), 1.0, track.id)
+        return Part(track.label, box, _mask(track, box), 1.0, track.id)
     except ValueError as error:
         raise ConfigError(f"track {track.id} of the tracks file: {error}") from error

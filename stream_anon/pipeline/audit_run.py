@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import av.error
 import numpy as np
 
-from stream_anon.audit import comparing, judging, looking, measure, search, tracing
+from stream_anon.audit import aligning, comparing, judging, looking, measure, search, tracing
+from stream_anon.audit.aligning import Fit, Span, span_of
 from stream_anon.audit.comparing import Comparison
 from stream_anon.audit.custody import hash_of, program_sha256
 from stream_anon.audit.findings import Findings
@@ -18,6 +20,7 @@ from stream_anon.audit.given import with_tracks
 from stream_anon.audit.leftovers import leftovers
 from stream_anon.audit.looking import Looker
 from stream_anon.audit.pairing import matching
+from stream_anon.audit.people import within
 from stream_anon.audit.search import Search
 from stream_anon.config import Settings
 from stream_anon.core.credentials import printable
@@ -26,6 +29,7 @@ from stream_anon.core.files import HashedFile
 from stream_anon.detectors.base import Loading
 from stream_anon.detectors.registry import BUILT_IN
 from stream_anon.errors import ConfigError, SourceError
+from stream_anon.pipeline.audit_cut import cut_beside
 from stream_anon.pipeline.report import package_version
 from stream_anon.sources.decoding.opening import choose_video, open_input
 from stream_anon.sources.file import MediaSource
@@ -33,6 +37,8 @@ from stream_anon.sources.file import MediaSource
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from stream_anon.audit.aligning import Cut
+    from stream_anon.audit.pairing import Matching
     from stream_anon.audit.people import Person
     from stream_anon.core.frame import StreamInfo
     from stream_anon.detectors.base import Detector
@@ -61,6 +67,7 @@ class AuditRun:
         redacted: Path,
         video_track: int | None,
         told: Told,
+        cut: Cut | None = None,
     ) -> None:
         self._told = told
         self.original, self.redacted = HashedFile(original), HashedFile(redacted)
@@ -69,8 +76,14 @@ class AuditRun:
         self._after = MediaSource(redacted)
         stack.callback(self._after.close)
         self._check_sizes()
+        self.cut = None if self._before.info.still else cut or self._reported()
+        """The part of the original that the redacted video shows; None for all of it."""
+        self._fit = Fit() if self.cut is not None else None
         self._detectors = _detectors(stack, self._before.info)
         self._looker = Looker(*self._detectors)
+
+    def _reported(self) -> Cut | None:
+        return cut_beside(self.original, self.redacted)
 
     def _check_sizes(self) -> None:
         before, after = self._before.info, self._after.info
@@ -99,17 +112,16 @@ class AuditRun:
         people, times = self._search()
         if tracks is not None:
             people = with_tracks(people, tracks, len(times))
+        packets = _packet_times(self.redacted.path)
+        span = self._span(times, packets)
+        people = within(people, span.start, span.stop)
         sure = [person for person in people if person.believed]
         doubtful = [person for person in people if not person.believed]
-        before, after = self._before.info, self._after.info
-        offset = float(after.zero - before.zero)
-        how = matching(times, _packet_times(self.redacted.path), offset)
-        comparison = Comparison([*sure, *doubtful], self._looker, how, float(before.nominal_rate))
-        self._before.seek(None)
-        total = len(times)
-        for pair in how.pairs(self._before.frames(), self._after.frames()):
-            comparison.feed(pair)
-            self._told("comparing", comparison.counts.original, total)
+        how = matching(times[span.start : span.stop], packets, span.late)
+        rate = float(self._before.info.nominal_rate)
+        comparison = Comparison([*sure, *doubtful], self._looker, how, rate)
+        self._compare(comparison, how, span, len(times))
+        shift = self._fit.shift() if self._fit is not None else None
         return Findings(
             people=sure,
             doubtful=doubtful,
@@ -117,10 +129,48 @@ class AuditRun:
             course=comparison.course,
             leftovers=leftovers(self.redacted.path, self.original.path),
             by_time=how.by_time,
-            delay=how.offset - offset,
+            delay=how.offset - span.late,
+            cut=self.cut,
+            elsewhere=None if shift is None else self._since_begin(times[span.start + shift]),
             thumbnails=comparison.thumbnails,
             notes=self._notes(),
         )
+
+    def _span(self, times: NDArray[np.float64], packets: NDArray[np.float64]) -> Span:
+        """The frames of the original that the redacted video should show.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        before, after = self._before.info, self._after.info
+        if self.cut is None:
+            return Span(0, len(times), float(after.zero - before.zero))
+        span = span_of(self.cut, times, packets, float(before.zero), float(after.zero))
+        lasts = self._since_begin(times[-1]) if len(times) else 0.0
+        if span.start >= span.stop or self.cut.begin > lasts + 1 / float(before.nominal_rate):
+            raise ConfigError(
+                f"the original has no frame from {self.cut.begin:g} s on, where the redacted video "
+                f"begins according to {self.cut.source}: it ends at {lasts:.2f} s"
+            )
+        return span
+
+    def _since_begin(self, time: float) -> float:
+        return float(time) - float(self._before.info.zero)
+
+    def _compare(self, comparison: Comparison, how: Matching, span: Span, total: int) -> None:
+        """Feed all frames of both videos, those outside of the part that was redacted too."""
+        self._before.seek(None)
+        frames = self._before.frames()
+        for frame in islice(frames, span.start):
+            comparison.skip(frame)
+            self._told("comparing", comparison.counts.outside, total)
+        for pair in how.pairs(islice(frames, span.stop - span.start), self._after.frames()):
+            comparison.feed(pair)
+            if self._fit is not None and pair.before is not None and pair.after is not None:
+                self._fit.see_pair(pair.before.index, pair.after)
+            self._told("comparing", comparison.counts.outside + comparison.counts.original, total)
+        for frame in frames:
+            comparison.skip(frame)
 
     def _search(self) -> tuple[list[Person], NDArray[np.float64]]:
         looking_for = Search(self._looker, self._before.info)
@@ -128,6 +178,8 @@ class AuditRun:
         for frame in self._before.frames():
             looking_for.feed(frame)
             times.append(frame.time)
+            if self._fit is not None:
+                self._fit.see_original(frame)
             self._told("looking for faces", len(times), self._before.info.frames)
         return looking_for.people(), np.array(times)
 
@@ -175,7 +227,7 @@ def _named(file: HashedFile) -> dict[str, str | None]:
 
 def settings_of_audits() -> dict[str, Any]:
     """The constants that findings depend on."""
-    modules = (comparing, judging, looking, measure, search, tracing)
+    modules = (aligning, comparing, judging, looking, measure, search, tracing)
     return {
         f"{module.__name__.rpartition('.')[2]}.{name.lower()}": value
         for module in modules

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stream_anon.audit.aligning import Cut
 from stream_anon.audit.findings import Findings
 from stream_anon.audit.page import page
 from stream_anon.audit.sign import load_signer
@@ -55,6 +57,7 @@ def audit_file(
     files: AuditFiles = NO_FILES,
     *,
     video_track: int | None = None,
+    offset: float | None = None,
     on_progress: Told | None = None,
 ) -> Findings:
     """Look for faces in a recording, and tell which of them its redacted version still shows.
@@ -67,18 +70,34 @@ def audit_file(
         redacted: the same after redaction, by whatever program.
         files: others that are read and written.
         video_track: of the original, from 1; None for the one that players show.
+        offset: seconds of the original at which the redacted video begins, where it is a part of
+            it. None takes the range that the report of `redact --trim` names, if it lies in the
+            redacted video's folder, and otherwise expects the whole.
         on_progress: called after each frame.
 
     Raises:
         StreamAnonError: nothing was found out, and nothing is written.
     """
+    cut = None if offset is None else Cut(_checked(offset))
+    return audit_part(original, redacted, files, cut, video_track, on_progress)
+
+
+def audit_part(
+    original: str | PathLike[str],
+    redacted: str | PathLike[str],
+    files: AuditFiles,
+    cut: Cut | None,
+    video_track: int | None = None,
+    on_progress: Told | None = None,
+) -> Findings:
+    """As `audit_file`, of a part that is known."""
     original, redacted = Path(original), Path(redacted)
     _check(original, redacted, files)
     signer = load_signer(files.sign) if files.sign else None
     tracks = load_tracks(files.tracks) if files.tracks else None
     with ExitStack() as stack:
         stack.enter_context(single_threaded_opencv)
-        run = AuditRun(stack, original, redacted, video_track, on_progress or _silent)
+        run = AuditRun(stack, original, redacted, video_track, on_progress or _silent, cut)
         if tracks is not None:
             run.check_tracks(tracks)
         findings = run.findings(tracks)
@@ -87,6 +106,14 @@ def audit_file(
             record = signer.signed(record)
         _write(stack, files, findings, record)
     return findings
+
+
+def _checked(offset: float) -> float:
+    if not (math.isfinite(offset) and offset >= 0):
+        raise ConfigError(
+            f"the offset is {offset:g} s: it counts from the beginning of the original, from 0 on"
+        )
+    return float(offset)
 
 
 def _silent(what: str, done: int, total: int | None) -> None:

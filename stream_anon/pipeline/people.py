@@ -16,7 +16,7 @@ from stream_anon.core.redacted import Unknown
 from stream_anon.errors import ConfigError, SinkError
 from stream_anon.masking.appearance import place_of
 from stream_anon.masking.people import People, clock, in_groups
-from stream_anon.masking.tracks_file import TracksRecorder
+from stream_anon.masking.tracks_recorder import TracksRecorder
 from stream_anon.pipeline.recording import detecting
 from stream_anon.pipeline.report import Summary
 from stream_anon.pipeline.sheet import Cell, draw_sheet

@@ -14,7 +14,7 @@ from stream_anon.core.files import HashedFile, JsonFile, PartFile, write_error
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.masking.masks_file import MasksReader, MasksWriter, is_compressed
 from stream_anon.masking.masks_format import FrameMasks, Header
-from stream_anon.masking.tracks_file import tracks_of
+from stream_anon.masking.tracks_recorder import tracks_of
 from stream_anon.pipeline.report import Summary, package_version, report_record
 
 if TYPE_CHECKING:
@@ -65,6 +65,13 @@ class RecordedRun(Protocol):
 
     def notes(self) -> list[str]:
         """Notes for the user: where the output differs from the request."""
+
+
+class Sealed(Protocol):
+    """A seal that is complete."""
+
+    def named(self) -> tuple[Path, str]:
+        """Its name and SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +156,15 @@ class Record:
         if self._masks is not None:
             self._masks.end(run.input.final_hash(), self._tracks)
 
-    def report(self, output: Path | None, written: HashedFile | None) -> None:
+    def report(
+        self, output: Path | None, written: HashedFile | None, seal: Sealed | None = None
+    ) -> None:
         """Write the report; everything else is complete, and nothing has been published yet.
 
         Args:
             output: name of the output; None where only masks were computed.
             written: where it lies until it gets that name; None where it went through a pipe.
+            seal: of the output, complete, if there is one.
 
         Raises:
             SinkError: it cannot be written, or the output cannot be read.
@@ -177,6 +187,7 @@ class Record:
             selection=run.selection,
             promises=run.promises,
             output=hashed,
+            seal=seal.named() if seal is not None else None,
         )
         if self._signer is not None:
             record = self._signer.signed(record)

@@ -137,7 +137,7 @@ def _completed(
     hashed = HashedFile(written) if written is not None else None
     if seal is not None and hashed is not None:
         seal.complete(hashed)
-    record.report(output if isinstance(output, Path) else Path(PIPED), hashed)
+    record.report(output if isinstance(output, Path) else Path(PIPED), hashed, seal)
 
 
 def _render(run: RecordingRun, record: Record, sink: MediaSink, seal: Seal | None) -> None:

@@ -104,6 +104,7 @@ def report_record(
     selection: Selection,
     promises: dict[str, str],
     output: tuple[Path, str | None] | None = None,
+    seal: tuple[Path, str] | None = None,
 ) -> dict[str, Any]:
     """The record of a run.
 
@@ -118,6 +119,7 @@ def report_record(
         selection: what of the input was asked for.
         promises: what each method promises, by its name.
         output: its name, and SHA-256 where it is known; None where nothing was rendered.
+        seal: the same of what was hidden, encrypted; None where nothing was sealed.
     """
     asked = settings.model_dump(mode="json")
     name, sha256 = (printable(output[0].name), output[1]) if output else (None, None)
@@ -127,6 +129,7 @@ def report_record(
         "program": {"version": package_version(), "sha256": program_sha256()},
         "input": _named(source),
         "output": {"name": name, "sha256": sha256} if output else None,
+        "seal": {"name": printable(seal[0].name), "sha256": seal[1]} if seal else None,
         "engine": {"name": engine, "model_sha256": model_hash or None},
         "tracks": _named(tracks) if tracks else None,
         "masks": _named(masks) if masks else None,

@@ -59,7 +59,12 @@ def seal_path(output: object | None, settings: Settings, sealed: Path | None) ->
         raise ConfigError(
             "--seal belongs to an output file, whose hash it holds: name one instead of a pipe"
         )
-    return sealed or output.with_name(output.name + SEALED)
+    return sealed or seal_beside(output)
+
+
+def seal_beside(output: Path) -> Path:
+    """Where the seal of an output lies if nobody put it elsewhere."""
+    return output.with_name(output.name + SEALED)
 
 
 def check_not_sealed(settings: Settings, what: str) -> None:
@@ -109,6 +114,15 @@ class Seal:
         with self._written():
             self._sealer.end(package_version(), output.sha256, self._color)
             self._out.close()
+
+    def named(self) -> tuple[Path, str]:
+        """Its name and SHA-256, once it is complete.
+
+        Raises:
+            SinkError: it cannot be read.
+        """
+        with self._written():
+            return self._path, HashedFile(self.file.part).sha256
 
     @contextmanager
     def _written(self) -> Iterator[None]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from known_faces import audit
 
 import stream_anon
-from stream_anon.audit.measure import audit
 from stream_anon.cli import main as cli
 from stream_anon.core.files import HashedFile
 from stream_anon.core.parts import Part

@@ -10,10 +10,10 @@ import av
 import numpy as np
 import pytest
 from av.format import ContainerFormat, formats_available
+from known_faces import audit
 
 import stream_anon
 from stream_anon import SourceError
-from stream_anon.audit.measure import audit
 from stream_anon.core.demuxers import SELF_CONTAINED, STREAMED, open_file
 from stream_anon.sources.file import MediaSource
 from tests.feeds import Feed

@@ -284,6 +284,20 @@ def test_a_video_track_is_chosen_by_its_number(
     assert json.loads((here / "r.json").read_text())["video_track"] == 1
 
 
+def test_people_are_looked_for_in_the_video_track_that_is_named(
+    here: Path, two: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["tracks", str(two), "--quiet", "--export-tracks"]
+    for name, more, width in (("0", [], 320), ("1", ["1"], 160), ("2", ["2"], 320)):
+        number = ["--video-track", *more] if more else []
+        assert cli.run([*command, f"{name}.json", *number]) == 0
+        assert json.loads((here / f"{name}.json").read_text())["width"] == width
+    assert cli.run([*command, "3.json", "--video-track", "3"]) == 3
+    assert "has 2 video tracks: track 3" in capsys.readouterr().err
+    assert cli.run([*command, "4.json", "--video-track", "0"]) == 2
+    assert not list(here.glob("[34].json*"))
+
+
 def test_all_video_tracks_have_an_output_each(here: Path, two: Path, short: Path) -> None:
     command = ["redact", str(two), "out.mkv", "--video-track", "all"]
     assert cli.run(command) == 0

@@ -6,6 +6,7 @@ import errno
 import json
 import sys
 from contextlib import closing
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -328,6 +329,31 @@ def test_without_being_asked_nothing_is_sealed(sealed: Sealed, tmp_path: Path) -
     stream_anon.redact(sealed.source, output, tracks=sealed.folder / "tracks.json", audio="copy")
     assert leftovers(tmp_path) == ["out.mp4"]
     assert output.read_bytes() == sealed.output.read_bytes(), "sealing changes the output"
+
+
+def test_the_report_has_the_hash_of_the_seal_and_verify_checks_it(
+    keys: Keys, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, tracks = write(tmp_path / "in.mkv", frames=3, size=SIZE), tmp_path / "t.json"
+    output, report = tmp_path / "out.mp4", tmp_path / "report.json"
+    stream_anon.redact(
+        source, output, tracks=tracks_file(tracks, frames=3), seal=keys.public, report=report
+    )
+    seal = tmp_path / "out.mp4.sealed"
+    record = json.loads(report.read_text())
+    assert record["seal"] == {"name": seal.name, "sha256": sha256(seal.read_bytes()).hexdigest()}
+    command = ["verify", str(report), str(output)]
+    assert cli.run(command) == 0
+    assert "seal" not in capsys.readouterr().err
+    moved = seal.rename(tmp_path / "elsewhere")
+    assert cli.run(command) == 0
+    assert "the seal was not checked" in capsys.readouterr().err
+    assert cli.run([*command, "--sealed", str(moved)]) == 0
+    moved.write_bytes(moved.read_bytes()[:-1])
+    capsys.readouterr()
+    assert cli.run([*command, "--sealed", str(moved)]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "elsewhere is not the seal that" in line
 
 
 def test_the_seal_goes_where_it_is_asked_for_and_the_report_tells_who_opens_it(

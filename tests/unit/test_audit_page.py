@@ -152,5 +152,8 @@ def test_whoever_is_exposed_is_shown_among_a_crowd() -> None:
     found = findings(20, (3,), people=300)
     found.people.append(found.people.pop(0))  # the last one
     text = text_of(found)
-    assert "person 300" in text
+    assert "person 299" in text
+    assert "person 300" not in text
+    people = found.to_dict()["people"]
+    assert [one["person"] for one in people] == list(range(300)), "people count from 0 everywhere"
     assert "220 more" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,7 +27,6 @@ from stream_anon.pipeline.verifying import verify_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PEM = serialization.Encoding.PEM
 PKCS8 = serialization.PrivateFormat.PKCS8
@@ -114,7 +114,6 @@ def test_another_file_is_refused(files: Files, which: str) -> None:
 def test_a_signed_report_is_verified(files: Files) -> None:
     files.write(load_signer(files.key).signed(files.record))
     assert files.verify(key=files.public) == []
-    assert files.verify(key=files.key) == [], "the private key knows the public one"
     (note,) = files.verify()
     assert "signed with the key" in note
 
@@ -168,6 +167,46 @@ def test_a_report_signed_by_somebody_else_is_refused(files: Files) -> None:
 def test_a_demanded_signature_that_is_missing_is_an_error(files: Files) -> None:
     files.write(files.record)
     assert "not signed" in files.refused(CustodyError, key=files.public)
+
+
+class TestSeal:
+    """The seal that was written with an output, and its hash in the report."""
+
+    def sealed(self, files: Files, name: str = "out.mp4.sealed") -> Path:
+        path = files.folder / name
+        path.write_bytes(b"sealed")
+        files.record["seal"] = {"name": name, "sha256": HashedFile(path).sha256}
+        files.write(files.record)
+        return path
+
+    def test_beside_the_output_it_is_found_and_checked(self, files: Files) -> None:
+        path = self.sealed(files)
+        assert not any("seal" in note for note in files.verify())
+        path.write_bytes(b"changed")
+        assert "out.mp4.sealed is not the seal that" in files.refused(CustodyError)
+
+    def test_elsewhere_it_is_named(self, files: Files) -> None:
+        path = self.sealed(files, "elsewhere")
+        assert any("not checked" in note and "--sealed" in note for note in files.verify())
+        assert not any("seal" in note for note in files.verify(sealed=path))
+        path.write_bytes(b"changed")
+        assert "is not the seal" in files.refused(CustodyError, sealed=path)
+        path.unlink()
+        assert "elsewhere" in files.refused(SourceError, sealed=path)
+
+    @pytest.mark.parametrize("seal", [None, {}, "x", {"sha256": 3}])
+    def test_one_that_the_report_does_not_know_is_not_verified(
+        self, files: Files, seal: object
+    ) -> None:
+        path = self.sealed(files)
+        files.record["seal"] = seal
+        files.write(files.record)
+        assert "the hash of the seal" in files.refused(CustodyError, sealed=path)
+        assert any("does not know of the seal" in note for note in files.verify())
+
+    def test_old_reports_without_one_are_verified_as_before(self, files: Files) -> None:
+        files.write(files.record)
+        assert not any("seal" in note for note in files.verify())
 
 
 @pytest.mark.parametrize("signature", [{}, [], 1, {"public_key": "?", "value": 3}])
@@ -226,24 +265,77 @@ def _no_key(folder: Path) -> Path:
     return path
 
 
-BAD_KEYS = {
-    "missing": lambda folder: folder / "nowhere.pem",
-    "a folder": lambda folder: folder,
-    "no key": _no_key,
-    "another curve": _for_another_curve,
-    "passphrase": _with_passphrase,
-}
+def _file(content: bytes) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        path = folder / "given.pem"
+        path.write_bytes(content)
+        return path
+
+    return make
 
 
-@pytest.mark.parametrize("make", BAD_KEYS.values(), ids=BAD_KEYS)
-def test_a_key_that_will_not_do_is_refused(tmp_path: Path, make: Callable[[Path], Path]) -> None:
+AGE = b"# public key: age1qqq\nAGE-SECRET-KEY-1QQQQ\n"
+BAD_KEYS: dict[str, tuple[Callable[[Path], Path], str, str]] = {
+    "missing": (lambda folder: folder / "nowhere.pem", "no such file", "no such file"),
+    "a folder": (lambda folder: folder, "is a directory", "is a directory"),
+    "empty": (_file(b" \n"), "is empty", "is empty"),
+    "no key": (_no_key, "is not a key in PEM format", "is not a key in PEM format"),
+    "another curve": (_for_another_curve, "is not for Ed25519", "holds a secret key"),
+    "passphrase": (_with_passphrase, "has a passphrase", "holds a secret key"),
+    "of age": (_file(AGE), "is a key of age", "holds a secret key"),
+    "public, of age": (_file(b"age1qqq\n"), "is a key of age", "is a key of age"),
+    "of ssh": (_file(b"ssh-ed25519 AAAA me"), "format of OpenSSH", "format of OpenSSH"),
+    "cut off": (
+        _file(b"-----BEGIN PRIVATE KEY-----\nQQ\n"), "that is damaged", "holds a secret key"
+    ),
+    "cut off, public": (
+        _file(b"-----BEGIN PUBLIC KEY-----\nQQ\n"), "is a public key:", "public key that is damaged"
+    ),
+    "certificate": (
+        _file(b"-----BEGIN CERTIFICATE-----\nQQ\n"), "is a certificate", "is a certificate"
+    ),
+}  # fmt: skip
+"""Files that are no keys, and what is said where one should sign and where one should verify."""
+
+
+@pytest.mark.parametrize("case", BAD_KEYS)
+def test_a_key_that_will_not_do_is_refused(tmp_path: Path, case: str) -> None:
+    make, signing, verifying = BAD_KEYS[case]
     path = make(tmp_path)
-    for load in (load_signer, load_public_key):
+    for load, said in ((load_signer, signing), (load_public_key, verifying)):
         with pytest.raises(ConfigError) as caught:
             load(path)
         assert str(path) in str(caught.value)
+        assert said in str(caught.value)
         assert "\n" not in str(caught.value)
-        assert "secret" not in str(caught.value)
+        assert "secret" not in str(caught.value).replace("holds a secret key", "")
+        assert "QQ" not in str(caught.value)
+
+
+def test_a_secret_key_where_a_public_one_belongs_is_refused(files: Files) -> None:
+    files.write(load_signer(files.key).signed(files.record))
+    said = files.refused(ConfigError, key=files.key)
+    assert "holds a secret key" in said
+    assert "-pubout" in said
+    inside = files.key.read_text().splitlines()[1]
+    assert inside not in said
+
+
+def test_a_public_key_cannot_sign_and_is_called_one(files: Files) -> None:
+    with pytest.raises(ConfigError, match=r"key\.public\.pem is a public key: sign with a private"):
+        load_signer(files.public)
+
+
+@pytest.mark.parametrize("load", [load_signer, load_public_key])
+@pytest.mark.parametrize("where", ["PEM", "age"])
+def test_a_key_in_place_of_the_name_of_its_file_is_not_repeated(
+    files: Files, load: Callable[[Path], object], where: str
+) -> None:
+    key = files.key.read_text() if where == "PEM" else "AGE-SECRET-KEY-1QQQQ"
+    with pytest.raises(ConfigError, match="name the file") as caught:
+        load(Path(key))
+    assert "QQ" not in str(caught.value)
+    assert files.key.read_text().splitlines()[1] not in str(caught.value)
 
 
 def test_without_the_package_the_error_names_it(

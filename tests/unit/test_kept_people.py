@@ -119,7 +119,7 @@ class TestWhoIsClear:
 
     def test_joining_what_is_not_there_is_refused(self) -> None:
         file = tracks_file(track(0, left), joined=[{"tracks": [0, 4]}])
-        with pytest.raises(ConfigError, match="joins 4, which is none of its tracks"):
+        with pytest.raises(ConfigError, match="joined names 4, which is none of its tracks"):
             KeepingMasker(file, Clear(keep=(0,)), INFO)
 
     def test_a_bad_join_is_no_tracks_file(self, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,11 @@ def changed(old: bytes, new: bytes) -> Callable[[bytes], bytes]:
     return change
 
 
+def head(old: bytes, new: bytes) -> bytes:
+    """A record of which the first line is changed."""
+    return changed(old, new)(written([]))
+
+
 FIRST = b'["face",0,0,10.5,20.3,30,40,0,0.9]'
 
 
@@ -31,15 +37,15 @@ class TestNonsense:
     @pytest.mark.parametrize(
         ("change", "line", "reason"),
         [
-            (changed(b'{"frame":1', b'{frame:1'), 4, "expecting property name"),
+            (changed(b'{"frame":1', b'{frame:1'), 4, "not valid JSON from character 2 on"),
             (changed(b'{"frame":1', b'{"frame":0'), 4, "frame 0 comes after frame 0"),
             (changed(b'{"frame":1', b'{"frame":-1'), 4, "frame -1 comes after frame 0"),
             (changed(b'{"frame":1', b'{"frame":1.5'), 4, "1.5 is not a whole number"),
-            (changed(b'{"frame":1', b'{"frame":true'), 4, "true is not a whole number"),
+            (changed(b'{"frame":1', b'{"frame":true'), 4, "True is not a whole number"),
             (changed(b'{"frame":0,"pts":0,', b'{"frame":0,'), 3, "it has no 'pts'"),
             (changed(b'"parts":[]', b'"party":[]'), 5, "instead of frame, pts, parts"),
-            (changed(b'"parts":[]', b'"parts":[[]]'), 5, "not enough values"),
-            (changed(b'"parts":[]', b'"parts":7'), 5, "not iterable"),
+            (changed(b'"parts":[]', b'"parts":[[]]'), 5, "part 1: [] does not have the 9 values"),
+            (changed(b'"parts":[]', b'"parts":7'), 5, "parts is 7, and not a list"),
             (changed(FIRST, b'["face",0,9,10.5,20.3,30,40,0,0.9]'), 3, "there is no mask 9"),
             (changed(FIRST, b'["face",0,0,NaN,20.3,30,40,0,0.9]'), 3, "not a number"),
             (changed(FIRST, b'["face",0,0,"x",20.3,30,40,0,0.9]'), 3, "'x' is not a number"),
@@ -54,11 +60,11 @@ class TestNonsense:
             (changed(b'"mask":0', b'"mask":70000'), 2, "no mask can have the number 70000"),
             (changed(b'"mask":0', b'"musk":0'), 2, "instead of mask, rows"),
             (changed(b'{"end":6', b'{"end":7'), 9, "7 frames were written, but 6 are present"),
-            (changed(b'{"end":6', b'{"end":6,"x":1'), 9, "extra"),
+            (changed(b'{"end":6', b'{"end":6,"x":1'), 9, "unknown key 'x'"),
             (lambda data: data + data.splitlines(keepends=True)[-1], 10, "there is more after"),
             (lambda data: data + b"[]\n", 10, "there is more after the end"),
-            (changed(b'{"frame":1', b"[" * 100_000), 4, "recursion"),
-            (changed(b'{"frame":1', b'\xff{"frame":1'), 4, "utf-8"),
+            (changed(b'{"frame":1', b"[" * 100_000), 4, "nested too deep"),
+            (changed(b'{"frame":1', b'\xff{"frame":1'), 4, "is not UTF-8 text"),
         ],
     )  # fmt: skip
     def test_it_is_told_with_its_line(
@@ -72,22 +78,37 @@ class TestNonsense:
         assert "\n" not in str(caught.value)
 
     @pytest.mark.parametrize(
-        "content",
+        ("content", "said"),
         [
-            b"", b"\n", b"no", b"[]\n", b"{}\n", b'{"stream_anon_tracks": 1}\n', b"\x1f\x8b\x08",
-            b"\xff\xfe\x00\n",
-            written([]).replace(b'"stream_anon_masks":1', b'"stream_anon_masks":2'),
-            written([]).replace(b'"width":128', b'"width":0'),
-            written([]).replace(b'"width":128', b'"width":"128"'),
-            written([]).replace(b'"time_base":"1/25"', b'"time_base":"1/0"'),
-            written([]).replace(b'"engine"', b'"engin"'),
+            (b"", "is empty, or its first line is not whole"),
+            (b"\n", "is empty"),
+            (b"no", "first line is not whole"),
+            (b"no\n", "not valid JSON from character 1 on"),
+            (b"[]\n", "not an object"),
+            (b"{}\n", "version is missing"),
+            (b'{"stream_anon_tracks": 1}\n', "a tracks file.*: use --tracks"),
+            (b'{\n "stream_anon_tracks": 1\n}\n', "a tracks file.*: use --tracks"),
+            (b"\x1f\x8b\x08", "first line is not whole"),
+            (b"\xff\xfe\x00\n", "not valid JSON|not UTF-8"),
+            (
+                head(b'"stream_anon_masks":1', b'"stream_anon_masks":2'),
+                "is 2; this program reads 1",
+            ),
+            (head(b'"width":128', b'"width":0'), "width is 0: write a number above 0"),
+            (head(b'"width":128', b'"width":"128"'), "width is '128': write a whole number"),
+            (head(b'"time_base":"1/25"', b'"time_base":"1/0"'), "time_base is '1/0': write two"),
+            (head(b'"engine"', b'"engin"'), "engine is missing"),
+            (head(b'"width":128', b'"width":128,"wide":1'), "unknown key 'wide'"),
         ],
-    )  # fmt: skip
-    def test_what_is_no_record_is_said_to_be_none(self, tmp_path: Path, content: bytes) -> None:
+    )
+    def test_what_is_no_record_is_said_to_be_none(
+        self, tmp_path: Path, content: bytes, said: str
+    ) -> None:
         path = tmp_path / "bad.jsonl"
         path.write_bytes(content)
-        with pytest.raises(ConfigError, match=r"bad\.jsonl is not a record of masks") as caught:
+        with pytest.raises(ConfigError, match=r"bad\.jsonl is not a record of masks: ") as caught:
             open_masks(path)
+        assert re.search(said, str(caught.value))
         assert "\n" not in str(caught.value)
 
     def test_a_missing_one_is_named(self, tmp_path: Path) -> None:

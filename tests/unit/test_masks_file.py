@@ -24,7 +24,8 @@ from stream_anon.masking import masks_file
 from stream_anon.masking.masks_file import MasksReader
 from stream_anon.masking.masks_format import Header, mask_of, run_lengths
 from stream_anon.masking.masks_masker import MasksMasker
-from stream_anon.masking.tracks_file import TracksFile, tracks_of
+from stream_anon.masking.tracks_file import TracksFile
+from stream_anon.masking.tracks_recorder import tracks_of
 from tests.bodies import masks_with
 from tests.masks import HASH, HEADER, read_back, recorded, redrawn, short_run, written
 from tests.people import PeopleParser, Shape, scene

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from footage import Footage, make_footage
 from footage_person import FACE, Corners, photo
+from known_faces import AuditReport, audit
 from numpy.typing import NDArray
 
-from stream_anon.audit.measure import LEAK, AuditReport, audit, collateral_share, readable_share
+from stream_anon.audit.measure import LEAK, collateral_share, readable_share
 from stream_anon.errors import SourceError
 
 if TYPE_CHECKING:

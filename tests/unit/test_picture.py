@@ -227,7 +227,8 @@ def test_a_box_in_a_turned_picture_is_where_it_is_in_the_frame(
     picture = working_picture(frame, detection_pass, WHITE_TAGS, aspect)
     shown = picture.rgb[0, 1, : picture.rows, : picture.columns]
     rows, columns = np.nonzero(shown > 235)
-    found = picture.placed(columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
+    wide, tall = int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+    found = picture.placed(int(columns.min()), int(rows.min()), wide, tall)
     np.testing.assert_allclose(found.center, (104, 64), atol=1.5)
     assert found.width == pytest.approx(8, abs=3)
     assert found.height == pytest.approx(8, abs=3)
