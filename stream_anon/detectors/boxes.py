@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from stream_anon.core.parts import Box, Part
-from stream_anon.detectors.picture import working_picture
+from stream_anon.detectors.picture import WorkingPicture, working_picture
 from stream_anon.detectors.runtime import Network
 from stream_anon.detectors.shapes import full_box
 from stream_anon.errors import ParserError
@@ -81,6 +81,8 @@ class Made:
     """From what the network calls the thing to what is hidden, in frame pixels."""
     min_score: float | None = None
     """Less likely boxes are left out; None for `masking.track_score`."""
+    canvas: tuple[int, int] | None = None
+    """Rows and columns of the input, where it has only this one."""
 
 
 class BoxDetector:
@@ -123,7 +125,11 @@ class BoxDetector:
     def _look(self, frame: Frame, look: DetectionPass) -> Iterator[Thing]:
         made = self._made
         fill = made.preparation.fill
+        if made.canvas is not None:
+            look = fitting(look, frame, self._pixel_aspect, made.canvas)
         picture = working_picture(frame, look, self._color, self._pixel_aspect, fill)
+        if made.canvas is not None:
+            picture = on_canvas(picture, made.canvas, fill)
         outputs = self._network.run(made.preparation.applied(picture.rgb))
         if not all(np.isfinite(output).all() for output in outputs):
             raise ParserError(f"{made.name} answered with values that are not numbers")
@@ -153,6 +159,27 @@ def united(seen: Sequence[Thing]) -> list[Thing]:
         else:
             kept.append(thing)
     return kept
+
+
+def fitting(
+    look: DetectionPass, frame: Frame, pixel_aspect: float, canvas: tuple[int, int]
+) -> DetectionPass:
+    """The same look, as large as fits on a canvas of these rows and columns."""
+    region = look.region or Box(0, 0, frame.width, frame.height)
+    across, down = max(region.width * pixel_aspect, 1.0), max(region.height, 1.0)
+    scale = min(canvas[1] / across, canvas[0] / down)
+    return replace(look, long_side=max(1, int(scale * max(across, down))))
+
+
+def on_canvas(
+    picture: WorkingPicture, canvas: tuple[int, int], fill: tuple[float, float, float]
+) -> WorkingPicture:
+    """The picture in the corner of a canvas of these rows and columns."""
+    rgb = np.empty((1, 3, *canvas), np.float32)
+    rgb[0] = np.reshape(fill, (3, 1, 1))
+    rows, columns = min(picture.rows, canvas[0]), min(picture.columns, canvas[1])
+    rgb[0, :, :rows, :columns] = picture.rgb[0, :, :rows, :columns]
+    return replace(picture, rgb=rgb)
 
 
 def distinct(

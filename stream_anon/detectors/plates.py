@@ -26,8 +26,8 @@ HOW_TO_GET = CATALOGUE[SET].how_to_get
 PREPARATION = Preparation(bgr=True, mean=(104.0, 117.0, 123.0))
 """As the package prepares its pictures."""
 LIGHT_SCALES, DEEP_SCALES, CLOSE_SCALES = (5 / 3, 1.0, 0.6, 0.36), (1.0, 0.6), (1.0, 0.5)
-"""Sizes of the looks that a pass takes, for one that faces would have. The network knows plates like
-those it was trained with at every size, others best where they are about 40 pixels wide."""
+"""Sizes of the looks that a pass takes, for one that faces would have. The network knows Chinese
+plates at every size, others best where they are about 40 pixels wide."""
 LIGHT = 640
 """Pixels of the longer side up to which a pass over the whole picture is a light one."""
 SMALLEST = 96

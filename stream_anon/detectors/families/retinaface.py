@@ -62,9 +62,19 @@ def decode(
     return best_of(centred(middle, size), scores[likely], classes[likely], min_score)
 
 
-def count(shape: tuple[int, int], priors: Priors = PRIORS) -> int:
-    """How many boxes there are for an input of `shape`."""
-    return len(_anchors(shape, tuple(priors.items())))
+class RetinaFace:
+    """(1, N, 4) and (1, N, 1 + classes): offsets from the priors, and scores after a softmax."""
+
+    expects = "(1, N, 4) and (1, N, 1 + classes), N two boxes for each cell"
+
+    @staticmethod
+    def classes(shapes: Sequence[tuple[int, ...]], shape: tuple[int, int]) -> int | None:
+        boxes, scores = (*shapes, (), ())[:2]
+        count = len(_anchors(shape, tuple(PRIORS.items())))
+        fits = boxes == (1, count, 4) and scores[:2] == (1, count) and len(scores) == 3
+        return scores[2] - 1 if fits else None
+
+    decode = staticmethod(decode)
 
 
 @lru_cache(maxsize=16)
