@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SAME_THING = 0.3
 """Two boxes of one label that overlap by this much (IoU) show one thing, or are hidden as one."""
+AS_SURE = 0.75
+"""Share of the best look's score from which on another look's box counts too."""
 LEAST_SIDE = 1.0
 """Working pixels: narrower boxes are as wide as this."""
 
@@ -149,12 +151,16 @@ class BoxDetector:
 
 
 def united(seen: Sequence[Thing]) -> list[Thing]:
-    """What several looks have seen, each thing once, best first; nothing that one hides is lost."""
+    """What several looks have seen, each thing once, best first.
+
+    Of looks that are about as sure, everything is hidden that one of them hides.
+    """
     kept: list[Thing] = []
     for thing in sorted(seen, key=lambda thing: -thing.score):
         for n, other in enumerate(kept):
             if other.label == thing.label and other.box.iou(thing.box) > SAME_THING:
-                kept[n] = other._replace(box=other.box.union(thing.box))
+                if thing.score >= AS_SURE * other.score:
+                    kept[n] = other._replace(box=other.box.union(thing.box))
                 break
         else:
             kept.append(thing)

@@ -30,7 +30,7 @@ LIGHT_SCALES, DEEP_SCALES, CLOSE_SCALES = (5 / 3, 1.0, 0.6, 0.36), (1.0, 0.6), (
 plates at every size, others best where they are about 40 pixels wide."""
 LIGHT = 640
 """Pixels of the longer side up to which a pass over the whole picture is a light one."""
-SMALLEST = 96
+SMALLEST = 128
 """Pixels of the longer side; smaller looks find nothing."""
 ACROSS, DOWN = 0.1, 0.15
 """Shares of its size that a plate reaches farther on each side: its frame, and what tilts."""
