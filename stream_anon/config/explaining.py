@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from stream_anon.config.sections import Rule, Settings, Zone
+from stream_anon.config.sections import OwnDetector, Rule, Settings, Zone
 from stream_anon.core.invalid import shown, wanted
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def known_keys() -> list[str]:
 
 
 def _fields(section: Any) -> list[str]:
-    return list(section.model_fields)
+    return list(getattr(section, "model_fields", ()))  # none of `detectors`: users name those
 
 
 def explain(error: ValidationError, values: Mapping[str, Any], path: Path | None) -> str:
@@ -58,6 +58,8 @@ def _nearest(key: str, steps: Sequence[int | str]) -> str:
     known = [*known_keys(), *sections]
     if steps[:2] == ["redaction", "rules"]:
         known = [f"{key.rpartition('.')[0]}.{name}" for name in Rule.model_fields]
+    if steps[0] == "detectors":
+        known = [f"{key.rpartition('.')[0]}.{name}" for name in OwnDetector.model_fields]
     elsewhere = [dotted for dotted in known if dotted.endswith(f".{key.rpartition('.')[2]}")]
     near = elsewhere or get_close_matches(key, known, n=1, cutoff=0.5)
     return f"did you mean {near[0]}?" if near else f"sections are {', '.join(sections)}"

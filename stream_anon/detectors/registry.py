@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from stream_anon.detectors import centerface
+from stream_anon.detectors import centerface, plates, text
 from stream_anon.detectors.labels import BODY_GROUPS, CENTERFACE_LABELS, FACE_GROUPS, PARSED_LABELS
 from stream_anon.detectors.m2fp import loading as m2fp
 from stream_anon.detectors.m2fp import store
+from stream_anon.detectors.weights import store as weights
 from stream_anon.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -58,6 +59,20 @@ BUILT_IN = {
             needs=("centerface",),
             is_installed=store.is_installed,
             how_to_get=m2fp.HOW_TO_GET,
+        ),
+        Row(
+            "plates",
+            plates.LABELS,
+            plates.load,
+            is_installed=partial(weights.is_installed, plates.SET),
+            how_to_get=plates.HOW_TO_GET,
+        ),
+        Row(
+            "text",
+            text.LABELS,
+            text.load,
+            is_installed=partial(weights.is_installed, text.SET),
+            how_to_get=text.HOW_TO_GET,
         ),
     )
 }

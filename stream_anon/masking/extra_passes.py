@@ -43,6 +43,10 @@ Turned pictures are no larger."""
 FLAT = 10
 """Grey levels between the darkest and the brightest of a tile that shows nothing."""
 TURNS = (1, 2, 3)
+SMALL = {"face", "plate"}
+"""Labels that are searched for in tiles: what bears them is often small, and whole in a tile."""
+TURNED = {"face"}
+"""Labels that are searched for in turned pictures: faces lie and hang, plates do not."""
 LEAST_TURNED = 0.3
 """Score from which on a face that lies or hangs is believed: most things look like one less often
 than a face does, but are seen three times as often."""
@@ -86,22 +90,27 @@ def extra_of(settings: Settings, info: StreamInfo, horizon: Horizon) -> Extra:
 class ExtraPasses:
     """Decides which tiles are searched, and remembers when. Used by one thread."""
 
-    def __init__(self, info: StreamInfo, parsing: Parsing, extra: Extra) -> None:
+    def __init__(
+        self, info: StreamInfo, parsing: Parsing, extra: Extra, labels: frozenset[str]
+    ) -> None:
         """Nothing has been searched.
 
         Args:
             info: of the stream.
             parsing: working sizes.
             extra: how much.
+            labels: of the detector.
         """
         self._aspect = aspect = float(info.pixel_aspect)
         self._size = info.width, info.height
         longest = max(info.width * aspect, info.height)
         deep = min(parsing.deep_side, round(longest), LARGEST)
-        self._deep = [DetectionPass(deep, turn=turn) for turn in TURNS if deep > SIDE]
+        self._turns = TURNS if labels & TURNED else ()
+        self._deep = [DetectionPass(deep, turn=turn) for turn in self._turns if deep > SIDE]
         self._whole = Box(0, 0, info.width, info.height)
         self._extra = extra
-        self._tiles = _tiles(info.width, info.height, aspect) if longest <= LARGEST else []
+        enlarges = bool(labels & SMALL) and longest <= LARGEST
+        self._tiles = _tiles(info.width, info.height, aspect) if enlarges else []
         self._seen: list[Thumbnail | None] = [None] * len(self._tiles)
         self._searched = [0] * len(self._tiles)
         self._last: Thumbnail | None = None
@@ -118,7 +127,7 @@ class ExtraPasses:
             return []
         self._seen = [None] * len(self._tiles)
         found = self._search(thumbnail, 0.0, self._extra.resting)
-        found += [self._turned(turn) for turn in TURNS]
+        found += [self._turned(turn) for turn in self._turns]
         return found + (self._deep if self._extra.resting == ALL else [])
 
     def again(self, thumbnail: Thumbnail, threshold: float, *, rests: bool) -> list[DetectionPass]:
@@ -133,7 +142,9 @@ class ExtraPasses:
         if not most:
             return []
         found = self._search(thumbnail, threshold, most)
-        return [*found, self._turned(TURNS[self._count % len(TURNS)])]
+        if self._turns:
+            found.append(self._turned(self._turns[self._count % len(self._turns)]))
+        return found
 
     def owns(self, detection_pass: DetectionPass) -> bool:
         """Whether ordinary passes see better what such a pass finds, where they see it."""

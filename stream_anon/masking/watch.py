@@ -82,7 +82,9 @@ class Watch:
             linger=horizon.linger,
             patience=max(horizon.lookahead, horizon.linger),
         )
-        self._extra = ExtraPasses(info, settings.parsing, extra_of(settings, info, horizon))
+        self._extra = ExtraPasses(
+            info, settings.parsing, extra_of(settings, info, horizon), detector.labels
+        )
         self._deep_pass_at: Thumbnail | None = None
         self._last_pass, self._last_pass_clock = -1, 0.0
 
