@@ -22,6 +22,7 @@ from footage import make_footage
 import stream_anon
 from stream_anon.core.process_state import no_realtime
 from stream_anon.detectors.compiled import COMPILED, Key
+from stream_anon.detectors.folders import networks_dir
 from stream_anon.detectors.m2fp import store
 from tests.m2fp_models import make_outspoken, use_models, write_tiny_model
 from tests.requirements import require_m2fp
@@ -182,7 +183,7 @@ def tiny_m2fp(tiny_m2fp_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def networks_copy(tiny_m2fp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Converted networks that may be damaged: from here on, the cache is a copy."""
     copy = tmp_path / "cache"
-    shutil.copytree(store.networks_dir().parent, copy / "stream_anon")
+    shutil.copytree(networks_dir().parent, copy / "stream_anon")
     monkeypatch.setenv("XDG_CACHE_HOME", str(copy))
     return copy
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stream_anon.cli import main as cli
+from stream_anon.detectors.folders import networks_dir
 from stream_anon.detectors.m2fp import convert as converting
 from stream_anon.detectors.m2fp import hub as getting
 from stream_anon.detectors.m2fp import store
@@ -52,13 +53,13 @@ def networks(tiny_m2fp_root: Path) -> Path:
     """The small model converted to fp32, once for all tests that are not about that. Read-only."""
     with pytest.MonkeyPatch.context() as patch:
         use_models(patch, tiny_m2fp_root)
-        return store.networks_dir()
+        return networks_dir()
 
 
 @pytest.fixture
 def converted(networks: Path, home: Path) -> None:
     """What was converted before is in the fresh home's cache."""
-    shutil.copytree(networks, store.networks_dir())
+    shutil.copytree(networks, networks_dir())
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_model_is_fetched_converted_and_listed(
     assert "converting, about half a minute\nconverted to fp32: " in told
     assert len(hub.asked(DOWNLOAD)) == 2
     assert store.is_installed()
-    (converted,) = store.networks_dir().iterdir()
+    (converted,) = networks_dir().iterdir()
     assert "fp32" in converted.name
     assert {name.split("/")[0] for name in files(home)} == {"data", "cache"}
     assert {name.split("/")[1] for name in files(home)} == {"stream_anon"}
@@ -127,7 +128,7 @@ def test_a_model_is_imported_from_a_folder(
     assert "CC BY-NC 4.0: not for commercial use" in told.out
     assert "converted to fp32" in told.out
     assert store.is_installed()
-    assert len(list(store.networks_dir().iterdir())) == 1
+    assert len(list(networks_dir().iterdir())) == 1
 
 
 def test_an_installed_model_is_checked(

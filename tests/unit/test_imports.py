@@ -20,11 +20,13 @@ ENGINES = {
     for name in (
         "centerface",
         "compiled",
+        "folders",
         "m2fp",
         "openvino_start",
         "picture",
         "registry",
         "runtime",
+        "weights",
     )
 }
 DETECTORS = {f"detectors.{name}" for name in ("base", "checking", "labels", "shapes")}

@@ -1,6 +1,6 @@
 """From a checkpoint to a network that OpenVINO runs, once; afterwards PyTorch is not needed.
 
-One converted network serves pictures of every size. It lies in a folder of `store.networks_dir()`
+One converted network serves pictures of every size. It lies in a folder of `networks_dir()`
 named after the checkpoint's hash, the precision and `VERSION`, with the hashes of its own files in
 `about.json`: a damaged one is not used, but converted again.
 """
@@ -20,8 +20,9 @@ from stream_anon.core.dependencies import cause
 from stream_anon.core.process_state import first_alone, no_progress_thread, no_warnings
 from stream_anon.core.processors import usable_processors
 from stream_anon.core.stream_log import stream_logger
+from stream_anon.detectors.folders import networks_dir, new_folder
 from stream_anon.detectors.m2fp.configuration import STRIDE
-from stream_anon.detectors.m2fp.store import checkpoint_hash, networks_dir, new_folder
+from stream_anon.detectors.m2fp.store import checkpoint_hash
 from stream_anon.detectors.openvino_start import import_openvino, new_core
 from stream_anon.errors import ModelError
 

@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from stream_anon.detectors.folders import new_folder
 from stream_anon.detectors.m2fp import client, load_network
 from stream_anon.detectors.m2fp.configuration import model_files, read_configuration
-from stream_anon.detectors.m2fp.store import new_folder
 from stream_anon.errors import ModelError
 
 if TYPE_CHECKING:

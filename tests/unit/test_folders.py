@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from stream_anon.detectors import folders
 from stream_anon.detectors.m2fp import store
 from stream_anon.errors import ModelError
 from tests.refusals import names
@@ -41,7 +42,7 @@ def target(tmp_path: Path) -> Path:
 
 def test_a_folder_gets_its_name_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "models" / "m2fp"
-    with store.new_folder(target) as part:
+    with folders.new_folder(target) as part:
         assert names(part) == []
         write(part, "new")
         assert not target.exists()
@@ -52,7 +53,7 @@ def test_a_folder_gets_its_name_when_it_is_complete(tmp_path: Path) -> None:
 
 def test_an_older_folder_is_replaced_whole(target: Path) -> None:
     (target / "leftover").write_text("of another version")
-    with store.new_folder(target) as part:
+    with folders.new_folder(target) as part:
         write(part, "new")
         assert contents(target) == ["old", "old"]
     assert names(target) == sorted(FILES)
@@ -69,7 +70,7 @@ def test_what_a_killed_writer_left_is_swept_up_days_later(
     (left / FILES[0]).write_text("half")
     then = left.stat().st_mtime - age
     os.utime(left, (then, then))
-    with store.new_folder(target) as part:
+    with folders.new_folder(target) as part:
         write(part, "new")
     assert left.exists() is stays
     assert contents(target) == ["new", "new"]
@@ -78,7 +79,7 @@ def test_what_a_killed_writer_left_is_swept_up_days_later(
 @pytest.mark.parametrize("error", [ValueError("bad"), KeyboardInterrupt(), ModelError("damaged")])
 def test_a_failure_leaves_everything_as_it_was(target: Path, error: BaseException) -> None:
     def fail() -> None:
-        with store.new_folder(target) as part:
+        with folders.new_folder(target) as part:
             write(part, "new")
             raise error
 
@@ -90,7 +91,7 @@ def test_a_failure_leaves_everything_as_it_was(target: Path, error: BaseExceptio
 
 def test_a_full_disk_is_told_and_leaves_nothing(target: Path) -> None:
     def fill() -> None:
-        with store.new_folder(target) as part:
+        with folders.new_folder(target) as part:
             write(part, "new")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -103,7 +104,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(target: Path) -> None:
 
 def test_a_disk_that_is_full_for_real_is_told_and_leaves_nothing(target: Path) -> None:
     def fill() -> None:
-        with store.new_folder(target) as part:
+        with folders.new_folder(target) as part:
             (part / FILES[0]).symlink_to("/dev/full")
             write(part, "new")
 
@@ -115,7 +116,10 @@ def test_a_disk_that_is_full_for_real_is_told_and_leaves_nothing(target: Path) -
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(ModelError, match="cannot write"), store.new_folder(tmp_path / "file" / "m"):
+    with (
+        pytest.raises(ModelError, match="cannot write"),
+        folders.new_folder(tmp_path / "file" / "m"),
+    ):
         pytest.fail("there is nowhere to write")
     assert names(tmp_path) == ["file"]
 
@@ -125,7 +129,7 @@ def test_a_failed_rename_leaves_nothing_new(target: Path, monkeypatch: pytest.Mo
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(ModelError, match="permission denied"), store.new_folder(target) as part:
+    with pytest.raises(ModelError, match="permission denied"), folders.new_folder(target) as part:
         write(part, "new")
     assert contents(target) == ["old", "old"]
     assert names(target.parent) == ["m2fp"]
@@ -134,14 +138,14 @@ def test_a_failed_rename_leaves_nothing_new(target: Path, monkeypatch: pytest.Mo
 REPLACING = """
 import sys, time
 from pathlib import Path
-from stream_anon.detectors.m2fp import store
+from stream_anon.detectors import folders
 target, stamp, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 for name in ("ready" + stamp,):
     (target.parent.parent / name).touch()
 while len(list(target.parent.parent.glob("ready*"))) < 2:
     time.sleep(0.001)
 for number in range(times):
-    with store.new_folder(target) as part:
+    with folders.new_folder(target) as part:
         for name in ("configuration.json", "pytorch_model.pt"):
             (part / name).write_text(f"{stamp}{number}")
 """
@@ -166,8 +170,8 @@ def test_two_processes_at_once_leave_one_whole_folder(target: Path, again: int) 
 KILLED = """
 import os, sys
 from pathlib import Path
-from stream_anon.detectors.m2fp import store
-with store.new_folder(Path(sys.argv[1])) as part:
+from stream_anon.detectors import folders
+with folders.new_folder(Path(sys.argv[1])) as part:
     (part / "configuration.json").write_text("half")
     os.kill(os.getpid(), 9)
 """
@@ -178,7 +182,7 @@ def test_a_writer_that_was_killed_leaves_the_old_folder_whole(target: Path) -> N
     done = subprocess.run(command, cwd=ROOT, timeout=60, check=False)
     assert done.returncode == -signal.SIGKILL
     assert contents(target) == ["old", "old"]
-    with store.new_folder(target) as part:
+    with folders.new_folder(target) as part:
         write(part, "new")
     assert contents(target) == ["new", "new"]
 
@@ -192,15 +196,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_places_follow_xdg(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert store.model_dir() == home / ".local/share/stream_anon/models/m2fp"
-    assert store.networks_dir() == home / ".cache/stream_anon/networks"
+    assert folders.models_dir() == home / ".local/share/stream_anon/models"
+    assert folders.networks_dir() == home / ".cache/stream_anon/networks"
     monkeypatch.setenv("XDG_DATA_HOME", "/somewhere")
     monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/void")
-    assert store.model_dir() == Path("/somewhere/stream_anon/models/m2fp")
-    assert store.networks_dir() == home / ".cache/stream_anon/networks"
+    assert folders.models_dir() == Path("/somewhere/stream_anon/models")
+    assert folders.networks_dir() == home / ".cache/stream_anon/networks"
 
 
-def test_a_model_is_installed_when_both_files_are_there(home: Path) -> None:
+def test_m2fp_is_installed_when_both_files_are_there(home: Path) -> None:
+    assert store.model_dir() == folders.models_dir() / "m2fp"
     assert not store.is_installed()
     store.model_dir().mkdir(parents=True)
     write(store.model_dir(), "anything")
