@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def convert(graph: Graph) -> Any:
     """The same network as an `openvino.Model`.
 
-    Inputs keep their order and layout; outputs are those of the graph, in its order. Where the graph
-    resizes and reshapes by what follows from the size of its input, that size can be changed
+    Inputs keep their order and layout; outputs are those of the graph, in its order. Where the
+    graph resizes and reshapes by what follows from the size of its input, that size can be changed
     afterwards (`Model.reshape`).
 
     Raises:
@@ -60,7 +60,9 @@ def _output(values: dict[str, list[Value]], name: str) -> Value:
 
 
 def _in_order(graph: Graph) -> list[Node]:
-    """The nodes that the outputs need, each after what it needs itself; no recursion: graphs are deep.
+    """The nodes that the outputs need, each after what it needs itself.
+
+    Without recursion: graphs are deep.
 
     Raises:
         ModelError: one is missing, or they go in a circle.

@@ -1,8 +1,8 @@
 """The operations of TensorFlow.js that are known, each as operations of OpenVINO.
 
-TensorFlow keeps channels last, OpenVINO wants them first. So a `Tensor` says in which order its axes
-lie; transposing one changes that order and computes nothing, and pictures stay as OpenVINO wants
-them from one convolution to the next.
+TensorFlow keeps channels last, OpenVINO wants them first. So a `Tensor` says in which order its
+axes lie; transposing one changes that order and computes nothing, and pictures stay as OpenVINO
+wants them from one convolution to the next.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Operations:
         """OpenVINO's output with the axes in that order."""
         tensor = self.tensor(value)
         if len(tensor.order) != len(order):
-            raise ModelError(f"a tensor of {len(tensor.order)} axes where {len(order)} are expected")
+            raise ModelError(f"a tensor of {len(tensor.order)} axes, not {len(order)},")
         if tensor.order == order:
             return tensor.node
         axes = [tensor.order[order.index(n)] for n in range(len(order))]
@@ -110,7 +110,7 @@ class Operations:
 
     # -- pictures -----------------------------------------------------------------------------
 
-    def _convolution(self, node: Node, given: Sequence[Value]) -> Tensor:
+    def convolution(self, node: Node, given: Sequence[Value]) -> Tensor:
         picture = self.laid(given[0], CHANNELS_FIRST)
         filters = _array(given[1])
         (down, across), step, pad = _sides(node, "dilations"), _sides(node, "strides"), _pad(node)
@@ -136,7 +136,7 @@ class Operations:
                 raise ModelError(f"the operation {op} in {node.op}, which is not known here")
         return answer
 
-    def _transposed_convolution(self, node: Node, given: Sequence[Value]) -> Tensor:
+    def transposed_convolution(self, node: Node, given: Sequence[Value]) -> Tensor:
         rows, columns = (int(n) for n in _array(given[0])[1:3])
         filters = np.ascontiguousarray(_array(given[1]).transpose(3, 2, 0, 1))
         answer = self._ops.convolution_backprop_data(
@@ -148,7 +148,7 @@ class Operations:
         )
         return Tensor(answer.output(0), CHANNELS_FIRST)
 
-    def _pool(self, node: Node, given: Sequence[Value]) -> Tensor:
+    def pool(self, node: Node, given: Sequence[Value]) -> Tensor:
         picture = self.laid(given[0], CHANNELS_FIRST)
         step, side, pad = _sides(node, "strides"), _sides(node, "ksize"), _pad(node)
         if node.op == "MaxPool":
@@ -157,7 +157,7 @@ class Operations:
             answer = self._ops.avg_pool(picture, step, [0, 0], [0, 0], side, True, auto_pad=pad)
         return Tensor(answer.output(0), CHANNELS_FIRST)
 
-    def _resize(self, node: Node, given: Sequence[Value]) -> Tensor:
+    def resize(self, node: Node, given: Sequence[Value]) -> Tensor:
         """By a factor, so that pictures of other sizes can be put in as well."""
         picture = self.laid(given[0], CHANNELS_FIRST)
         before = [int(n) for n in list(picture.get_shape())[2:]]
@@ -176,11 +176,11 @@ class Operations:
 
     # -- axes ---------------------------------------------------------------------------------
 
-    def _transpose(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
+    def transpose(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
         tensor = self.tensor(given[0])
         return Tensor(tensor.node, tuple(tensor.order[int(n)] for n in _array(given[1])))
 
-    def _padded(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
+    def pad(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
         tensor, pads = self.tensor(given[0]), _array(given[1])
         laid = np.zeros_like(pads)
         laid[list(tensor.order)] = pads
@@ -188,13 +188,13 @@ class Operations:
         answer = self._ops.pad(tensor.node, laid[:, 0], laid[:, 1], "constant", value)
         return Tensor(answer.output(0), tensor.order)
 
-    def _joined(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
+    def concatenate(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
         first = next((v for v in given if isinstance(v, Tensor)), None) or self.tensor(given[0])
         axis = first.order[int(_array(given[-1]))]
         parts = [self.laid(each, first.order) for each in given[:-1]]
         return Tensor(self._ops.concat(parts, axis).output(0), first.order)
 
-    def _split(self, node: Node, given: Sequence[Value]) -> list[Value]:
+    def split(self, node: Node, given: Sequence[Value]) -> list[Value]:
         if node.op == "SplitV":
             tensor, lengths, axis = self.tensor(given[0]), _array(given[1]), given[2]
             where = tensor.order[int(_array(axis))]
@@ -205,7 +205,7 @@ class Operations:
             answer = self._ops.split(tensor.node, np.array(where), count)
         return [Tensor(port, tensor.order) for port in answer.outputs()]
 
-    def _reshape(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
+    def reshape(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
         """The longest side is left open: it is what changes with the size of the picture."""
         shape = np.array(_array(given[1]), np.int64)
         if (shape > 0).all():
@@ -213,7 +213,7 @@ class Operations:
         answer = self._ops.reshape(self.plain(given[0]), shape, False)
         return Tensor(answer.output(0), tuple(range(len(shape))))
 
-    def _softmax(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
+    def softmax(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
         tensor = self.tensor(given[0])
         return Tensor(self._ops.softmax(tensor.node, tensor.order[-1]).output(0), tensor.order)
 
@@ -294,21 +294,21 @@ _BINARY = {
 }
 
 _OTHERS: dict[str, Callable[[Operations, Node, Sequence[Value]], Value | list[Value]]] = {
-    "Conv2D": Operations._convolution,
-    "_FusedConv2D": Operations._convolution,
-    "DepthwiseConv2dNative": Operations._convolution,
-    "FusedDepthwiseConv2dNative": Operations._convolution,
-    "Conv2DBackpropInput": Operations._transposed_convolution,
-    "MaxPool": Operations._pool,
-    "AvgPool": Operations._pool,
-    "ResizeBilinear": Operations._resize,
-    "ResizeNearestNeighbor": Operations._resize,
-    "Transpose": Operations._transpose,
-    "Pad": Operations._padded,
-    "PadV2": Operations._padded,
-    "ConcatV2": Operations._joined,
-    "Split": Operations._split,
-    "SplitV": Operations._split,
-    "Reshape": Operations._reshape,
-    "Softmax": Operations._softmax,
+    "Conv2D": Operations.convolution,
+    "_FusedConv2D": Operations.convolution,
+    "DepthwiseConv2dNative": Operations.convolution,
+    "FusedDepthwiseConv2dNative": Operations.convolution,
+    "Conv2DBackpropInput": Operations.transposed_convolution,
+    "MaxPool": Operations.pool,
+    "AvgPool": Operations.pool,
+    "ResizeBilinear": Operations.resize,
+    "ResizeNearestNeighbor": Operations.resize,
+    "Transpose": Operations.transpose,
+    "Pad": Operations.pad,
+    "PadV2": Operations.pad,
+    "ConcatV2": Operations.concatenate,
+    "Split": Operations.split,
+    "SplitV": Operations.split,
+    "Reshape": Operations.reshape,
+    "Softmax": Operations.softmax,
 }
