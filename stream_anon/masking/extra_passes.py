@@ -53,9 +53,11 @@ LIVE = Extra(1, everywhere=False)
 """Of a live stream with normal effort: a frame cannot wait for more."""
 
 
-def extra_of(settings: Settings, horizon: Horizon) -> Extra:
-    """What a run affords."""
+def extra_of(settings: Settings, horizon: Horizon, *, faces: bool = True) -> Extra:
+    """What a run affords for a detector, which sees faces or something else."""
     effort = settings.parsing.effort
+    if not faces:
+        return Extra(0, always=EFFORTS[effort].always)
     return LIVE if effort == "normal" and not horizon.waits else EFFORTS[effort]
 
 

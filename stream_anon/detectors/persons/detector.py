@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import ColorTags, Frame
     from stream_anon.detectors.base import DetectionPass, Loading
 
-LEAST_SIDE, MOST_SIDE = 320, 832
-"""Working sizes, in pixels: people are searched for as the network was trained, to twice as far."""
+LEAST_SIDE, MOST_SIDE = 448, 832
+"""Working sizes of the whole picture, in pixels: as the network was trained, to twice as large."""
+LEAST_REGION = 320
+"""The same of a region."""
 SCORES = (0.1, 0.2, 0.3, 0.45, 1.0), (0.05, 0.12, 0.2, 0.35, 1.0)
 """What the network answers, and what it is worth where faces of 0.2 are doubtful: on real pictures
 without people it answers up to 0.25."""
@@ -94,9 +96,12 @@ class Persons:
     def _affordable(self, frame: Frame, detection_pass: DetectionPass) -> DetectionPass:
         """A pass at a size that makes sense for people."""
         shown = max(frame.width * self._pixel_aspect, frame.height)
-        most = MOST_SIDE if detection_pass.region else min(MOST_SIDE, round(shown))
-        side = max(min(LEAST_SIDE, most), min(detection_pass.long_side, most))
-        return replace(detection_pass, long_side=side)
+        if detection_pass.region is not None:
+            least, most = LEAST_REGION, MOST_SIDE
+        else:
+            most = max(32, min(MOST_SIDE, round(shown)))
+            least = min(LEAST_SIDE, most)
+        return replace(detection_pass, long_side=max(least, min(detection_pass.long_side, most)))
 
     def _parts(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         picture = working_picture(

@@ -45,7 +45,7 @@ MOST_UNSURE = 0.2
 LEAST_REACHED = 0.8
 """Share of a box's width and height that a silhouette reaches over: a box ends with its person."""
 EDGE = 0.01
-"""Share of the frame's sides that counts as its edge."""
+"""Share of the frame's width that counts as its edge."""
 
 
 class Silhouette(NamedTuple):
@@ -108,12 +108,12 @@ def looked_at(box: Box, frame: Frame) -> Box:
 
 
 def is_cut_off(box: Box, frame: Frame) -> bool:
-    """Whether somebody reaches over a side of the picture, or its upper edge.
+    """Whether somebody reaches over the left or right side of the picture.
 
-    Whoever stands or sits behind the lower edge is seen as the network knows people.
+    Whoever reaches over the lower or upper edge is seen as the network knows people.
     """
-    x, y = EDGE * frame.width, EDGE * frame.height
-    return box.x <= x or box.y <= y or box.x + box.width >= frame.width - x
+    x = EDGE * frame.width
+    return box.x <= x or box.x + box.width >= frame.width - x
 
 
 def outline(likely: Likely) -> Mask:
