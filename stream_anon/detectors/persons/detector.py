@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import ColorTags, Frame
     from stream_anon.detectors.base import DetectionPass, Loading
 
-LEAST_SIDE, MOST_SIDE = 448, 832
+LEAST_SIDE, MOST_SIDE = 416, 832
 """Working sizes of the whole picture, in pixels: as the network was trained, to twice as large."""
 LEAST_REGION = 320
 """The same of a region."""
