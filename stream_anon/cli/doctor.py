@@ -182,7 +182,12 @@ def _openvino() -> Lines:
 def _models() -> Lines:
     from stream_anon.detectors.m2fp import store  # noqa: PLC0415 - loads late
 
-    yield f"m2fp: {'installed' if store.is_installed() else 'not installed (optional)'}"
+    from stream_anon.detectors.weights import store as packages  # noqa: PLC0415
+    from stream_anon.detectors.weights.catalogue import CATALOGUE  # noqa: PLC0415
+
+    there = {"m2fp": store.is_installed()} | {n: packages.is_installed(n) for n in CATALOGUE}
+    for name, installed in there.items():
+        yield f"{name}: {'installed' if installed else 'not installed (optional)'}"
     from stream_anon.detectors.centerface import find_weights  # noqa: PLC0415 - loads OpenCV
 
     find_weights()

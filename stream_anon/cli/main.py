@@ -18,7 +18,7 @@ from stream_anon.cli.devices import devices
 from stream_anon.cli.doctor import doctor
 from stream_anon.cli.labels import labels
 from stream_anon.cli.live import live
-from stream_anon.cli.models import models
+from stream_anon.cli.models.commands import models
 from stream_anon.cli.redact import EPILOG, redact
 from stream_anon.cli.tracks import tracks
 from stream_anon.cli.unseal import unseal

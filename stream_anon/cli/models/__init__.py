@@ -1,0 +1,1 @@
+"""`stream-anon models`: lists the networks, and gets those that are not bundled."""
