@@ -65,10 +65,10 @@ class Drawing:
         self.data += data
         self.nodes.append({"name": name, "op": "Const"})
 
-    def node(self, op: str, *inputs: str, name: str = "y", **attributes: dict[str, Any]) -> str:
+    def node(self, op: str, *inputs: str, name: Any = "y", **attributes: Any) -> str:
         """One operation."""
         self.nodes.append({"name": name, "op": op, "input": list(inputs), "attr": attributes})
-        return name
+        return str(name)
 
     def files(self) -> tuple[bytes, bytes]:
         """The JSON file and the weights."""
