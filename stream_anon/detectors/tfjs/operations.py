@@ -206,11 +206,12 @@ class Operations:
         return [Tensor(port, tensor.order) for port in answer.outputs()]
 
     def reshape(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
-        """The longest side is left open: it is what changes with the size of the picture."""
-        shape = np.array(_array(given[1]), np.int64)
-        if (shape > 0).all():
-            shape[int(shape.argmax())] = -1
-        answer = self._ops.reshape(self.plain(given[0]), shape, False)
+        """A side that was not there before is left open: it changes with the size of the picture."""
+        before, shape = self.plain(given[0]), np.array(_array(given[1]), np.int64)
+        new = [n for n, side in enumerate(shape) if side not in list(before.get_shape())]
+        if len(new) == 1 and (shape > 0).all():
+            shape[new] = -1
+        answer = self._ops.reshape(before, shape, False)
         return Tensor(answer.output(0), tuple(range(len(shape))))
 
     def softmax(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
