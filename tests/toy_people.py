@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stream_anon.detectors.persons.detector import SET
 from stream_anon.detectors.weights import store
 from tests.tfjs_graphs import Drawing, window
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
 CLASSES, BINS = 80, 11
@@ -62,10 +65,14 @@ def toy_outlines() -> tuple[bytes, bytes]:
     return drawing.files()
 
 
-def use_toy_people(patch: pytest.MonkeyPatch) -> None:
-    """From here on, these are the weights of `persons`, and installed."""
+def use_toy_people(patch: pytest.MonkeyPatch, root: Path) -> None:
+    """From here on, these are the weights of `persons`, and installed below `root`."""
     files: dict[str, bytes] = {}
     for name, drawn in (("nanodet", toy_boxes()), ("selfie", toy_outlines())):
         files[f"{name}.json"], files[f"{name}.bin"] = drawn
+    patch.setenv("XDG_DATA_HOME", str(root))
+    folder = store.folder(SET)
+    folder.mkdir(parents=True)
+    for file in files:
+        (folder / file).touch()
     patch.setattr(store, "read", lambda _name, file: files[file])
-    patch.setattr(store, "is_installed", lambda name: name == "persons")

@@ -181,7 +181,6 @@ def _openvino() -> Lines:
 
 def _models() -> Lines:
     from stream_anon.detectors.m2fp import store  # noqa: PLC0415 - loads late
-
     from stream_anon.detectors.weights import store as packages  # noqa: PLC0415
     from stream_anon.detectors.weights.catalogue import CATALOGUE  # noqa: PLC0415
 

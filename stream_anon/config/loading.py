@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from stream_anon.config.sections import Rule, Settings, Zone
+from stream_anon.config.sections import OwnDetector, Rule, Settings, Zone
 from stream_anon.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def known_keys() -> list[str]:
 
 
 def _fields(section: Any) -> list[str]:
-    return list(section.model_fields)
+    return list(getattr(section, "model_fields", ()))  # none of `detectors`: users name those
 
 
 def load_settings(path: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
@@ -78,6 +78,8 @@ def _explain(error: ValidationError, path: Path | None) -> str:
             known = [f"{key.rpartition('.')[0]}.{name}" for name in Rule.model_fields]
         if first["loc"][:2] == ("redaction", "zones"):
             known = [f"{key.rpartition('.')[0]}.{name}" for name in Zone.model_fields]
+        if first["loc"][0] == "detectors":
+            known = [f"{key.rpartition('.')[0]}.{name}" for name in OwnDetector.model_fields]
         elsewhere = [dotted for dotted in known if dotted.endswith(f".{key.rpartition('.')[2]}")]
         near = elsewhere or get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"sections are {', '.join(sections)}"

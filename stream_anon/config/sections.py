@@ -43,6 +43,8 @@ LEAST_EPSILON = 0.2
 """Of `outline_epsilon`: masks are up to two and a half times as wide with it."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Cells = Annotated[int, Field(ge=1, le=4)]
+Label = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+DetectorName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Caption = Literal["none", "number", "label"]
 Color = Annotated[str, AfterValidator(_color)]
 
@@ -251,6 +253,28 @@ class Live(_Section):
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
 
 
+Numbers = tuple[float, float, float]
+
+
+class OwnDetector(_Section):
+    """A network of the user's own: what it is, and what it finds."""
+
+    model: Annotated[str, Field(min_length=1)]
+    """Path of an ONNX file."""
+    format: Literal[
+        "yolov5", "yolov8", "yolox", "nanodet", "ssd", "retinaface", "scrfd", "centerface"
+    ]
+    labels: Annotated[dict[Annotated[int, Field(ge=0)], Label], Field(min_length=1)]
+    """What is hidden, by the network's number of the class; other classes are left out."""
+    size: Annotated[int, Field(ge=0, le=4096, multiple_of=32)] = 0
+    """Pixels of the input's sides; 0 for those that the network has, or any where it takes any."""
+    threshold: Annotated[float, Field(ge=0.01, le=1)] = 0.25
+    mean: Numbers | None = None
+    scale: Numbers | None = None
+    bgr: bool | None = None
+    """None for what the format is trained with."""
+
+
 class Settings(_Section):
     """All settings of a run."""
 
@@ -262,3 +286,5 @@ class Settings(_Section):
     output: Output = Output()
     pipeline: Pipeline = Pipeline()
     live: Live = Live()
+    detectors: dict[DetectorName, OwnDetector] = {}
+    """Networks of the user's own, by name."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from stream_anon.detectors import centerface
+from stream_anon.detectors import centerface, plates, text
 from stream_anon.detectors.labels import (
     BODY_GROUPS,
     CENTERFACE_LABELS,
@@ -24,6 +24,7 @@ from stream_anon.detectors.labels import (
 from stream_anon.detectors.m2fp import loading as m2fp
 from stream_anon.detectors.m2fp import store
 from stream_anon.detectors.persons import detector as persons
+from stream_anon.detectors.weights import store as weights
 from stream_anon.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -79,8 +80,22 @@ BUILT_IN = {
             needs=("centerface",),
             stands_in_for=frozenset({"person", "human", "head"}),
             adds_to=frozenset({"head"}),
-            is_installed=persons.is_installed,
+            is_installed=partial(weights.is_installed, persons.SET),
             how_to_get=persons.HOW_TO_GET,
+        ),
+        Row(
+            "plates",
+            plates.LABELS,
+            plates.load,
+            is_installed=partial(weights.is_installed, plates.SET),
+            how_to_get=plates.HOW_TO_GET,
+        ),
+        Row(
+            "text",
+            text.LABELS,
+            text.load,
+            is_installed=partial(weights.is_installed, text.SET),
+            how_to_get=text.HOW_TO_GET,
         ),
     )
 }

@@ -5,34 +5,45 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from stream_anon.detectors.own import own_rows
 from stream_anon.detectors.registry import BUILT_IN, Row, find, rows
 from stream_anon.errors import ConfigError, ModelError, ScopeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from stream_anon.config import OwnDetector
 
 AUTO = "auto"
 NAMED = 4
 """Labels that an error names at most."""
 
 
-def choose(engine: str, scope: str | list[str]) -> tuple[Row, ...]:
+def choose(
+    engine: str, scope: str | list[str], own: Mapping[str, OwnDetector] | None = None
+) -> tuple[Row, ...]:
     """The detectors of a run, slow ones first.
 
     Args:
         engine: names of detectors joined by commas, or `auto`: those that the scope needs, and of
             several that could do the same, the best that is installed.
         scope: what is to be hidden.
+        own: detectors of the user's own, which come before all others.
 
     Raises:
         ConfigError: no detector of that name.
         ScopeError: nothing sees what is to be hidden.
         ModelError: the weights of one are not on this machine, or of none that could do it.
     """
-    wanted = _needed(scope) if engine == AUTO else [_named(name) for name in _split(engine)]
+    theirs = own_rows(own or {})
+    wanted = (
+        _needed(scope, theirs)
+        if engine == AUTO
+        else [_named(name, theirs) for name in _split(engine)]
+    )
     with_others = {row.name: row for row in wanted}
     for row in wanted:
-        with_others |= {name: _named(name) for name in row.needs if name not in with_others}
+        with_others |= {name: _named(name, {}) for name in row.needs if name not in with_others}
     chosen = sorted(with_others.values(), key=lambda row: row.is_fast)
     for row in chosen:
         if not row.is_installed():
@@ -111,7 +122,7 @@ def _is_known(name: str) -> bool:
     )
 
 
-def _needed(scope: str | list[str]) -> list[Row]:
+def _needed(scope: str | list[str], own: Mapping[str, Row]) -> list[Row]:
     """The fewest detectors for a scope, fast ones first, and those that add to it.
 
     Raises:
@@ -121,10 +132,11 @@ def _needed(scope: str | list[str]) -> list[Row]:
     names = _names(scope)
     wanted: dict[str, Row] = {}
     for name in names:
-        able = [row for row in BUILT_IN.values() if _can_hide(row, name)]
+        able = [row for row in own.values() if _can_hide(row, name)]
+        able = able or [row for row in BUILT_IN.values() if _can_hide(row, name)]
         able = able or [row for row in rows().values() if _can_hide(row, name)]
         if not able:
-            raise ScopeError(_unknown(name, "in the scope"))
+            raise ScopeError(_unknown(name, "in the scope", own.values()))
         best = _best(able, name, wanted)
         wanted[best.name] = best
     added = [row for row in BUILT_IN.values() if row.adds_to & set(names) and row.is_installed()]
@@ -162,10 +174,10 @@ def _split(text: str) -> list[str]:
     return [name.strip().lower() for name in text.split(",") if name.strip()]
 
 
-def _named(name: str) -> Row:
-    row = find(name)
+def _named(name: str, own: Mapping[str, Row]) -> Row:
+    row = own.get(name) or find(name)
     if row is None:
-        known = [AUTO, *rows()]
+        known = [AUTO, *own, *rows()]
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
         raise ConfigError(
@@ -178,7 +190,7 @@ def _unseen(name: str, chosen: Sequence[Row]) -> str:
     """Why these detectors cannot hide what is asked for, and who can."""
     everybody = rows().values()
     if not any(_can_hide(row, name) for row in everybody):
-        return _unknown(name, "in the scope")
+        return _unknown(name, "in the scope", chosen)
     able = next(row for row in everybody if _can_hide(row, name))
     missing = min(_ways(name, [able]), key=len) - seen_by(chosen)
     named = sorted(missing)
@@ -188,8 +200,8 @@ def _unseen(name: str, chosen: Sequence[Row]) -> str:
     return f"the engine {names} cannot see {listed} (scope {name}); {hint}"
 
 
-def _unknown(name: str, where: str) -> str:
-    everybody = rows().values()
+def _unknown(name: str, where: str, own: Iterable[Row] = ()) -> str:
+    everybody = [*own, *rows().values()]
     known = sorted({label for row in everybody for label in (*row.labels, *row.groups)})
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"

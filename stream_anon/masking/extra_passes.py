@@ -53,10 +53,10 @@ LIVE = Extra(1, everywhere=False)
 """Of a live stream with normal effort: a frame cannot wait for more."""
 
 
-def extra_of(settings: Settings, horizon: Horizon, *, faces: bool = True) -> Extra:
-    """What a run affords for a detector, which sees faces or something else."""
+def extra_of(settings: Settings, horizon: Horizon, *, small: bool = True) -> Extra:
+    """What a run affords for a detector; nothing extra for one that finds nothing small."""
     effort = settings.parsing.effort
-    if not faces:
+    if not small:
         return Extra(0, always=EFFORTS[effort].always)
     return LIVE if effort == "normal" and not horizon.waits else EFFORTS[effort]
 
@@ -64,19 +64,23 @@ def extra_of(settings: Settings, horizon: Horizon, *, faces: bool = True) -> Ext
 class ExtraPasses:
     """Decides which tiles are searched, and remembers when. Used by one thread."""
 
-    def __init__(self, info: StreamInfo, parsing: Parsing, extra: Extra) -> None:
+    def __init__(
+        self, info: StreamInfo, parsing: Parsing, extra: Extra, *, turned: bool = True
+    ) -> None:
         """Nothing has been searched.
 
         Args:
             info: of the stream.
             parsing: working sizes.
             extra: how much.
+            turned: search turned pictures too: faces lie and hang, plates do not.
         """
         aspect = float(info.pixel_aspect)
         self._longest = max(info.width * aspect, info.height)
         light_side, deep_side = parsing.light_side, min(parsing.deep_side, round(self._longest))
         self._tiles = _tiles(info.width, info.height, aspect)
         self._extra = extra
+        self._turns = TURNS if turned else ()
         self._sides = [side for side in (light_side, deep_side // 2) if side <= self._longest]
         self._seen: list[Thumbnail | None] = [None] * len(self._tiles)
         self._searched = [0] * len(self._tiles)
@@ -95,7 +99,7 @@ class ExtraPasses:
             return self.where_it_moved(thumbnail, 0.0)
         found = self._turned(self._sides)
         for number, tile in enumerate(self._tiles):
-            found += [DetectionPass(TILE, tile, turn=turn) for turn in TURNS]
+            found += [DetectionPass(TILE, tile, turn=turn) for turn in self._turns]
             found += self._search(number, thumbnail)
         return found
 
@@ -117,7 +121,7 @@ class ExtraPasses:
         return found
 
     def _turned(self, sides: Sequence[int]) -> list[DetectionPass]:
-        return [DetectionPass(side, turn=turn) for side in sides for turn in TURNS]
+        return [DetectionPass(side, turn=turn) for side in sides for turn in self._turns]
 
     def _search(self, number: int, thumbnail: Thumbnail) -> list[DetectionPass]:
         self._count += 1

@@ -87,7 +87,10 @@ class Watch:
             patience=max(horizon.lookahead, horizon.linger),
         )
         self._extra = ExtraPasses(
-            info, settings.parsing, extra_of(settings, horizon, faces="face" in detector.labels)
+            info,
+            settings.parsing,
+            extra_of(settings, horizon, small="human" not in detector.labels),
+            turned="face" in detector.labels,
         )
         self._deep_pass_at: Thumbnail | None = None
         self._last_pass, self._last_pass_clock = -1, 0.0

@@ -73,7 +73,7 @@ def in_force(settings: Settings) -> InForce:
         ModelError: the weights of a detector that is needed are not on this machine.
     """
     redaction = settings.redaction
-    chosen = choose(settings.parsing.engine, redaction.scope)
+    chosen = choose(settings.parsing.engine, redaction.scope, settings.detectors)
     scope = resolve_scope(redaction.scope, chosen)
     rules = rules_by_label(redaction, scope, chosen)
     seen = seen_by(chosen)

@@ -92,7 +92,7 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
             StreamAnonError: the scope or the detectors named cannot be used.
         """
         self._settings = settings
-        self._rows = choose(settings.parsing.engine, settings.redaction.scope)
+        self._rows = choose(settings.parsing.engine, settings.redaction.scope, settings.detectors)
         self._hidden = resolve_scope(settings.redaction.scope, self._rows)
         self._rules = rules_by_label(settings.redaction, self._hidden, self._rows)
         self._engines: OrderedDict[tuple[ColorTags, Fraction], Engines] = OrderedDict()

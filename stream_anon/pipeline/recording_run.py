@@ -203,7 +203,7 @@ class RecordingRun:
 
     def _masker(self, info: StreamInfo) -> Masker:
         settings = self.settings
-        rows = choose(settings.parsing.engine, settings.redaction.scope)
+        rows = choose(settings.parsing.engine, settings.redaction.scope, settings.detectors)
         scope = resolve_scope(settings.redaction.scope, rows)
         self.rules = rules_by_label(settings.redaction, scope, rows)
         engines = load_engines(rows, settings, info, self.input.path)

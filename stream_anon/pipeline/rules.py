@@ -97,7 +97,7 @@ def check_redaction(settings: Settings) -> None:
     Raises:
         ConfigError: an unknown engine, scope, label or method, or a rule for what is not hidden.
     """
-    chosen = choose(settings.parsing.engine, settings.redaction.scope)
+    chosen = choose(settings.parsing.engine, settings.redaction.scope, settings.detectors)
     scope = resolve_scope(settings.redaction.scope, chosen)
     rules_by_label(settings.redaction, scope, chosen)
 

@@ -146,7 +146,7 @@ def test_errors_name_what_was_added(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 # -- packages of others ---------------------------------------------------------------------------
 
 
-def install(folder: Path, patch: pytest.MonkeyPatch, code: str, name: str = "plates") -> None:
+def install(folder: Path, patch: pytest.MonkeyPatch, code: str, name: str = "stickers") -> None:
     """What pip leaves of a package with one detector, on the path."""
     (folder / "toy_plates.py").write_text(code)
     about = folder / "toy_plates-1.0.dist-info"
@@ -159,7 +159,12 @@ def install(folder: Path, patch: pytest.MonkeyPatch, code: str, name: str = "pla
     patch.syspath_prepend(folder)
 
 
-CODE = Path(plates.__file__).read_text(encoding="utf-8")
+CODE = (
+    Path(plates.__file__)
+    .read_text(encoding="utf-8")
+    .replace('"plates"', '"stickers"')
+    .replace('"plate"', '"sticker"')
+)
 
 
 def test_a_package_brings_a_detector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,31 +173,31 @@ def test_a_package_brings_a_detector(tmp_path: Path, monkeypatch: pytest.MonkeyP
     install(site, monkeypatch, CODE)
     assert [row.name for row in choose("auto", "face")] == ["centerface"]
     assert "toy_plates" not in sys.modules, "loaded only where it is needed"
-    rows = choose("auto", ["plate"])
-    assert [(row.name, row.load.__module__) for row in rows] == [("plates", "toy_plates")]
-    assert resolve_scope("plate", rows) == {"plate"}
-    stream_anon.redact(film(tmp_path), tmp_path / "out.mp4", scope="plate", method="fill")
+    rows = choose("auto", ["sticker"])
+    assert [(row.name, row.load.__module__) for row in rows] == [("stickers", "toy_plates")]
+    assert resolve_scope("sticker", rows) == {"sticker"}
+    stream_anon.redact(film(tmp_path), tmp_path / "out.mp4", scope="sticker", method="fill")
     for index, shown in lumas(tmp_path / "out.mp4").items():
         assert shown.max() < plates.BRIGHT - 20, index
 
 
 def test_it_can_be_named_beside_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, monkeypatch, CODE)
-    rows = choose("centerface,plates", "face,plate")
-    assert {row.name for row in rows} == {"centerface", "plates"}
-    assert resolve_scope("face,plate", rows) == {"face", "plate"}
-    assert {row.name for row in choose("auto", "face,plate")} == {"centerface", "plates"}
+    rows = choose("centerface,stickers", "face,sticker")
+    assert {row.name for row in rows} == {"centerface", "stickers"}
+    assert resolve_scope("face,sticker", rows) == {"face", "sticker"}
+    assert {row.name for row in choose("auto", "face,sticker")} == {"centerface", "stickers"}
     shutil.rmtree(tmp_path / "toy_plates-1.0.dist-info")
 
 
 @pytest.mark.parametrize(
     ("code", "said"),
     [
-        ("raise RuntimeError('no camera')", r"plates cannot be loaded \(RuntimeError\)"),
+        ("raise RuntimeError('no camera')", r"stickers cannot be loaded \(RuntimeError\)"),
         ("import no_such_module", r"cannot be loaded \(ModuleNotFoundError\)"),
         ("COLUMN = 1", r"cannot be loaded \(AttributeError\)"),
-        ("ROW = 'plates'", "is not a Row"),
-        (CODE.replace('Row("plates"', 'Row("centerface"'), "with a unique name"),
+        ("ROW = 'stickers'", "is not a Row"),
+        (CODE.replace('Row("stickers"', 'Row("centerface"'), "with a unique name"),
     ],
 )
 def test_a_package_that_is_broken_is_an_error_where_it_is_needed(
@@ -201,4 +206,4 @@ def test_a_package_that_is_broken_is_an_error_where_it_is_needed(
     install(tmp_path, monkeypatch, code)
     assert choose("auto", "face"), "it is not asked"
     with pytest.raises(ConfigError, match=said):
-        choose("auto", "plate")
+        choose("auto", "sticker")

@@ -20,7 +20,7 @@ DEFAULTS = Settings().model_dump()
 FIELDS: dict[str, FieldInfo] = {
     f"{section}.{key}": field
     for section, outer in Settings.model_fields.items()
-    for key, field in outer.annotation.model_fields.items()  # type: ignore[union-attr]
+    for key, field in getattr(outer.annotation, "model_fields", {}).items()
 }
 
 

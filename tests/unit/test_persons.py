@@ -22,6 +22,7 @@ from tests.toy_people import use_toy_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -234,8 +235,8 @@ class TestSilhouettes:
 
 
 @pytest.fixture
-def toy_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    use_toy_people(monkeypatch)
+def toy_people(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    use_toy_people(monkeypatch, tmp_path)
 
 
 @pytest.fixture
@@ -349,9 +350,12 @@ class TestScopes:
 
     @pytest.mark.slow
     def test_m2fp_is_better_where_it_is_installed(
-        self, tiny_m2fp: Any, monkeypatch: pytest.MonkeyPatch
+        self, tiny_m2fp: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        use_toy_people(monkeypatch)
+        """Where both are: the folder of one, copied beside the other."""
+        models = tmp_path / "stream_anon" / "models"
+        use_toy_people(monkeypatch, tmp_path)
+        (models / tiny_m2fp.name).symlink_to(tiny_m2fp)
         assert self.names("auto", "person") == ["centerface", "m2fp"]
         assert self.names("auto", "head,person") == ["centerface", "m2fp", "persons"]
         assert self.names("persons", "person") == ["centerface", "persons"]

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from stream_anon.core.frame import ColorTags, Frame
     from stream_anon.detectors.base import DetectionPass, Loading
 
+SET = "persons"
+"""Of the catalogue."""
+HOW_TO_GET = CATALOGUE[SET].how_to_get
 LEAST_SIDE, MOST_SIDE = 416, 832
 """Working sizes of the whole picture, in pixels: as the network was trained, to twice as large."""
 LEAST_REGION = 320
@@ -151,18 +154,10 @@ def _built(network: str) -> Built:
         DependencyError: OpenVINO is missing, or does not start.
         ModelError: its weights are missing or damaged.
     """
-    weights = store.read("persons", f"{network}.bin")
-    topology = store.read("persons", f"{network}.json")
+    weights = store.read(SET, f"{network}.bin")
+    topology = store.read(SET, f"{network}.json")
     graph = read_graph(f"{network}.json", topology, weights)
     return Built(hashlib.sha256(topology + weights).hexdigest(), convert(graph))
-
-
-def is_installed() -> bool:
-    """Whether its weights are on this machine."""
-    return store.is_installed("persons")
-
-
-HOW_TO_GET = CATALOGUE["persons"].how_to_get
 
 
 def load(loading: Loading) -> Persons:

@@ -206,7 +206,7 @@ class Operations:
         return [Tensor(port, tensor.order) for port in answer.outputs()]
 
     def reshape(self, node: Node, given: Sequence[Value]) -> Tensor:  # noqa: ARG002
-        """A side that was not there before is left open: it changes with the size of the picture."""
+        """A side that was not there before is left open: it changes with the picture's size."""
         before, shape = self.plain(given[0]), np.array(_array(given[1]), np.int64)
         new = [n for n, side in enumerate(shape) if side not in list(before.get_shape())]
         if len(new) == 1 and (shape > 0).all():

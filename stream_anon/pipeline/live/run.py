@@ -90,7 +90,9 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         self._fanout = Fanout(outputs, settings, self.stats, self._name, self._tell)
         if outputs.preview:
             check_display()
-        self._detectors = choose(settings.parsing.engine, settings.redaction.scope)
+        self._detectors = choose(
+            settings.parsing.engine, settings.redaction.scope, settings.detectors
+        )
         self._controls = Controls(
             settings.redaction, self._detectors, debug=settings.live.mode == "debug"
         )

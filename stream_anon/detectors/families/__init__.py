@@ -1,0 +1,1 @@
+"""What the outputs of well-known families of detectors mean, one file each."""

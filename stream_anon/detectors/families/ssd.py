@@ -1,0 +1,40 @@
+"""SSD with its own suppression inside, as OpenVINO's and Caffe's `DetectionOutput` answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream_anon.detectors.families.found import Found, best_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+
+ANY = 1 << 16
+"""How many classes there are does not show in the output."""
+
+
+class Ssd:
+    """(1, 1, N, 7): picture, class, score, and two corners as shares of the input's sides."""
+
+    expects = "(1, 1, N, 7)"
+
+    @staticmethod
+    def classes(shapes: Sequence[tuple[int, ...]], _shape: tuple[int, int]) -> int | None:
+        (first, *_) = shapes
+        return ANY if len(first) == 4 and first[-1] == 7 else None
+
+    @staticmethod
+    def decode(outputs: Sequence[Floats], shape: tuple[int, int], min_score: float) -> Found:
+        rows = outputs[0].reshape(-1, 7)
+        ended = np.flatnonzero(rows[:, 0] < 0)  # what follows is of no picture
+        rows = rows[: ended[0]] if len(ended) else rows
+        corners = rows[:, 3:] * np.array([shape[1], shape[0]] * 2, np.float32)
+        boxes = np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], 1)
+        return best_of(boxes, rows[:, 2], rows[:, 1].astype(np.intp), min_score)

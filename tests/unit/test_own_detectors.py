@@ -1,0 +1,152 @@
+"""`[detectors.NAME]`: networks of the user's own, and what is wrong with them in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from stream_anon.config import load_settings
+from stream_anon.core.parts import Box
+from stream_anon.detectors.base import DetectionPass, Loading
+from stream_anon.detectors.scopes import choose, resolve_scope
+from stream_anon.errors import ConfigError, ModelError, ScopeError
+from tests.families import ANSWERS, BOX, CLASS, FACES_ONLY, SCORE, SIDES
+from tests.onnx_files import constant_network
+from tests.stubs import make_frame, make_info
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stream_anon.config import Settings
+    from stream_anon.core.parts import Part
+
+WIDTH, HEIGHT = 2 * SIDES[1], 2 * SIDES[0]
+"""Of the frames: twice the network's input."""
+YOLO = "yolov8"
+
+
+@dataclass
+class Own:
+    """A network in a file, and the settings that name it."""
+
+    folder: Path
+    outputs: list[Any] = field(default_factory=ANSWERS[YOLO])
+    sides: tuple[int, int] | None = SIDES
+    channels: int = 3
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def settings(self, **values: object) -> Settings:
+        path = self.folder / "best.onnx"
+        network = constant_network(self.outputs, self.sides, channels=self.channels)
+        path.write_bytes(network)
+        given = {"model": str(path), "format": YOLO, "labels": {CLASS: "badge"}}
+        return load_settings(None, {"detectors.mine": given | self.values | values})
+
+    def parts(self, look: DetectionPass, **values: object) -> list[Part]:
+        settings = self.settings(**values)
+        (row,) = choose("auto", "badge", settings.detectors)
+        detector = row.load(Loading(settings, make_info(WIDTH, HEIGHT)))
+        try:
+            return detector.parse(make_frame(WIDTH, HEIGHT), look)
+        finally:
+            detector.close()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Own:
+    return Own(tmp_path)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_every_format_finds_its_thing_in_frame_pixels(own: Own, name: str) -> None:
+    own.outputs = ANSWERS[name]()
+    number = 0 if name in FACES_ONLY else CLASS
+    (part,) = own.parts(DetectionPass(384), format=name, labels={number: "badge"})
+    assert part.label == "badge"
+    assert part.score == pytest.approx(SCORE, abs=0.01)
+    assert part.box.iou(Box(*(2 * value for value in BOX))) > 0.97
+
+
+def test_a_region_is_put_on_the_same_canvas(own: Own) -> None:
+    region = Box(100, 60, 160, 96)  # half of the input's sides
+    (part,) = own.parts(DetectionPass(160, region, enlarge=2.0))
+    x, y, width, height = BOX
+    assert part.box.iou(Box(100 + x / 2, 60 + y / 2, width / 2, height / 2)) > 0.97
+
+
+def test_what_fills_up_shows_nothing(own: Own) -> None:
+    tall = Box(0, 0, 60, HEIGHT)  # covers the left of the canvas only, where the thing is not
+    assert own.parts(DetectionPass(160, tall)) == []
+
+
+def test_other_classes_and_less_likely_things_are_left_out(own: Own) -> None:
+    assert own.parts(DetectionPass(384), labels={0: "badge"}) == []
+    assert own.parts(DetectionPass(384), threshold=SCORE + 0.1) == []
+
+
+def test_the_users_own_comes_first_and_joins_the_others(own: Own) -> None:
+    settings = own.settings(labels={CLASS: "plate"})
+    chosen = choose("auto", "face,plate", settings.detectors)
+    assert {row.name for row in chosen} == {"centerface", "mine"}
+    assert resolve_scope("face,plate", chosen) == {"face", "plate"}
+    assert [row.name for row in choose("mine", "plate", settings.detectors)] == ["mine"]
+
+
+def test_without_the_section_its_label_is_unknown() -> None:
+    with pytest.raises(ScopeError, match="unknown label 'badge'"):
+        choose("auto", "badge")
+
+
+def rows(*shape: int) -> list[Any]:
+    return [np.zeros(shape, np.float32)]
+
+
+WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "another format": ({}, {"format": "yolox"}, "format is yolox.*did you mean yolov8"),
+    "another output": ({"outputs": rows(1, 100, 6)}, {}, r"answers \(1, 100, 6\).*without its NMS"),
+    "no such class": ({}, {"labels": {7: "badge"}}, "names class 7.*classes 0 to 1"),
+    "another size": ({}, {"size": 640}, "size is 640, but .* takes pictures of 320x192"),
+    "grey": ({"channels": 1}, {}, "it must take one picture"),
+    "no file": ({}, {"model": "/nowhere/best.onnx"}, "cannot read /nowhere/best.onnx of detectors"),
+    "no network": ({}, {"model": __file__}, "it must be an ONNX file"),
+}
+
+
+@pytest.mark.parametrize(("how", "values", "said"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_told_before_the_first_frame(
+    own: Own, how: dict[str, Any], values: dict[str, Any], said: str
+) -> None:
+    for name, value in how.items():
+        setattr(own, name, value)
+    settings = own.settings(**values)
+    (row,) = choose("auto", "badge", settings.detectors)
+    with pytest.raises((ModelError, ConfigError), match=said) as caught:
+        row.load(Loading(settings, make_info(WIDTH, HEIGHT)))
+    assert "\n" not in str(caught.value)
+    assert "detectors.mine" in str(caught.value)
+
+
+BAD = {
+    "a format": ({"format": "yolo"}, "detectors.mine.format"),
+    "a key": ({"treshold": 0.5}, "did you mean detectors.mine.threshold"),
+    "no labels": ({"labels": {}}, "detectors.mine.labels"),
+    "a label": ({"labels": {0: "Two Words"}}, "detectors.mine.labels.0"),
+    "a size": ({"size": 100}, "detectors.mine.size"),
+}
+
+
+@pytest.mark.parametrize(("values", "said"), BAD.values(), ids=BAD)
+def test_settings_that_make_no_sense_are_refused(
+    own: Own, values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        own.settings(**values)
+
+
+def test_a_known_name_is_refused(own: Own) -> None:
+    mine = own.settings().detectors["mine"]
+    with pytest.raises(ConfigError, match=r"detectors\.centerface has the name of a known"):
+        choose("auto", "face", {"centerface": mine})
