@@ -45,7 +45,7 @@ def film(folder: Path) -> Path:
 def shown(luma: NDArray[np.uint8], index: int) -> NDArray[np.bool_]:
     """For each row of the person, whether any of it can be seen."""
     x, y = place(index)
-    return np.asarray(luma[y : y + SIDE, x : x + SIDE] > SEEN).any(1)
+    return np.asarray((luma[y : y + SIDE, x : x + SIDE] > SEEN).any(1))
 
 
 def test_whoever_has_no_face_is_hidden_in_every_frame(

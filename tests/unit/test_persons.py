@@ -290,8 +290,10 @@ class TestDetector:
         answers = [persons.parse(frame, DetectionPass(side)) for side in (3840, 1920, 416, 64)]
         assert asked == [(1, 3, 256, 416)]
         assert all(answer == answers[0] for answer in answers)
+        persons.parse(frame, DetectionPass(3840))
+        assert len(asked) == 2, "whoever takes the time asks the same again"
         persons.parse(picture(index=1), WHOLE)
-        assert len(asked) == 2
+        assert len(asked) == 3
 
     def test_nobody_is_found_outside_of_a_region(self, persons: Persons) -> None:
         frame = picture((320, 64, 64, 64))

@@ -7,7 +7,7 @@ registry, of which nothing else is used; `weights.catalogue` says which.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.labels import PERSON_LABELS
 from stream_anon.detectors.persons import nanodet
 from stream_anon.detectors.persons.heads import head_in, head_of
-from stream_anon.detectors.persons.silhouettes import Silhouettes
+from stream_anon.detectors.persons.silhouettes import SIDE, Silhouettes
 from stream_anon.detectors.picture import working_picture
 from stream_anon.detectors.runtime import Built, Network
 from stream_anon.detectors.shapes import ellipse
@@ -43,6 +43,13 @@ OUTLINED_FROM = 0.2
 """Score from which on an outline will do."""
 MOST_OUTLINED = 12
 """People of one pass who get outlines; all others are hidden by their boxes."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    parts: list[Part]
+    asked: set[DetectionPass] = field(default_factory=set)
+    """Passes that it was given for."""
 
 
 class Persons:
@@ -80,19 +87,27 @@ class Persons:
         self._boxes = Network(boxes, threads=threads, precision=precision)
         self._outlines = Network(outlines, threads=threads, precision=precision)
         self._silhouettes = Silhouettes(self._outlines, color, pixel_aspect)
-        self._last: tuple[Frame | None, dict[DetectionPass, list[Part]]] = None, {}
+        self._frame: Frame | None = None
+        self._known: dict[DetectionPass, _Answer] = {}
+        """Of that frame, by the pass that was made."""
 
     def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
-        wanted = self._affordable(frame, detection_pass)
-        if self._last[0] is not frame:
-            self._last = frame, {}
-        known = self._last[1]
-        if wanted not in known:  # deep passes of several sizes become one
-            known[wanted] = self._parts(frame, wanted)
-        return list(known[wanted])
+        if self._frame is not frame:
+            self._frame, self._known = frame, {}
+        made = self._affordable(frame, detection_pass)
+        known = self._known.get(made)
+        # Deep passes of several sizes become one; who asks the very same again wants it done again.
+        if known is None or detection_pass in known.asked:
+            known = self._known[made] = _Answer(self._parts(frame, made))
+        known.asked.add(detection_pass)
+        return list(known.parts)
+
+    def warm_up(self) -> None:
+        """Compile the network for outlines now, and not when the first person comes."""
+        self._outlines.run(np.zeros((1, SIDE, SIDE, 3), np.float32))
 
     def close(self) -> None:
-        self._last = None, {}
+        self._frame, self._known = None, {}
         self._boxes.close()
         self._outlines.close()
 
@@ -172,10 +187,13 @@ def load(loading: Loading) -> Persons:
         "people are found by persons, from all sides; outlines are generous, and whoever is small, "
         "cut off or unclear is hidden by a whole box"
     )
-    return Persons(
+    detector = Persons(
         info.color,
         pixel_aspect=float(info.pixel_aspect),
         min_score=settings.masking.track_score,
         threads=settings.parsing.threads,
         precision=settings.parsing.precision,
     )
+    if info.live:
+        detector.warm_up()
+    return detector
