@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 THIN = 0.3
 """Share of the silhouette's usual width below which a row shows no head yet: a raised hand."""
-TALL = 1.1
-"""A head's height over its width, from which on nothing more of it is expected."""
-SQUAT = 0.5
-"""The same of half a head, below which nothing ends it."""
-SHOULDERS = 0.85
-"""What is left of that ratio where the shoulders begin, at most."""
-DOWN = 1.4
-"""Times that a head reaches down further than its shoulders: the chin, and longer hair."""
+SQUAT = 0.35
+"""Height over width below which it is the top of a head only, however wide."""
+STEADY = 0.5
+"""A head is as wide as it gets where it widens by less than this, as a share of the way down."""
+AHEAD = 0.25
+"""Share of the width over which that is measured, further down."""
+TALL = 1.4
+"""A head's height over its width, hair and chin included."""
+NARROW = 0.9
+"""Height over width above which a row is still above the shoulders."""
 GENEROUS = 1.25
 """Times that a head is made taller and wider in the end."""
 LEAST = 0.2
@@ -32,7 +34,7 @@ UPRIGHT = 0.7
 def head_of(mask: NDArray[np.uint8], region: Box, pixel_aspect: float = 1.0) -> Box:
     """The box of a head, generously.
 
-    Seen from its top, a silhouette gets higher faster than wider until the shoulders begin.
+    From its top on, a silhouette gets wider up to the ears, and then from the shoulders on.
 
     Args:
         mask: of a person, stretched over `region`.
@@ -52,27 +54,30 @@ def head_of(mask: NDArray[np.uint8], region: Box, pixel_aspect: float = 1.0) -> 
     width = np.maximum(right - left, 0) * column * pixel_aspect
     usual = float(np.median(width[width > 0]))
     begins = int(np.argmax(width >= THIN * usual))
-    head = begins + _above_shoulders(width[begins:], row)
-    head = max(head, round(LEAST * (bottom - top)))
-    x, y = float(left[:head].min()) * column, top * row
-    wide, high = float(right[:head].max()) * column - x, min(DOWN * head, len(width)) * row
+    widest = _width_of_head(width[begins:], row)
+    head = len(width) if widest is None else begins + round(TALL * widest / row)
+    head = min(len(width), max(head, round(LEAST * len(width))))
+    above = head if widest is None else min(head, begins + round(NARROW * widest / row) + 1)
+    x, y = float(left[:above].min()) * column, top * row
+    wide, high = float(right[:above].max()) * column - x, head * row
     return _generous(Box(region.x + x, region.y + y, wide, high))
 
 
-def _above_shoulders(width: NDArray[np.floating[Any]], row: float) -> int:
-    """Rows of the head; all of them where nothing looks like shoulders below a head.
+def _width_of_head(width: NDArray[np.floating[Any]], row: float) -> float | None:
+    """How wide a head is; None where nothing looks like the top of one.
 
     Args:
         width: of each row, from the head's first one on.
         row: height of a row.
     """
-    high = np.arange(1, len(width) + 1) * row
-    ratio = high / np.maximum(np.maximum.accumulate(width), row)
-    best = np.maximum.accumulate(ratio)
-    ends = (ratio >= TALL) | ((best >= SQUAT) & (ratio <= SHOULDERS * best))
-    if not ends.any():
-        return len(width)
-    return int(ratio[: int(ends.argmax()) + 1].argmax()) + 1
+    widest = np.maximum.accumulate(width)
+    for n, wide in enumerate(widest):
+        further = round(AHEAD * wide / row)
+        if (n + 1) * row < SQUAT * wide or n + further >= len(widest):
+            continue
+        if widest[n + further] - wide <= STEADY * further * row:
+            return float(widest[n + further])
+    return None
 
 
 def head_in(box: Box, pixel_aspect: float = 1.0) -> Box:
