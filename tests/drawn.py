@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import av
 import cv2
 import numpy as np
+
+from stream_anon.core.frame import Frame
+from tests.stubs import TIME_BASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from stream_anon.core.parts import Box
 
     Picture = NDArray[np.uint8]
     Corners = NDArray[np.float32]
@@ -64,7 +70,7 @@ def plate(style: Style, *, scale: float = 1.0) -> Picture:
 def street(width: int, height: int, seed: int = 0) -> Picture:
     """A road, facades and a car's rear around the middle: nothing with letters on it."""
     random = np.random.default_rng(seed)
-    coarse = random.integers(80, 170, (height // 80 + 1, width // 80 + 1, 1)).astype(np.uint8)
+    coarse = random.integers(80, 170, (height // 80 + 2, width // 80 + 2, 1)).astype(np.uint8)
     grey = cv2.GaussianBlur(cv2.resize(coarse, (width, height)), (0, 0), 3)
     scene = np.stack([grey + 6.0, grey * 1.0, grey - 4.0], 2)
     scene[height * 2 // 3 :] = (92, 90, 88)
@@ -91,6 +97,12 @@ def corners_at(
     seen = np.concatenate([points[:, :1] * np.cos(turn), points[:, 1:]], 1) / depth
     rotation = np.array([[np.cos(lean), np.sin(lean)], [-np.sin(lean), np.cos(lean)]])
     return np.asarray(seen @ rotation + middle, np.float32)
+
+
+def corners_of(box: Box) -> Corners:
+    """(4, 2): those of an upright box."""
+    right, bottom = box.x + box.width, box.y + box.height
+    return np.array([[box.x, box.y], [right, box.y], [right, bottom], [box.x, bottom]], np.float32)
 
 
 def put(scene: Picture, drawn: Picture, corners: Corners) -> Picture:
@@ -149,3 +161,22 @@ def sign(lines: Sequence[str], width: int, height: int) -> Picture:
         at = (round(0.05 * width), round((n + 0.9) * step))
         cv2.putText(drawn, line, at, FONT, size, (30, 30, 30), thick, cv2.LINE_AA)
     return drawn
+
+
+def word(text: str, width: int, height: int) -> Picture:
+    """A word that fills its sign."""
+    (wide, high), below = cv2.getTextSize(text, FONT, 4.0, 10)
+    drawn = np.full((high + below, wide, 3), 235, np.uint8)
+    cv2.putText(drawn, text, (0, high + below // 2), FONT, 4.0, (30, 30, 30), 10, cv2.LINE_AA)
+    return np.asarray(cv2.resize(drawn, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def frame_of(picture: Picture, index: int = 0) -> Frame:
+    """A frame with read-only planes, BT.601 in MPEG range."""
+    shown = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
+    planes = []
+    for plane in shown.reformat(format="yuv420p").planes:
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        planes.append(rows[:, : plane.width].copy())
+        planes[-1].setflags(write=False)
+    return Frame((planes[0], planes[1], planes[2]), index, index, TIME_BASE)

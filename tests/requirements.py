@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from stream_anon.detectors.weights import store
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-USERS_DATA = os.environ.get("XDG_DATA_HOME")
-"""Where this machine's user has weights; each test run begins without any."""
 PROMISED = "STREAM_ANON_REQUIRE"
 """Environment variable: names, joined by commas, of what must not be missing."""
 
@@ -28,23 +24,6 @@ def require_m2fp() -> None:
     told = f"{' and '.join(missing)} not installed: pip install 'stream-anon[m2fp]'"
     if "m2fp" in os.environ.get(PROMISED, "").split(","):
         pytest.fail(f"{PROMISED} promises m2fp, but {told}")
-    pytest.skip(told)
-
-
-def use_users_weights(patch: pytest.MonkeyPatch, name: str) -> None:
-    """From here on, what the user has installed is; skip the test where `name` is not among it.
-
-    Fail where it was promised.
-    """
-    if USERS_DATA is None:
-        patch.delenv("XDG_DATA_HOME")
-    else:
-        patch.setenv("XDG_DATA_HOME", USERS_DATA)
-    if store.is_installed(name):
-        return
-    told = f"the weights {name} are not installed: stream-anon models fetch {name}"
-    if name in os.environ.get(PROMISED, "").split(","):
-        pytest.fail(f"{PROMISED} promises {name}, but {told}")
     pytest.skip(told)
 
 

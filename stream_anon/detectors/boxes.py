@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SAME_THING = 0.3
 """Two boxes of one label that overlap by this much (IoU) show one thing, or are hidden as one."""
+AS_SURE = 0.75
+"""Share of the best look's score from which on another look's box counts too."""
 LEAST_SIDE = 1.0
 """Working pixels: narrower boxes are as wide as this."""
 
@@ -77,6 +79,8 @@ class Made:
     preparation: Preparation
     looks: Callable[[DetectionPass], list[DetectionPass]] = lambda detection_pass: [detection_pass]
     """The looks that one pass takes: things are found at one scale or another."""
+    least_width: float = 0.0
+    """Pixels of a look; what is narrower is left to the first look of a pass, the largest one."""
     reach: Callable[[Box], Box] = lambda box: box
     """From what the network calls the thing to what is hidden, in frame pixels."""
     min_score: float | None = None
@@ -116,13 +120,18 @@ class BoxDetector:
 
     def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         looks = distinct(self._made.looks(detection_pass), frame, self._pixel_aspect)
-        seen = [thing for look in looks for thing in self._look(frame, look)]
+        least = (0.0, *[self._made.least_width] * (len(looks) - 1))
+        seen = [
+            thing
+            for look, width in zip(looks, least, strict=True)
+            for thing in self._look(frame, look, width)
+        ]
         return [
             Part(thing.label, self._made.reach(thing.box), full_box(), thing.score, number)
             for number, thing in enumerate(united(seen))
         ]
 
-    def _look(self, frame: Frame, look: DetectionPass) -> Iterator[Thing]:
+    def _look(self, frame: Frame, look: DetectionPass, least_width: float) -> Iterator[Thing]:
         made = self._made
         fill = made.preparation.fill
         if made.canvas is not None:
@@ -140,7 +149,7 @@ class BoxDetector:
             label = made.labels.get(int(kind))
             x, y, width, height = map(float, box)
             inside = x < picture.columns and y < picture.rows and x + width > 0 and y + height > 0
-            if label is not None and inside:  # what fills up shows nothing
+            if label is not None and inside and width >= least_width:  # what fills up is nothing
                 placed = picture.placed(x, y, max(width, LEAST_SIDE), max(height, LEAST_SIDE))
                 yield Thing(label, placed, float(min(score, 1.0)))
 
@@ -149,12 +158,16 @@ class BoxDetector:
 
 
 def united(seen: Sequence[Thing]) -> list[Thing]:
-    """What several looks have seen, each thing once, best first; nothing that one hides is lost."""
+    """What several looks have seen, each thing once, best first.
+
+    Of looks that are about as sure, everything is hidden that one of them hides.
+    """
     kept: list[Thing] = []
     for thing in sorted(seen, key=lambda thing: -thing.score):
         for n, other in enumerate(kept):
             if other.label == thing.label and other.box.iou(thing.box) > SAME_THING:
-                kept[n] = other._replace(box=other.box.union(thing.box))
+                if thing.score >= AS_SURE * other.score:
+                    kept[n] = other._replace(box=other.box.union(thing.box))
                 break
         else:
             kept.append(thing)

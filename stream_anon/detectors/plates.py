@@ -30,11 +30,13 @@ LIGHT_SCALES, DEEP_SCALES, CLOSE_SCALES = (5 / 3, 1.0, 0.6, 0.36), (1.0, 0.6), (
 plates at every size, others best where they are about 40 pixels wide."""
 LIGHT = 640
 """Pixels of the longer side up to which a pass over the whole picture is a light one."""
-SMALLEST = 96
+SMALLEST = 128
 """Pixels of the longer side; smaller looks find nothing."""
+NARROWEST = 24.0
+"""Pixels of a look: boxes of narrower plates are much too large."""
 ACROSS, DOWN = 0.1, 0.15
 """Shares of its size that a plate reaches farther on each side: its frame, and what tilts."""
-FLATTEST = 2.2
+FLATTEST = 2.6
 """Width over height of what is hidden at most: of plates unlike its own the network sees strips."""
 
 
@@ -51,6 +53,7 @@ def load(loading: Loading) -> BoxDetector:
         decode=partial(retinaface.decode, priors=retinaface.PLATE_PRIORS),
         preparation=PREPARATION,
         looks=_looks,
+        least_width=NARROWEST,
         reach=_reach,
     )
     return BoxDetector(made, store.read(SET, FILE), loading)

@@ -18,9 +18,11 @@ from stream_anon.detectors.m2fp import store
 from stream_anon.detectors.m2fp.configuration import read_configuration
 from stream_anon.detectors.m2fp.convert import find_converted
 from stream_anon.detectors.m2fp.parser import M2FPParser
-from stream_anon.detectors.persons.detector import Persons
+from stream_anon.detectors.plates import LABELS as PLATE_LABELS
+from stream_anon.detectors.text import LABELS as TEXT_LABELS
+from tests import drawn
+from tests.fetched import fetched
 from tests.m2fp_models import use_models
-from tests.requirements import use_users_weights
 from tests.stubs import (
     StubParser,
     astronaut_frame,
@@ -80,12 +82,6 @@ def m2fp(root: Path) -> Detector:
     return M2FPParser(model, converted, color, min_score=0.05, min_area=4.0, threads=1)
 
 
-def persons() -> Detector:
-    with pytest.MonkeyPatch.context() as patch:
-        use_users_weights(patch, "persons")
-        return Persons(ColorTags(matrix=6), min_score=0.12, threads=1)
-
-
 def person_frame(width: int = 512, height: int = 512, index: int = 0) -> Frame:
     """The whole portrait where the astronaut's face is, and nothing else."""
     import cv2
@@ -111,6 +107,24 @@ def plate_frame(width: int = 512, height: int = 512, index: int = 0) -> Frame:
     return make_frame(width, height, index, luma=luma)
 
 
+def middle_of(width: int = 512, height: int = 512) -> Box:
+    """A wide place within that of the astronaut's face."""
+    face = face_of_astronaut(width, height)
+    return face.grown(0.0, -0.29 * face.height)
+
+
+def drawn_frame(
+    drawing: drawn.Picture, width: int = 512, height: int = 512, index: int = 0
+) -> Frame:
+    """A street, with a drawing at `middle_of` and nothing else."""
+    place = middle_of(width, height)
+    corners = drawn.corners_of(place)
+    return drawn.frame_of(drawn.put(drawn.street(width, height), drawing, corners), index)
+
+
+PLATE, SIGN = drawn.plate(drawn.STYLES["china"]), drawn.word("EXIT", 172, 94)
+
+
 class Backend(NamedTuple):
     """One detector, and what it has to find."""
 
@@ -118,16 +132,22 @@ class Backend(NamedTuple):
     labels: frozenset[str]
     """What its registry row says."""
     picture: Callable[..., Frame] = astronaut_frame
-    """Of any size, with the one thing to find at `face_of_astronaut`."""
+    """Of any size, with the one thing to find at `place`."""
     label: str = "face"
+    place: Callable[..., Box] = face_of_astronaut
+    """By the size of the picture."""
 
 
 BACKENDS = {
     "stub": Backend(stub_parser, CENTERFACE_LABELS),
     "centerface": Backend(centerface, CENTERFACE_LABELS),
     "m2fp": Backend(m2fp, PARSED_LABELS),
-    "persons": Backend(persons, PERSON_LABELS, person_frame, "human"),
-    "plates": Backend(Plates, plates.ROW.labels, plate_frame, "plate"),
+    "persons": Backend(fetched("persons"), PERSON_LABELS, person_frame, "human"),
+    "toy plates": Backend(Plates, plates.ROW.labels, plate_frame, "plate"),
+    "plates": Backend(
+        fetched("plates"), PLATE_LABELS, partial(drawn_frame, PLATE), "plate", middle_of
+    ),
+    "text": Backend(fetched("text"), TEXT_LABELS, partial(drawn_frame, SIGN), "text", middle_of),
 }
 
 
@@ -219,7 +239,7 @@ def test_answers_are_in_frame_coordinates(
     for look in (DetectionPass(128), DetectionPass(384), DetectionPass(4000)):
         found = [part for part in detector.parse(frame, look) if part.label == backend.label]
         best = max(found, key=lambda part: part.score)
-        assert best.box.iou(face_of_astronaut(*size)) > 0.5
+        assert best.box.iou(backend.place(*size)) > 0.5
 
 
 @pytest.mark.parametrize(
@@ -233,7 +253,7 @@ def test_so_are_those_of_a_look_at_a_region(
     parts = detector.parse(frame, DetectionPass(160, region))
     check(parts, frame, detector)
     best = max((p for p in parts if p.label == backend.label), key=lambda part: part.score)
-    assert best.box.iou(face_of_astronaut()) > 0.5
+    assert best.box.iou(backend.place()) > 0.5
 
 
 @pytest.mark.parametrize("region", [Box(320, 300, 150, 150), Box(2, 300, 90, 90)])
@@ -241,7 +261,7 @@ def test_a_region_shows_nothing_of_what_is_outside(
     detector: Detector, backend: Backend, region: Box
 ) -> None:
     parts = detector.parse(backend.picture(), DetectionPass(160, region))
-    assert all(part.box.iou(face_of_astronaut()) < 0.1 for part in parts)
+    assert all(part.box.iou(backend.place()) < 0.1 for part in parts)
 
 
 @pytest.mark.parametrize(

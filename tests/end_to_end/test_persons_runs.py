@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import stream_anon
+from tests.fetched import use_fetched
 from tests.media import write
-from tests.requirements import use_users_weights
 from tests.runs import lumas
 from tests.stubs import make_plane
 from tests.toy_people import use_toy_people
@@ -81,7 +81,7 @@ def test_people_from_behind_are_hidden(
     shared_clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever differs much from the empty room is a person, and is under the colour."""
-    use_users_weights(monkeypatch, "persons")
+    use_fetched(monkeypatch, "persons")
     source, out = shared_clips / "one-by-one-person-detection.mp4", tmp_path / "out.mp4"
     white = {"redaction.color": "#ffffff", "output.quality": 12}
     # the first to come, and the second
