@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import av
 import cv2
 import numpy as np
 
-from stream_anon.core.frame import Frame
-from tests.stubs import TIME_BASE
+from tests.stubs import frame_of_rgb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from stream_anon.core.frame import Frame
     from stream_anon.core.parts import Box
 
     Picture = NDArray[np.uint8]
@@ -172,11 +171,5 @@ def word(text: str, width: int, height: int) -> Picture:
 
 
 def frame_of(picture: Picture, index: int = 0) -> Frame:
-    """A frame with read-only planes, BT.601 in MPEG range."""
-    shown = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
-    planes = []
-    for plane in shown.reformat(format="yuv420p").planes:
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
-        planes.append(rows[:, : plane.width].copy())
-        planes[-1].setflags(write=False)
-    return Frame((planes[0], planes[1], planes[2]), index, index, TIME_BASE)
+    """A frame of a picture."""
+    return frame_of_rgb(np.ascontiguousarray(picture[..., ::-1]), index=index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -81,6 +82,8 @@ class Made:
     """The looks that one pass takes: things are found at one scale or another."""
     least_width: float = 0.0
     """Pixels of a look; what is narrower is left to the first look of a pass, the largest one."""
+    most_width: float = math.inf
+    """Share of the frame's width; what is wider is none of it."""
     reach: Callable[[Box], Box] = lambda box: box
     """From what the network calls the thing to what is hidden, in frame pixels."""
     min_score: float | None = None
@@ -125,6 +128,7 @@ class BoxDetector:
             thing
             for look, width in zip(looks, least, strict=True)
             for thing in self._look(frame, look, width)
+            if thing.box.width <= self._made.most_width * frame.width
         ]
         return [
             Part(thing.label, self._made.reach(thing.box), full_box(), thing.score, number)

@@ -34,6 +34,8 @@ SMALLEST = 128
 """Pixels of the longer side; smaller looks find nothing."""
 NARROWEST = 24.0
 """Pixels of a look: boxes of narrower plates are much too large."""
+WIDEST = 0.55
+"""Share of the frame's width: on pictures without plates, all that the network sees is wider."""
 ACROSS, DOWN = 0.1, 0.15
 """Shares of its size that a plate reaches farther on each side: its frame, and what tilts."""
 FLATTEST = 2.6
@@ -54,6 +56,7 @@ def load(loading: Loading) -> BoxDetector:
         preparation=PREPARATION,
         looks=_looks,
         least_width=NARROWEST,
+        most_width=WIDEST,
         reach=_reach,
     )
     return BoxDetector(made, store.read(SET, FILE), loading)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
+from skimage import data
 
+import stream_anon
 from stream_anon.config import load_settings
 from stream_anon.core.parts import Box
 from stream_anon.detectors.base import DetectionPass, Loading
@@ -15,7 +17,7 @@ from stream_anon.detectors.scopes import choose, resolve_scope
 from stream_anon.errors import ConfigError, ModelError, ScopeError
 from tests.families import ANSWERS, BOX, CLASS, FACES_ONLY, SCORE, SIDES
 from tests.onnx_files import constant_network
-from tests.stubs import make_frame, make_info
+from tests.stubs import face_of_astronaut, make_frame, make_info
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,3 +152,33 @@ def test_a_known_name_is_refused(own: Own) -> None:
     mine = own.settings().detectors["mine"]
     with pytest.raises(ConfigError, match=r"detectors\.centerface has the name of a known"):
         choose("auto", "face", {"centerface": mine})
+
+
+def test_a_picture_is_redacted_with_faces_and_a_rule(own: Own, tmp_path: Path) -> None:
+    own.settings()  # writes the network
+    config = tmp_path / "mine.toml"
+    config.write_text(
+        f"""
+        [detectors.mine]
+        model = "{tmp_path / "best.onnx"}"
+        format = "{YOLO}"
+        labels = {{ {CLASS} = "badge" }}
+        [parsing]
+        effort = "fast"
+        [redaction]
+        scope = ["face", "badge"]
+        rules = {{ badge = {{ method = "fill", color = "#ff0000" }} }}
+        """
+    )
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    portrait = np.asarray(cast(Any, data.astronaut)())
+    picture[-256:, -256:] = portrait[:256, 100:356]  # beside the thing
+    redacted = stream_anon.redact_picture(picture, config=str(config))
+    x, y, width, height = (round(2 * value) for value in BOX)
+    shown = redacted[y : y + height, x : x + width].astype(int)
+    assert (shown[..., 0] > 180).all(), "filled with the rule's red"
+    assert (shown[..., 1] < 60).all()
+    left, top, wide, high = (round(value) for value in face_of_astronaut())
+    left, top = left + WIDTH - 356, top + HEIGHT - 256
+    at = np.s_[top : top + high, left : left + wide]
+    assert np.abs(redacted[at].astype(int) - picture[at]).mean() > 10, "the face is blurred"
