@@ -314,6 +314,17 @@ class TestDetector:
         assert (whole.score >= DOUBTFUL) is outlined
         assert (np.unique(whole.mask).tolist() == [0, 255]) is not outlined
 
+    def test_whoever_is_cut_off_is_hidden_by_a_box_with_a_head_of_the_silhouette(
+        self, persons: Persons, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = nanodet.Found(Box(0, 20, 120, 220), 0.9)
+        monkeypatch.setattr(nanodet, "decode", lambda *_: [found])
+        shown = picture((30, 24, 40, 60), (0, 84, 115, 150))
+        whole, head = persons.parse(shown, WHOLE)
+        assert np.unique(whole.mask).tolist() == [0, 255]
+        assert head.box.overlap(Box(30, 24, 40, 50)) == 40 * 50
+        assert head.box.x + head.box.width < 100
+
     def test_a_person_without_a_face_is_followed_by_the_silhouette(self, persons: Persons) -> None:
         parts = persons.parse(picture((160, 64, 64, 64)), WHOLE)
         best = group_people(parts)[0]

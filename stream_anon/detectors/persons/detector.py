@@ -142,8 +142,8 @@ class Persons:
         self, frame: Frame, box: Box, score: float, person: int, *, trusted: bool
     ) -> list[Part]:
         seen = self._silhouettes.around(frame, box, trusted=trusted)
-        if seen.outlined:
-            head = head_of(seen.mask, seen.region, self._pixel_aspect)
+        if seen.outline is not None:
+            head = head_of(seen.outline, seen.region, self._pixel_aspect)
         else:
             head = head_in(box, self._pixel_aspect)
         return [

@@ -55,8 +55,8 @@ class Silhouette(NamedTuple):
     """In frame pixels; larger than the person."""
     mask: Mask
     """Stretched over it."""
-    outlined: bool
-    """False where it is their whole box."""
+    outline: Mask | None
+    """The silhouette itself, also where the whole box is hidden; None where it is in doubt."""
 
 
 class Silhouettes:
@@ -78,12 +78,13 @@ class Silhouettes:
             ParserError: the engine failed.
         """
         region = looked_at(box, frame)
-        if not trusted or max(box.width, box.height) < SMALLEST or is_cut_off(box, frame):
-            return Silhouette(region, whole(box, region), outlined=False)
+        if not trusted or max(box.width, box.height) < SMALLEST:
+            return Silhouette(region, whole(box, region), None)
         likely = self._segmented(frame, region)
         if is_doubtful(likely, box, region):
-            return Silhouette(region, whole(box, region), outlined=False)
-        return Silhouette(region, outline(likely), outlined=True)
+            return Silhouette(region, whole(box, region), None)
+        seen = outline(likely)
+        return Silhouette(region, whole(box, region) if is_cut_off(box, frame) else seen, seen)
 
     def _segmented(self, frame: Frame, region: Box) -> Likely:
         """(rows, columns): how likely each spot of the region belongs to somebody, 0..1."""
