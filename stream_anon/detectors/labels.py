@@ -32,11 +32,15 @@ CIHP_LABELS = {
 Left and right are the person's own. `human` is a whole person, from hat to shoes.
 """
 
+PERSON_LABELS = frozenset({"human", "head"})
+"""Labels of persons: all of somebody, and the upper end of that, wherever they look."""
+
 _HEAD = frozenset({"face", "hair", "hat", "sunglasses"})
 _LIMBS = frozenset({"left-arm", "right-arm", "left-leg", "right-leg"})
 PARSED_LABELS = frozenset(CIHP_LABELS.values())
 
 FACE_GROUPS = {"head": (frozenset({"head"}),)}
+PERSON_GROUPS = {"head": (frozenset({"head"}),), "person": (PERSON_LABELS,)}
 BODY_GROUPS = {
     "head": (_HEAD,),
     "skin": (_LIMBS | {"face", "torso-skin"},),

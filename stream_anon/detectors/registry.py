@@ -13,9 +13,17 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from stream_anon.detectors import centerface, plates, text
-from stream_anon.detectors.labels import BODY_GROUPS, CENTERFACE_LABELS, FACE_GROUPS, PARSED_LABELS
+from stream_anon.detectors.labels import (
+    BODY_GROUPS,
+    CENTERFACE_LABELS,
+    FACE_GROUPS,
+    PARSED_LABELS,
+    PERSON_GROUPS,
+    PERSON_LABELS,
+)
 from stream_anon.detectors.m2fp import loading as m2fp
 from stream_anon.detectors.m2fp import store
+from stream_anon.detectors.persons import detector as persons
 from stream_anon.detectors.weights import store as weights
 from stream_anon.errors import ConfigError
 
@@ -41,6 +49,10 @@ class Row:
     """Runs on many frames. A slow one runs on keyframes only, and is pixel-accurate."""
     needs: tuple[str, ...] = ()
     """Detectors that run alongside it."""
+    stands_in_for: frozenset[str] = frozenset()
+    """Scopes for which another detector that is installed is the better one."""
+    adds_to: frozenset[str] = frozenset()
+    """Scopes of others for which it runs as well, where it is installed."""
     is_installed: Callable[[], bool] = lambda: True
     how_to_get: str = ""
     """Where its weights come from, for the error."""
@@ -59,6 +71,17 @@ BUILT_IN = {
             needs=("centerface",),
             is_installed=store.is_installed,
             how_to_get=m2fp.HOW_TO_GET,
+        ),
+        Row(
+            "persons",
+            PERSON_LABELS,
+            persons.load,
+            PERSON_GROUPS,
+            needs=("centerface",),
+            stands_in_for=frozenset({"person", "human", "head"}),
+            adds_to=frozenset({"head"}),
+            is_installed=partial(weights.is_installed, persons.SET),
+            how_to_get=persons.HOW_TO_GET,
         ),
         Row(
             "plates",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,16 @@ from stream_anon.errors import ModelError, ParserError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+class Built(NamedTuple):
+    """A network that was put together here, and lies in no file."""
+
+    identity: str
+    """The same for the same network: a hash of what it was made from."""
+    model: Any
+    """An `openvino.Model`; stays as it is."""
+
 
 ANEW = f"see stream-anon doctor, or pip install --force-reinstall {LIBRARIES['openvino'].package}"
 """The next step."""
@@ -34,7 +44,7 @@ class Network:
 
     def __init__(
         self,
-        weights: bytes | Path,
+        weights: bytes | Path | Built,
         *,
         threads: int = 0,
         precision: Literal["auto", "f32"] = "auto",
@@ -42,7 +52,8 @@ class Network:
         """Read the network.
 
         Args:
-            weights: the content of an ONNX file, or the path of an OpenVINO one.
+            weights: the content of an ONNX file, the path of an OpenVINO one, or a network that
+                was built.
             threads: processor threads; 0 takes half of those that this process may use: the
                 encoder wants the rest.
             precision: `auto` computes in bfloat16 where the processor does so natively.
@@ -52,7 +63,7 @@ class Network:
             ModelError: OpenVINO cannot read it.
         """
         self._core = new_core(import_openvino())
-        self._weights = weights if isinstance(weights, bytes) else str(weights)
+        self._weights = str(weights) if isinstance(weights, Path) else weights
         self._settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -66,7 +77,7 @@ class Network:
         try:
             self._identity = _identity(weights)
             with first_alone("read"):
-                self._core.read_model(self._weights)
+                self._read()
         except Exception as error:
             raise ModelError(
                 f"OpenVINO cannot read the network's weights ({cause(error)}): {ANEW}"
@@ -108,7 +119,7 @@ class Network:
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
         with first_alone("compile"):
-            model = self._core.read_model(self._weights)
+            model = self._read()
             model.reshape(list(shape))
             try:
                 return self._core.compile_model(model, "CPU", self._settings)
@@ -118,6 +129,12 @@ class Network:
                 raise ParserError(
                     f"OpenVINO cannot compile the network for this machine ({cause(error)}): {ANEW}"
                 ) from error
+
+    def _read(self) -> Any:
+        """A copy that may be changed."""
+        if isinstance(self._weights, Built):
+            return self._weights.model.clone()
+        return self._core.read_model(self._weights)
 
     def _free(self, key: Key) -> None:
         del self._requests[key]
@@ -129,8 +146,10 @@ class Network:
             self._free(key)
 
 
-def _identity(weights: bytes | Path) -> str:
+def _identity(weights: bytes | Path | Built) -> str:
     """The same for the same weights."""
+    if isinstance(weights, Built):
+        return weights.identity
     if isinstance(weights, bytes):
         return hashlib.sha256(weights).hexdigest()
     state = Path(weights).stat()

@@ -25,15 +25,15 @@ def choose(
     """The detectors of a run, slow ones first.
 
     Args:
-        engine: names of detectors joined by commas, or `auto`: those that the scope needs, whatever
-            else is installed.
+        engine: names of detectors joined by commas, or `auto`: those that the scope needs, and of
+            several that could do the same, the best that is installed.
         scope: what is to be hidden.
         own: detectors of the user's own, which come before all others.
 
     Raises:
         ConfigError: no detector of that name.
         ScopeError: nothing sees what is to be hidden.
-        ModelError: the weights of one are not on this machine.
+        ModelError: the weights of one are not on this machine, or of none that could do it.
     """
     theirs = own_rows(own or {})
     wanted = (
@@ -47,10 +47,12 @@ def choose(
     chosen = sorted(with_others.values(), key=lambda row: row.is_fast)
     for row in chosen:
         if not row.is_installed():
-            raise ModelError(
-                f"the weights of {row.name} are not on this machine: get them {row.how_to_get}"
-            )
+            raise ModelError(_not_installed(row))
     return tuple(chosen)
+
+
+def _not_installed(row: Row) -> str:
+    return f"the weights of {row.name} are not on this machine: get them {row.how_to_get}"
 
 
 def seen_by(chosen: Iterable[Row]) -> frozenset[str]:
@@ -121,17 +123,33 @@ def _is_known(name: str) -> bool:
 
 
 def _needed(scope: str | list[str], own: Mapping[str, Row]) -> list[Row]:
-    """The fewest detectors for a scope, fast ones first."""
+    """The fewest detectors for a scope, fast ones first, and those that add to it.
+
+    Raises:
+        ScopeError: nobody sees one of its labels.
+        ModelError: whoever does is not installed.
+    """
+    names = _names(scope)
     wanted: dict[str, Row] = {}
-    for name in _names(scope):
+    for name in names:
         able = [row for row in own.values() if _can_hide(row, name)]
         able = able or [row for row in BUILT_IN.values() if _can_hide(row, name)]
         able = able or [row for row in rows().values() if _can_hide(row, name)]
         if not able:
             raise ScopeError(_unknown(name, "in the scope", own.values()))
-        best = next((r for r in able if r.name in wanted), min(able, key=lambda r: not r.is_fast))
+        best = _best(able, name, wanted)
         wanted[best.name] = best
-    return list(wanted.values())
+    added = [row for row in BUILT_IN.values() if row.adds_to & set(names) and row.is_installed()]
+    return list((wanted | {row.name: row for row in added}).values())
+
+
+def _best(able: Sequence[Row], name: str, wanted: Iterable[str]) -> Row:
+    """Which of several detectors hides something."""
+    installed = [row for row in able if row.is_installed()]
+    if not installed:
+        raise ModelError("; or ".join(_not_installed(row) for row in able))
+    proper = [row for row in installed if name not in row.stands_in_for] or installed
+    return next((r for r in proper if r.name in wanted), min(proper, key=lambda r: not r.is_fast))
 
 
 def _can_hide(row: Row, name: str) -> bool:

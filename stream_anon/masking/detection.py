@@ -19,7 +19,7 @@ class Detection:
     """The parts of one person that a detector saw in one frame."""
 
     anchor: Box
-    """The face, or everything that was seen where there is no face."""
+    """The face; where there is none, the person, or everything that was seen."""
     parts: tuple[Part, ...]
     score: float
     kind: str = ""
@@ -31,12 +31,19 @@ class Detection:
 
     @classmethod
     def of(cls, parts: Sequence[Part]) -> Detection:
-        """Group the parts of one person."""
+        """Group the parts of one person.
+
+        Whoever is seen without a face is followed by their silhouette, if there is one.
+        """
+        score = max(part.score for part in parts)
         faces = [part.box for part in parts if part.label == "face"]
+        whole = next((part for part in parts if part.label == "human"), None)
+        if whole is not None and not faces:
+            return cls(whole.box, tuple(parts), score, shape=whole.mask)
         anchor = faces[0] if faces else parts[0].box
         for part in () if faces else parts[1:]:
             anchor = anchor.union(part.box)
-        return cls(anchor, tuple(parts), max(part.score for part in parts))
+        return cls(anchor, tuple(parts), score)
 
     @classmethod
     def of_part(cls, part: Part) -> Detection:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 SMALLEST_SEEN = 13.0
 """Pixels at working size below which a face is easily missed."""
-SURELY_SEEN = 2 * SMALLEST_SEEN
-"""Pixels at working size from which on a face is hardly ever missed."""
+SMALLEST_PERSON = 34.0
+"""The same of a whole person."""
+SURELY_SEEN = 2.0
+"""Times that size from which on hardly anybody is missed."""
 LARGEST_SEEN = 400
 """Pixels at working size beyond which only parts of a face are found, each as a face."""
 STRIDE = 0.8
@@ -78,9 +80,22 @@ class KeyframePolicy:
     """
 
     def __init__(
-        self, keyframes: Keyframes, parsing: Parsing, info: StreamInfo, longest_gap: int
+        self,
+        keyframes: Keyframes,
+        parsing: Parsing,
+        info: StreamInfo,
+        longest_gap: int,
+        smallest: float = SMALLEST_SEEN,
     ) -> None:
-        """Args: longest_gap: frames between deep passes that the lookahead can bridge."""
+        """Nothing has been decided.
+
+        Args:
+            keyframes: of the run.
+            parsing: of the run.
+            info: of the stream.
+            longest_gap: frames between deep passes that the lookahead can bridge.
+            smallest: pixels at working size below which the detector easily misses somebody.
+        """
         width, height, aspect = info.width, info.height, float(info.pixel_aspect)
         self._settings = keyframes
         self._long_side = max(width * aspect, height)
@@ -89,6 +104,7 @@ class KeyframePolicy:
         self._deep = min(parsing.deep_side, max(32, round(self._long_side)))
         self._region = parsing.region_side
         self._longest_gap = longest_gap
+        self._smallest = smallest
         self.last_pass = 0
         """Index of the frame that had the last pass."""
         self._last_deep = 0
@@ -161,10 +177,10 @@ class KeyframePolicy:
 
     def _upright_passes(self, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         side = self._light
-        small = [face for face in faces if face.box.size * side / self._long_side < SMALLEST_SEEN]
+        small = [face for face in faces if face.box.size * side / self._long_side < self._smallest]
         if not small:
             return [DetectionPass(side)]
-        needed = SMALLEST_SEEN * self._long_side / min(face.box.size for face in small)
+        needed = self._smallest * self._long_side / min(face.box.size for face in small)
         steps, most = self._effort.larger_sides, self.deep.long_side
         larger = min(next((s for s in steps if s >= needed and s > side), most), most)
         too_near = larger > side and larger * self._short_over_long > LARGEST_SEEN
@@ -184,7 +200,7 @@ class KeyframePolicy:
 
     def surely_seen(self, detection_pass: DetectionPass) -> float:
         """Frame pixels from which on a face is hardly ever missed by a pass over the picture."""
-        return SURELY_SEEN * max(1.0, self._long_side / detection_pass.long_side)
+        return SURELY_SEEN * self._smallest * max(1.0, self._long_side / detection_pass.long_side)
 
     def visible(self, box: Box, passes: Sequence[DetectionPass], turn: int = 0) -> bool:
         """Whether a face in `box`, upright after `turn`, should have been found by a pass."""
@@ -192,7 +208,10 @@ class KeyframePolicy:
             if detection_pass.turn != turn:
                 continue
             if detection_pass.region is None:
-                if box.size * min(1.0, detection_pass.long_side / self._long_side) >= SMALLEST_SEEN:
+                if (
+                    box.size * min(1.0, detection_pass.long_side / self._long_side)
+                    >= self._smallest
+                ):
                     return True
             elif detection_pass.region.overlap(box) > 0.9 * box.area:
                 return True

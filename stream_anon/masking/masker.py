@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from stream_anon.masking.window import HeldFrame
 
 
+OF_SHAPES = 0.3
+"""Share of the margin and growth of faces that silhouettes get: as m2fp's parts by default."""
+
+
 class Masker:
     """Computes the masks of one stream. Used by one thread.
 
@@ -242,9 +246,11 @@ class Masker:
         return self._zones.ignored(places)
 
     def _moved(self, track: Track, person: int, place: Place) -> list[Part]:
-        masking = self._masking
+        # What a silhouette needs around it is a share of a whole person, not of a face.
+        share = 1.0 if place.detection.shape is None else OF_SHAPES
+        margin, growth = share * self._masking.margin, share * self._masking.growth
         outline = partial(self._outlines.around, track.number)
-        parts = parts_at(place, person, masking.margin, masking.growth, outline)
+        parts = parts_at(place, person, margin, growth, outline)
         return [part for part in parts if self._is_hidden(part)]
 
     def _unparsed(

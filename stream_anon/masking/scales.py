@@ -97,10 +97,11 @@ def _lies_on(part: Box, face: Box) -> bool:
 
 
 def _as_one(one: Detection, other: Detection) -> Detection:
-    """Both as one person: of the larger one's size, hidden wherever either is."""
-    anchor = max(one.anchor, other.anchor, key=lambda box: box.area)
+    """Both as one person: of the larger one's size and shape, hidden wherever either is."""
+    larger = max(one, other, key=lambda detection: detection.anchor.area)
     score = max(one.score, other.score)
-    return replace(one, anchor=anchor, score=score, parts=_parts(one.parts, other.parts))
+    parts = _parts(one.parts, other.parts)
+    return replace(one, anchor=larger.anchor, shape=larger.shape, score=score, parts=parts)
 
 
 def _parts(parts: tuple[Part, ...], more: Iterable[Part]) -> tuple[Part, ...]:

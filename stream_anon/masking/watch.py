@@ -15,7 +15,12 @@ from stream_anon.masking.association import (
 from stream_anon.masking.detection import group_people
 from stream_anon.masking.extra_passes import ExtraPasses, besides, extra_of
 from stream_anon.masking.horizon import DOUBTFUL
-from stream_anon.masking.keyframes import FollowedFace, KeyframePolicy
+from stream_anon.masking.keyframes import (
+    SMALLEST_PERSON,
+    SMALLEST_SEEN,
+    FollowedFace,
+    KeyframePolicy,
+)
 from stream_anon.masking.scales import Look, union_of_scales
 from stream_anon.masking.tracker import Tracker, speeds
 
@@ -74,6 +79,7 @@ class Watch:
             settings.parsing,
             info,
             longest_gap=horizon.longest_gap,
+            smallest=SMALLEST_PERSON if "human" in detector.labels else SMALLEST_SEEN,
         )
         self._tracker = Tracker(
             window.motions,

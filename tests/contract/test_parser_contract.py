@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pytest
 
-from stream_anon.core.frame import ColorTags, Frame
+from stream_anon.core.frame import ColorTags, Frame, plane_shapes
 from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import DetectionPass, Detector
 from stream_anon.detectors.centerface import CenterFace
-from stream_anon.detectors.labels import CENTERFACE_LABELS, PARSED_LABELS
+from stream_anon.detectors.labels import CENTERFACE_LABELS, PARSED_LABELS, PERSON_LABELS
 from stream_anon.detectors.m2fp import store
 from stream_anon.detectors.m2fp.configuration import read_configuration
 from stream_anon.detectors.m2fp.convert import find_converted
@@ -82,6 +82,23 @@ def m2fp(root: Path) -> Detector:
     return M2FPParser(model, converted, color, min_score=0.05, min_area=4.0, threads=1)
 
 
+def person_frame(width: int = 512, height: int = 512, index: int = 0) -> Frame:
+    """The whole portrait where the astronaut's face is, and nothing else."""
+    import cv2
+
+    x, y, w, h = (round(v) for v in face_of_astronaut(width, height))
+    portrait = astronaut_frame()
+    planes = [np.full(shape, 128, np.uint8) for shape in plane_shapes(width, height)]
+    for plane, shown, step in zip(planes, portrait.planes, (1, 2, 2), strict=True):
+        place = plane[y // step : (y + h) // step, x // step : (x + w) // step]
+        if place.size:
+            size = place.shape[1], place.shape[0]
+            place[...] = cv2.resize(shown[:, : 365 // step], size, interpolation=cv2.INTER_AREA)
+    for plane in planes:
+        plane.setflags(write=False)
+    return Frame((planes[0], planes[1], planes[2]), index, index, portrait.time_base)
+
+
 def plate_frame(width: int = 512, height: int = 512, index: int = 0) -> Frame:
     """A bright plate where the astronaut's face is, and nothing else."""
     x, y, w, h = (round(v) for v in face_of_astronaut(width, height))
@@ -125,6 +142,7 @@ BACKENDS = {
     "stub": Backend(stub_parser, CENTERFACE_LABELS),
     "centerface": Backend(centerface, CENTERFACE_LABELS),
     "m2fp": Backend(m2fp, PARSED_LABELS),
+    "persons": Backend(fetched("persons"), PERSON_LABELS, person_frame, "human"),
     "toy plates": Backend(Plates, plates.ROW.labels, plate_frame, "plate"),
     "plates": Backend(
         fetched("plates"), PLATE_LABELS, partial(drawn_frame, PLATE), "plate", middle_of

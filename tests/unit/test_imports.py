@@ -23,9 +23,11 @@ ENGINES = {
         "folders",
         "m2fp",
         "openvino_start",
+        "persons",
         "picture",
         "registry",
         "runtime",
+        "tfjs",
         "weights",
     )
 }

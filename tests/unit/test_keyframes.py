@@ -10,7 +10,12 @@ import pytest
 from stream_anon.config import Keyframes, Parsing
 from stream_anon.core.parts import Box
 from stream_anon.detectors.base import DetectionPass
-from stream_anon.masking.keyframes import FollowedFace, KeyframePolicy
+from stream_anon.masking.keyframes import (
+    SMALLEST_PERSON,
+    SMALLEST_SEEN,
+    FollowedFace,
+    KeyframePolicy,
+)
 from tests.stubs import (
     START,
     covers,
@@ -228,3 +233,18 @@ class TestInTheMasker:
             frames.append(make_frame(320, 192, index, luma=luma))
         masks = masks_of(sees(lambda n: n >= 20, lambda _f: START), frames)
         assert all(covers(masked, START) for masked in masks[20:])
+
+
+def test_a_detector_that_needs_more_pixels_gets_larger_passes() -> None:
+    """A box of 60 pixels is a face that is easily seen, and a person who is not."""
+    followed = [FollowedFace(Box(400, 200, 60, 60), 0.0)]
+    faces, people = (
+        KeyframePolicy(Keyframes(), Parsing(), make_info(1280, 720), 1000, smallest)
+        for smallest in (SMALLEST_SEEN, SMALLEST_PERSON)
+    )
+    light = [faces.light]
+    assert faces.now(3, followed) == light
+    assert people.now(3, followed) != light
+    assert faces.visible(followed[0].box, light)
+    assert not people.visible(followed[0].box, light)
+    assert people.surely_seen(faces.light) > faces.surely_seen(faces.light)

@@ -1,0 +1,1 @@
+"""Graph models of TensorFlow.js, read and rebuilt with OpenVINO's operations; no TensorFlow."""
