@@ -2,6 +2,7 @@
 
 from stream_anon.config.loading import known_keys, load_settings
 from stream_anon.config.sections import (
+    Background,
     Keyframes,
     Live,
     Output,
@@ -14,6 +15,7 @@ from stream_anon.config.sections import (
 )
 
 __all__ = [
+    "Background",
     "Keyframes",
     "Live",
     "Output",

@@ -13,7 +13,14 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from stream_anon.detectors import centerface
-from stream_anon.detectors.labels import BODY_GROUPS, CENTERFACE_LABELS, FACE_GROUPS, PARSED_LABELS
+from stream_anon.detectors.labels import (
+    BODY_GROUPS,
+    CENTERFACE_LABELS,
+    FACE_GROUPS,
+    PARSED_LABELS,
+    SCENE_GROUPS,
+    SCENE_LABELS,
+)
 from stream_anon.detectors.m2fp import loading as m2fp
 from stream_anon.detectors.m2fp import store
 from stream_anon.errors import ConfigError
@@ -32,8 +39,9 @@ class Row:
     name: str
     labels: frozenset[str]
     """Every label that it can answer with."""
-    load: Callable[[Loading], Detector]
-    """Raises `ModelError` where its weights are missing or damaged."""
+    load: Callable[[Loading], Detector] | None
+    """Raises `ModelError` where its weights are missing or damaged. None where there are no weights:
+    the masker itself sees its labels."""
     groups: Groups = field(default_factory=dict)
     """Scopes that stand for several labels: each set of labels is one way to hide the group."""
     is_fast: bool = True
@@ -59,6 +67,7 @@ BUILT_IN = {
             is_installed=store.is_installed,
             how_to_get=m2fp.HOW_TO_GET,
         ),
+        Row("scene", SCENE_LABELS, None, SCENE_GROUPS, needs=("centerface",)),
     )
 }
 

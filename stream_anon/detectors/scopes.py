@@ -123,7 +123,9 @@ def _needed(scope: str | list[str]) -> list[Row]:
 
 
 def _can_hide(row: Row, name: str) -> bool:
-    return any(labels <= row.labels for labels in _ways(name, [row]))
+    """With the detectors that run alongside it, but not what these can hide alone."""
+    with_others = row.labels.union(*(BUILT_IN[n].labels for n in row.needs if n in BUILT_IN))
+    return any(labels <= with_others and labels & row.labels for labels in _ways(name, [row]))
 
 
 def _ways(name: str, chosen: Iterable[Row]) -> list[frozenset[str]]:

@@ -257,6 +257,7 @@ def _settings_hash(settings: Settings, apart: frozenset[str]) -> str:
             "keyframes": True,
             "m2fp": True,
             "masking": True,
+            "background": True,
             "redaction": {"scope", "outline_epsilon"},
         },
     )
