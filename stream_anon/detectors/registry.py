@@ -23,7 +23,7 @@ from stream_anon.detectors.labels import (
 )
 from stream_anon.detectors.m2fp import loading as m2fp
 from stream_anon.detectors.m2fp import store
-from stream_anon.errors import ConfigError
+from stream_anon.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from stream_anon.detectors.base import Detector, Loading
@@ -39,18 +39,23 @@ class Row:
     name: str
     labels: frozenset[str]
     """Every label that it can answer with."""
-    load: Callable[[Loading], Detector] | None
-    """Raises `ModelError` where its weights are missing or damaged. None where there are no weights:
-    the masker itself sees its labels."""
+    load: Callable[[Loading], Detector]
+    """Raises `ModelError` where its weights are missing or damaged."""
     groups: Groups = field(default_factory=dict)
     """Scopes that stand for several labels: each set of labels is one way to hide the group."""
     is_fast: bool = True
     """Runs on many frames. A slow one runs on keyframes only, and is pixel-accurate."""
     needs: tuple[str, ...] = ()
     """Detectors that run alongside it."""
+    is_model: bool = True
+    """There is something to load; otherwise the masker itself sees what has its labels."""
     is_installed: Callable[[], bool] = lambda: True
     how_to_get: str = ""
     """Where its weights come from, for the error."""
+
+
+def _nothing_to_load(_loading: Loading) -> Detector:
+    raise ModelError("the scene of a fixed camera is learned by the masker, and not loaded")
 
 
 BUILT_IN = {
@@ -67,7 +72,14 @@ BUILT_IN = {
             is_installed=store.is_installed,
             how_to_get=m2fp.HOW_TO_GET,
         ),
-        Row("scene", SCENE_LABELS, None, SCENE_GROUPS, needs=("centerface",)),
+        Row(
+            "scene",
+            SCENE_LABELS,
+            _nothing_to_load,
+            SCENE_GROUPS,
+            needs=("centerface",),
+            is_model=False,
+        ),
     )
 }
 

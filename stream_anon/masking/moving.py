@@ -1,4 +1,4 @@
-"""Whatever is not the scene of a fixed camera, frame by frame: the labels `moving` and `background`."""
+"""Whatever is not the scene of a fixed camera: the labels `moving` and `background`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_anon.config import Settings
-    from stream_anon.core.frame import Frame, StreamInfo
+    from stream_anon.core.frame import StreamInfo
     from stream_anon.core.redacted import MaskedFrame
     from stream_anon.masking.horizon import Horizon
     from stream_anon.masking.scene import Seen

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stream_anon.masking.scene_picture import Colors, Mask
+    from stream_anon.masking.scene_picture import Colors
 
 BLACK = 10.0
 """Luma below which nothing is multiplied: between the video range's black and that of files."""
@@ -65,7 +65,7 @@ class Light:
         return plain
 
 
-def light_between(scene: Colors, now: Colors, used: Mask) -> Light | None:
+def light_between(scene: Colors, now: Colors, used: NDArray[np.bool_]) -> Light | None:
     """The light that turns most of a scene into what is seen now; None where too little is known.
 
     Args:
@@ -76,7 +76,7 @@ def light_between(scene: Colors, now: Colors, used: Mask) -> Light | None:
     rows, columns = used.shape
     at = np.zeros((rows, columns), bool)
     at[1::STRIDE, 1::STRIDE] = True
-    at &= used > 0
+    at &= used
     at &= (now[..., 0] > BLACK + 4) & (now[..., 0] < 230) & (scene[..., 0] > BLACK + 4)
     if np.count_nonzero(at) < LEAST_CELLS:
         return None
@@ -91,10 +91,15 @@ def light_between(scene: Colors, now: Colors, used: Mask) -> Light | None:
     )
 
 
+def _product(one: Any, other: Any, flags: int = 0) -> NDArray[np.float32]:
+    """NumPy's starts threads, which take longer than the work where all cores are busy."""
+    return np.asarray(cv2.gemm(one, other, 1.0, cast("Any", None), 0.0, flags=flags), np.float32)
+
+
 def _field(basis: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float32]:
     """(rows, columns, fields) of the coefficients (terms, fields)."""
     rows, columns, terms = basis.shape
-    flat = cv2.gemm(basis.reshape(-1, terms), found, 1.0, None, 0.0)
+    flat = _product(basis.reshape(-1, terms), found)
     return np.asarray(flat, np.float32).reshape(rows, columns, -1)
 
 
@@ -128,7 +133,7 @@ def _fitted(
         scale = max(LEAST_SCALE, 1.5 * float(np.median(np.abs(residual))))
         weights = np.square(np.maximum(0, 1 - np.square(residual / (3 * scale))))
         found = _solved(basis, values, weights, stiffness)
-        residual = values - cv2.gemm(basis, found[:, None], 1.0, None, 0.0)[:, 0]
+        residual = values - _product(basis, found[:, None])[:, 0]
     return weights, found
 
 
@@ -138,11 +143,10 @@ def _solved(
     weights: NDArray[np.float32],
     stiffness: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    # OpenCV's product: NumPy's starts threads, which take longer than the work where cores are busy.
     columns = values.reshape(len(values), -1)
     weighted = basis * weights[:, None]
-    normal = cv2.gemm(weighted, basis, 1.0, stiffness, float(len(basis)), flags=cv2.GEMM_1_T)
-    right = cv2.gemm(weighted, columns, 1.0, None, 0.0, flags=cv2.GEMM_1_T)
+    normal = _product(weighted, basis, flags=cv2.GEMM_1_T) + len(basis) * stiffness
+    right = _product(weighted, columns, flags=cv2.GEMM_1_T)
     found = np.linalg.solve(normal, right).astype(np.float32)
     return found if values.ndim > 1 else found[:, 0]
 

@@ -1,4 +1,4 @@
-"""The small pictures on which a scene is learned: their colours, their noise, and where they differ."""
+"""The small pictures on which a scene is learned: colours, noise, and where they differ."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LUMA_STEP = 10.0
 """Grey levels by which a cell differs from another surface, in a picture of ordinary brightness."""
 CHROMA_STEP = 7.0
-BRIGHT = 190.0
+BRIGHT = 160.0
 """Luma from which on colours are cut off one after the other when the light changes ..."""
 PALE = 0.25
 """... and how many more levels each level above may change their chroma by."""
@@ -31,7 +31,7 @@ NOISE_STEPS = 5.0
 EDGE = 0.25
 """Share of the contrast with its neighbours that a cell may differ by: the camera trembles."""
 WEAK = 0.6
-"""From this share of a step on, a cell belongs to a region that differs by a whole step elsewhere."""
+"""Share of a step from which on a cell belongs to a region that differs by a whole one elsewhere."""
 DARKEST = 0.4
 """Share of an ordinary picture's contrast that is left in a dark one, at least."""
 ORDINARY_LUMA = 64.0

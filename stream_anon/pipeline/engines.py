@@ -92,7 +92,7 @@ def load_engines(
     engines = Engines([], notes=loading.notes)
     try:
         for row in rows:
-            if row.load is None:
+            if not row.is_model:
                 engines.without_weights.append(row.name)
                 continue
             detector = row.load(loading)
