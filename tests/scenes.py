@@ -34,15 +34,16 @@ def room(seed: int = 3) -> Plane:
     """With walls and furniture."""
     luma = make_plane(HEIGHT, WIDTH, pattern="texture", seed=seed)
     luma[120:170, 20:60] = 60
-    luma[40:90, 250:300] = 180
+    luma[40:90, 250:300] = 110
     return luma
 
 
 def somebody(luma: Plane, x: int, *, top: int = 60) -> Plane:
-    """The picture with a person whose middle is at `x`: a head, and a body that is 30 pixels wide."""
+    """The picture with a person at `x`: a head with hair, and a body that is 30 pixels wide."""
     drawn = luma.copy()
     cv2.rectangle(drawn, (x - 15, top + 18), (x + 15, HEIGHT - 10), 40, -1)
-    cv2.circle(drawn, (x, top + 10), 9, 170, -1)
+    cv2.circle(drawn, (x, top + 10), 9, 20, -1)  # hair
+    cv2.circle(drawn, (x, top + 12), 6, 190, -1)
     return drawn
 
 

@@ -95,8 +95,8 @@ class Moving:
         self._hidden = hidden & SCENE_LABELS
         if self._hidden and self._info.still:
             raise ConfigError(
-                f"{min(self._hidden)} is what a fixed camera shows change, and {self._info.label} is a "
-                "single picture: choose another scope, such as face or person"
+                f"the scope {min(self._hidden)} compares the pictures of a fixed camera, and "
+                f"{self._info.label} is a single picture: choose another one, such as face"
             )
         if not self._hidden:
             self._scene.forget()
@@ -169,9 +169,8 @@ class Moving:
         """What differs, shortly before and after too: nobody is gone for a moment."""
         differs = seen.differs | seen.unknown
         for look in self._looks:
-            if look.clock <= clock + self._lead + 1e-6 and look.seen is not None:
-                if look.seen.differs.shape == differs.shape:
-                    differs = differs | look.seen.differs
+            if look.seen is not None and look.clock <= clock + self._lead + 1e-6:
+                differs = differs | look.seen.differs
         count, labels, stats, _ = cv2.connectedComponentsWithStats(grown(differs, MARGIN))
         if count - 1 > MOST_PARTS:
             labels, count = np.minimum(labels, 1), 2

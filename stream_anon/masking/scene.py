@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
 import numpy as np
 
 from stream_anon.masking.scene_light import Light, light_between, shift_between, shifted
@@ -38,13 +39,15 @@ APART = 4
 RESTLESS = 2
 """Cells around whatever moved that do not become known with what is at rest beside it."""
 OFTEN = 0.02
-"""Share of the picture that differs from which on light and camera are asked whether they did it."""
+"""Share of the picture that differs from which on light and camera are asked about it."""
 LEAST_SHIFT = 0.05
 """Cells by which the camera must have moved for it to matter."""
 BLOWN = 230.0
 """Luma from which on all is white."""
 ADAPTS = 0.4
 """Logarithm of the gain from which on the scene is kept in the new light."""
+MISFIT = 0.8
+"""Steps by which most of the scene may differ from what light explains."""
 BRIGHTER = 0.75
 """Grey levels by which most of the scene differs from which on they are asked as well."""
 
@@ -101,6 +104,7 @@ class Scene:
         """
         if self._cells != now.shape[:2]:
             self._begin(now)
+            seconds = 0.0
         now = self._explained(now)
         self._measure_noise(now)
         differs = self._compare(now)
@@ -144,14 +148,14 @@ class Scene:
         if light is None:
             return plain
         other = self._plain(light, picture)
-        if self._agreement(other, used) > max(MOST, self._agreement(plain, used)):
+        if self._misfit(other, used) < min(MISFIT, self._misfit(plain, used)):
             self._light = light
             self._adapt()
             return self._plain(self._light, picture)
         return plain
 
     def _plain(self, light: Light | None, picture: Colors) -> Colors:
-        """A picture of some light in that of the scene; what is too bright to tell, is the scene's."""
+        """A picture in the light of the scene; what is too bright to tell, is the scene's."""
         if light is None:
             return picture
         plain = light.off(picture)
@@ -160,7 +164,7 @@ class Scene:
         return plain
 
     def _adapt(self) -> None:
-        """Once the light is quite another, it is that of the scene: little is left of dark pictures."""
+        """Once the light is quite another, keep the scene in it: rounding grows with the gain."""
         light = self._light
         if light is not None and abs(np.log(float(np.median(light.gain)))) > ADAPTS:
             self._scene, self._rest = light.on(self._scene), light.on(self._rest)
@@ -181,9 +185,9 @@ class Scene:
             return True
         return float((np.abs(off) > 5.0 + 3 * (self._noise or 0.0)).mean()) > OFTEN
 
-    def _agreement(self, now: Colors, used: NDArray[np.bool_]) -> float:
-        """Share of the cells that are the scene's."""
-        return float((self._steps(self._scene, now) < 1)[used].mean())
+    def _misfit(self, now: Colors, used: NDArray[np.bool_]) -> float:
+        """By how many steps the cells differ from the scene, in the mean; more than 2 count as 2."""
+        return float(np.minimum(self._steps(self._scene, now)[used], 2).mean())
 
     def _placed(self, mask: Mask) -> Mask:
         """From where it lies in the scene to where it lies in the picture."""
@@ -226,8 +230,10 @@ class Scene:
         if not (waiting & (self._rested >= waits)).any():
             return
         # Whoever stands where nothing is known yet differs from what is known around it.
-        restless = solid((waiting & (self._rested < waits)).astype(np.uint8))
-        learned = waiting & (grown(restless, RESTLESS) == 0)
+        restless = (waiting & (self._rested < waits)).astype(np.uint8)
+        learned = waiting & (grown(solid(restless), RESTLESS) == 0)
+        if not disturbed:
+            learned &= ~_touched(differs, restless)
         if not learned.any() or (disturbed and learned.mean() < MOST):
             return
         if disturbed:  # what is left of the old scene is not of the new one
@@ -236,3 +242,12 @@ class Scene:
         self._known |= learned
         self._suspect &= ~learned
         differs[learned] = 0
+
+
+def _touched(mask: Mask, marks: Mask) -> NDArray[np.bool_]:
+    """The regions of a mask in which there is any mark: who turns their head is somebody."""
+    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    marked = np.zeros(count, bool)
+    marked[np.unique(labels[marks > 0])] = True
+    marked[0] = False
+    return np.asarray(marked[labels])

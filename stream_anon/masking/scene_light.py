@@ -1,8 +1,8 @@
 """What light and a trembling camera change in a scene: they move or brighten it, and all of it.
 
-Light that changes multiplies what is there by a field that is smooth over the picture; whoever walks
-in does not. The field is a polynomial fitted to most of the scene by iteratively reweighted least
-squares with Tukey's weights, which leave out what it does not explain.
+Light that changes multiplies what is there by a field that is smooth over the picture; whoever
+walks in does not. The field is a polynomial fitted to most of the scene by iteratively reweighted
+least squares with Tukey's weights, which leave out what it does not explain.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ NOISE_STEPS = 5.0
 EDGE = 0.25
 """Share of the contrast with its neighbours that a cell may differ by: the camera trembles."""
 WEAK = 0.6
-"""Share of a step from which on a cell belongs to a region that differs by a whole one elsewhere."""
+"""Share of a step from which on a cell belongs to a region that differs by a whole one."""
 DARKEST = 0.4
 """Share of an ordinary picture's contrast that is left in a dark one, at least."""
 ORDINARY_LUMA = 64.0
