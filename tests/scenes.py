@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import av
 import cv2
 import numpy as np
 
@@ -13,6 +14,7 @@ from tests.stubs import StubParser, make_frame, make_info, make_plane, masker_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -115,6 +117,19 @@ def _stamp(pixels: NDArray[np.bool_], part: Part) -> None:
     left, top = max(0, -x), max(0, -y)
     seen = mask[top : HEIGHT - y, left : WIDTH - x]
     pixels[y + top : y + top + seen.shape[0], x + left : x + left + seen.shape[1]] |= seen
+
+
+def written(path: Path, lumas: Iterable[Plane]) -> Path:
+    """A recording of these pictures."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", RATE, options={"crf": "12", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for luma in lumas:
+            gray = np.full((HEIGHT // 2, WIDTH), 128, np.uint8)
+            planes = np.vstack([luma, gray])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, "yuv420p")))
+        container.mux(stream.encode(None))
+    return path
 
 
 def is_hidden(frame: MaskedFrame, boxes: Iterable[Box]) -> bool:

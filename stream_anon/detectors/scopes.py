@@ -69,6 +69,11 @@ def resolve_scope(scope: str | list[str], chosen: Sequence[Row]) -> frozenset[st
     return frozenset(hidden)
 
 
+def names_any(scope: str | list[str], labels: frozenset[str]) -> bool:
+    """Whether a scope names any of these itself."""
+    return not labels.isdisjoint(_names(scope))
+
+
 def resolve_rules(
     names: Iterable[str], hidden: frozenset[str], chosen: Iterable[Row]
 ) -> tuple[dict[str, str], list[str]]:

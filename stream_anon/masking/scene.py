@@ -186,7 +186,7 @@ class Scene:
         return float((np.abs(off) > 5.0 + 3 * (self._noise or 0.0)).mean()) > OFTEN
 
     def _misfit(self, now: Colors, used: NDArray[np.bool_]) -> float:
-        """By how many steps the cells differ from the scene, in the mean; more than 2 count as 2."""
+        """Mean of the steps by which the cells differ from the scene; more than 2 count as 2."""
         return float(np.minimum(self._steps(self._scene, now)[used], 2).mean())
 
     def _placed(self, mask: Mask) -> Mask:
