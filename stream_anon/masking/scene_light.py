@@ -24,9 +24,9 @@ BLACK = 10.0
 DEGREE = 4
 """Of the luma field: the light of a lamp falls off within the picture."""
 CHROMA_DEGREE = 2
-STRIDE = 3
-"""Every third cell in every third row is looked at."""
-ROUNDS = 6
+STRIDE = 4
+"""Every fourth cell of every fourth row is looked at."""
+ROUNDS = 4
 """Of reweighting."""
 LEAST_SCALE = 0.03
 """Logarithm of the gain within which cells agree, at least."""
