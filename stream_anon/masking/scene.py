@@ -28,6 +28,8 @@ MOST = 0.5
 """Share of the picture that may be unknown, or differ; where it is more, all of it is hidden."""
 AGAIN = 3.0
 """Times as long that a new scene in place of a known one must be at rest."""
+SURELY = 0.8
+"""Share of the picture that must be at rest for that: somebody near may fill half of it."""
 LONGEST_STEP = 0.5
 """Seconds that one frame counts for as rest, at most: nobody knows what a gap held."""
 FOLLOWS = 20.0
@@ -234,7 +236,7 @@ class Scene:
         learned = waiting & (grown(solid(restless), RESTLESS) == 0)
         if not disturbed:
             learned &= ~_touched(differs, restless)
-        if not learned.any() or (disturbed and learned.mean() < MOST):
+        if not learned.any() or (disturbed and learned.mean() < SURELY):
             return
         if disturbed:  # what is left of the old scene is not of the new one
             self._known &= learned | (differs == 0)
