@@ -31,7 +31,7 @@ WHAT = "What to hide, and how"
 
 Scope = Annotated[
     str | None,
-    option("face, head, person, or labels joined by commas (face).", WHAT, metavar="WHAT"),
+    option("face, head, moving, person, or labels joined by commas (face).", WHAT, metavar="WHAT"),
 ]
 HowToHide = Annotated[
     str | None,
