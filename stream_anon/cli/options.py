@@ -31,7 +31,11 @@ WHAT = "What to hide, and how"
 
 Scope = Annotated[
     str | None,
-    option("face, head, person, plate, text; or labels with commas (face).", WHAT, metavar="WHAT"),
+    option(
+        "face, head, person, moving, plate, text; or labels with commas (face).",
+        WHAT,
+        metavar="WHAT",
+    ),
 ]
 HowToHide = Annotated[
     str | None,

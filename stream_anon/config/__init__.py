@@ -3,6 +3,7 @@
 from stream_anon.config.explaining import known_keys
 from stream_anon.config.loading import load_settings
 from stream_anon.config.sections import (
+    Background,
     Keyframes,
     Live,
     Output,
@@ -16,6 +17,7 @@ from stream_anon.config.sections import (
 )
 
 __all__ = [
+    "Background",
     "Keyframes",
     "Live",
     "Output",

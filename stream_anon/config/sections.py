@@ -108,6 +108,14 @@ class Masking(_Section):
     memory: Annotated[int, Field(ge=16, le=65536)] = 256
 
 
+class Background(_Section):
+    """How the scene of a fixed camera is learned."""
+
+    learn: Annotated[float, Field(ge=1, le=3600)] = 5.0
+    absorb: Annotated[float, Field(ge=0, le=86400)] = 600.0
+    sensitivity: Annotated[float, Field(ge=0.25, le=4)] = 1.0
+
+
 class Rule(_Section):
     """How a label is hidden. What is not set is as for everything else."""
 
@@ -290,6 +298,7 @@ class Settings(_Section):
     keyframes: Keyframes = Keyframes()
     m2fp: M2FP = M2FP()
     masking: Masking = Masking()
+    background: Background = Background()
     redaction: Redaction = Redaction()
     output: Output = Output()
     pipeline: Pipeline = Pipeline()

@@ -22,6 +22,7 @@ class Unknown(Enum):
     CORRUPT = "damaged input"
     NOT_IN_TRACKS = "not covered by the tracks file"
     NOT_PARSED = "the parser has not answered yet"
+    NO_SCENE = "the scene is not known yet"
     PARSER_FAILED = "the parser failed"
     LATE = "no mask in time"
     FAILED = "redaction failed"

@@ -39,6 +39,10 @@ _HEAD = frozenset({"face", "hair", "hat", "sunglasses"})
 _LIMBS = frozenset({"left-arm", "right-arm", "left-leg", "right-leg"})
 PARSED_LABELS = frozenset(CIHP_LABELS.values())
 
+MOVING, BACKGROUND = "moving", "background"
+SCENE_LABELS = frozenset({MOVING, BACKGROUND})
+"""What differs from the scene of a fixed camera, and that scene."""
+
 FACE_GROUPS = {"head": (frozenset({"head"}),)}
 PERSON_GROUPS = {"head": (frozenset({"head"}),), "person": (PERSON_LABELS,)}
 BODY_GROUPS = {
@@ -47,6 +51,7 @@ BODY_GROUPS = {
     "clothes": (PARSED_LABELS - _LIMBS - _HEAD - {"torso-skin", "human"} | {"hat", "sunglasses"},),
     "person": (PARSED_LABELS,),
 }
+SCENE_GROUPS = {MOVING: (frozenset({MOVING, "face"}),)}
 """Scopes that stand for several labels.
 
 Each has one or more sets of labels that hide it; all sets that a run's detectors see are hidden.

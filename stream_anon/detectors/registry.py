@@ -20,12 +20,14 @@ from stream_anon.detectors.labels import (
     PARSED_LABELS,
     PERSON_GROUPS,
     PERSON_LABELS,
+    SCENE_GROUPS,
+    SCENE_LABELS,
 )
 from stream_anon.detectors.m2fp import loading as m2fp
 from stream_anon.detectors.m2fp import store
 from stream_anon.detectors.persons import detector as persons
 from stream_anon.detectors.weights import store as weights
-from stream_anon.errors import ConfigError
+from stream_anon.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     from stream_anon.detectors.base import Detector, Loading
@@ -53,9 +55,15 @@ class Row:
     """Scopes for which another detector that is installed is the better one."""
     adds_to: frozenset[str] = frozenset()
     """Scopes of others for which it runs as well, where it is installed."""
+    is_model: bool = True
+    """There is something to load; otherwise the masker itself sees what has its labels."""
     is_installed: Callable[[], bool] = lambda: True
     how_to_get: str = ""
     """Where its weights come from, for the error."""
+
+
+def _nothing_to_load(_loading: Loading) -> Detector:
+    raise ModelError("the scene of a fixed camera is learned by the masker, and not loaded")
 
 
 BUILT_IN = {
@@ -96,6 +104,14 @@ BUILT_IN = {
             text.load,
             is_installed=partial(weights.is_installed, text.SET),
             how_to_get=text.HOW_TO_GET,
+        ),
+        Row(
+            "scene",
+            SCENE_LABELS,
+            _nothing_to_load,
+            SCENE_GROUPS,
+            needs=("centerface",),
+            is_model=False,
         ),
     )
 }

@@ -82,6 +82,11 @@ def resolve_scope(scope: str | list[str], chosen: Sequence[Row]) -> frozenset[st
     return frozenset(hidden)
 
 
+def names_any(scope: str | list[str], labels: frozenset[str]) -> bool:
+    """Whether a scope names any of these itself."""
+    return not labels.isdisjoint(_names(scope))
+
+
 def resolve_rules(
     names: Iterable[str], hidden: frozenset[str], chosen: Iterable[Row]
 ) -> tuple[dict[str, str], list[str]]:
@@ -153,7 +158,9 @@ def _best(able: Sequence[Row], name: str, wanted: Iterable[str]) -> Row:
 
 
 def _can_hide(row: Row, name: str) -> bool:
-    return any(labels <= row.labels for labels in _ways(name, [row]))
+    """With the detectors that run alongside it, but not what these can hide alone."""
+    with_others = row.labels.union(*(BUILT_IN[n].labels for n in row.needs if n in BUILT_IN))
+    return any(labels <= with_others and labels & row.labels for labels in _ways(name, [row]))
 
 
 def _ways(name: str, chosen: Iterable[Row]) -> list[frozenset[str]]:

@@ -7,9 +7,11 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from stream_anon.core.redacted import MaskedFrame, Unknown
-from stream_anon.detectors.labels import covers
+from stream_anon.detectors.labels import SCENE_LABELS, covers
 from stream_anon.masking.bodies import Bodies
+from stream_anon.masking.moving import Moving
 from stream_anon.masking.outlines import Outlines
+from stream_anon.masking.sightings import people_in
 from stream_anon.masking.tracks import parts_at
 from stream_anon.masking.watch import Watch
 from stream_anon.masking.window import FrameWindow
@@ -80,11 +82,12 @@ class Masker:
                 bodies, hidden, settings, info, horizon, self._window, number, apart
             )
         self._needs_bodies = not covers(self._seen, hidden)
+        self._moving = Moving(hidden, settings, info, horizon, number)
 
     @property
     def _seen(self) -> frozenset[str]:
-        """Labels that the watches can answer with."""
-        return frozenset().union(*(watch.labels for watch in self._watches))
+        """Labels that the watches can answer with, and what moves."""
+        return SCENE_LABELS.union(*(watch.labels for watch in self._watches))
 
     def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
         """Every frame with its mask, in order, `lookahead` seconds behind the input.
@@ -127,6 +130,7 @@ class Masker:
         """
         self._hidden = labels
         self._needs_bodies = not covers(self._seen, labels)
+        self._moving.hide(labels)
         if self._bodies is not None:
             self._bodies.hide(labels, apart)
 
@@ -148,6 +152,7 @@ class Masker:
             ParserError: a detector failed or answered with nonsense.
         """
         held = self._window.take(frame)
+        self._moving.take(held, people_in(frame, self._watches, self._bodies, self._zones))
         if held.motion.flow is None:
             for watch in self._watches:  # nothing later shows who was in a shot's last frames
                 watch.catch_up(before=frame.index)
@@ -220,6 +225,7 @@ class Masker:
             is_keyframe=held.had_pass or held.parsed,
             age=age,
         )
+        masked = self._moving.added(masked, held.clock, self._zones)
         return self._zones.applied(masked)
 
     def _person_of(self, track: Track) -> int:

@@ -29,6 +29,8 @@ class Engines:
     """Run on many frames."""
     slow: Detector | None = None
     """Runs on keyframes."""
+    without_weights: list[str] = field(default_factory=list)
+    """Names of rows whose labels the masker itself sees."""
     notes: list[str] = field(default_factory=list)
     """Notes for the user about them."""
 
@@ -38,7 +40,7 @@ class Engines:
 
     @property
     def name(self) -> str:
-        return "+".join(detector.name for detector in self.all)
+        return "+".join((*(detector.name for detector in self.all), *self.without_weights))
 
     @property
     def model_hash(self) -> str:
@@ -90,6 +92,9 @@ def load_engines(
     engines = Engines([], notes=loading.notes)
     try:
         for row in rows:
+            if not row.is_model:
+                engines.without_weights.append(row.name)
+                continue
             detector = row.load(loading)
             if row.is_fast:
                 engines.fast.append(detector)

@@ -8,6 +8,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from stream_anon.core.redacted import MaskedFrame, Unknown
+from stream_anon.detectors.labels import SCENE_LABELS
+from stream_anon.detectors.scopes import names_any
 from stream_anon.errors import ConfigError
 from stream_anon.sources.ranges import TimeRange
 
@@ -75,11 +77,15 @@ class Excerpt:
         """With what is before and after it, so that its frames are hidden as in a run on all.
 
         Before it, everybody is found and followed into it; after it, as much as its last frame
-        waits for.
+        waits for. Whoever stands in front of a scene is told from it by what it was before.
         """
         part, masking, keyframes = self.shown(info), settings.masking, settings.keyframes
         longest = max(masking.lookahead, keyframes.deep_interval, keyframes.parse_interval)
         before = _exact(2 * longest + masking.linger)
+        if names_any(settings.redaction.scope, SCENE_LABELS):
+            scene, past = settings.background, part.start - info.zero
+            remembered = 2 * scene.learn + scene.absorb if scene.absorb else past
+            before = max(before, _exact(min(past, remembered)))
         after = _exact(masking.lookahead) + _SLACK
         return TimeRange(part.start, None if part.end is None else part.end + after, before)
 

@@ -12,6 +12,9 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 from stream_anon.core.files import HashedFile, JsonFile, PartFile, write_error
 from stream_anon.core.stream_log import stream_logger
+from stream_anon.detectors.labels import BACKGROUND
+from stream_anon.detectors.scopes import names_any
+from stream_anon.errors import ConfigError
 from stream_anon.masking.masks_file import MasksReader, MasksWriter, is_compressed
 from stream_anon.masking.masks_format import FrameMasks, Header
 from stream_anon.masking.tracks_recorder import tracks_of
@@ -107,8 +110,13 @@ class Record:
         """Open what is written while the run goes on; closed with `stack`.
 
         Raises:
+            ConfigError: what is hidden cannot be written as tracks.
             SinkError: nothing can be written there.
         """
+        if wanted.tracks and not run.tracks and _hides_background(run.settings):
+            raise ConfigError(
+                "the background is no box, as tracks are: export masks instead (--export-masks)"
+            )
         self._run = run
         overwrite = run.settings.output.overwrite
         self._report = JsonFile(wanted.report, overwrite=overwrite) if wanted.report else None
@@ -268,6 +276,7 @@ def _settings_hash(settings: Settings, apart: frozenset[str]) -> str:
             "keyframes": True,
             "m2fp": True,
             "masking": True,
+            "background": True,
             "redaction": {"scope", "outline_epsilon"},
         },
     )
@@ -279,6 +288,10 @@ def _settings_hash(settings: Settings, apart: frozenset[str]) -> str:
             zone.model_dump(mode="json", exclude={"method"}) for zone in settings.redaction.zones
         ]
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _hides_background(settings: Settings) -> bool:
+    return names_any(settings.redaction.scope, frozenset({BACKGROUND}))
 
 
 @contextmanager

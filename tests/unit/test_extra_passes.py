@@ -34,11 +34,12 @@ from stream_anon.masking.motion import Thumbnail, thumbnail
 from tests.stubs import make_frame, make_info
 
 WIDTH, HEIGHT = 1280, 720
+FACES = frozenset({"face", "head"})
 TILES = _tiles(WIDTH, HEIGHT, 1.0)
 
 
 def extra_passes(extra: Extra = EFFORTS["normal"], *, still: bool = False) -> ExtraPasses:
-    return ExtraPasses(replace(make_info(WIDTH, HEIGHT), still=still), Parsing(), extra)
+    return ExtraPasses(replace(make_info(WIDTH, HEIGHT), still=still), Parsing(), extra, FACES)
 
 
 def picture(*changes: tuple[int, int], seed: int = 0) -> Thumbnail:
@@ -185,8 +186,16 @@ def test_a_live_frame_waits_for_few_tiles() -> None:
     assert len([p for p in passes if p.enlarge > 1]) == LIVE.resting
 
 
+@pytest.mark.parametrize("label", ["plate", "text", "human"])
+def test_only_faces_are_turned_and_only_what_is_small_is_enlarged(label: str) -> None:
+    made = ExtraPasses(make_info(WIDTH, HEIGHT), Parsing(), PHOTO, frozenset({label}))
+    passes = made.first(picture())
+    assert not any(p.turn for p in passes)
+    assert {p.region for p in passes} == (set(TILES) if label == "plate" else set())
+
+
 def test_large_pictures_are_not_enlarged() -> None:
-    made = ExtraPasses(make_info(4000, 3000), Parsing(), EFFORTS["normal"])
+    made = ExtraPasses(make_info(4000, 3000), Parsing(), EFFORTS["normal"], FACES)
     passes = made.first(thumbnail(make_frame(4000, 3000)))
     assert {p.turn for p in passes} == set(TURNS)
     assert all(p.enlarge == 1 for p in passes)
