@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from stream_anon.config import OwnDetector
 
 AUTO = "auto"
+EVERYTHING = "everything"
+STRICTEST = ("head", "person", "plate", "text")
+"""What `everything` stands for, as far as a detector for it is installed: not for `moving`, which
+hides all that a camera shows that is not fixed."""
 NAMED = 4
 """Labels that an error names at most."""
 
@@ -64,8 +68,8 @@ def resolve_scope(scope: str | list[str], chosen: Sequence[Row]) -> frozenset[st
     """Turn a scope into the labels to hide.
 
     Args:
-        scope: a group (`face`, `head`, `skin`, `clothes`, `person`), a label, several of them
-            joined by commas, or a list.
+        scope: a group (`face`, `head`, `skin`, `clothes`, `person`), a label, `everything`, several
+            of them joined by commas, or a list.
         chosen: the detectors of the run.
 
     Raises:
@@ -73,7 +77,7 @@ def resolve_scope(scope: str | list[str], chosen: Sequence[Row]) -> frozenset[st
     """
     seen = seen_by(chosen)
     hidden: set[str] = set()
-    for name in _names(scope):
+    for name in _expanded(_names(scope), chosen):
         ways = _ways(name, chosen)
         visible = [labels for labels in ways if labels <= seen]
         if not visible:
@@ -134,7 +138,8 @@ def _needed(scope: str | list[str], own: Mapping[str, Row]) -> list[Row]:
         ScopeError: nobody sees one of its labels.
         ModelError: whoever does is not installed.
     """
-    names = _names(scope)
+    installed = [row for row in BUILT_IN.values() if row.is_installed()]
+    names = _expanded(_names(scope), [*own.values(), *installed])
     wanted: dict[str, Row] = {}
     for name in names:
         able = [row for row in own.values() if _can_hide(row, name)]
@@ -177,6 +182,16 @@ def _names(scope: str | list[str]) -> list[str]:
     return names
 
 
+def _expanded(names: Sequence[str], able: Sequence[Row]) -> list[str]:
+    """With what these detectors can hide in place of `everything`."""
+    if EVERYTHING not in names:
+        return list(names)
+    theirs = {label for row in able if row.name not in BUILT_IN for label in row.labels}
+    hides = [name for name in STRICTEST if any(_can_hide(row, name) for row in able)]
+    others = [name for name in names if name != EVERYTHING]
+    return list(dict.fromkeys([*others, *hides, *sorted(theirs)]))
+
+
 def _split(text: str) -> list[str]:
     return [name.strip().lower() for name in text.split(",") if name.strip()]
 
@@ -209,7 +224,8 @@ def _unseen(name: str, chosen: Sequence[Row]) -> str:
 
 def _unknown(name: str, where: str, own: Iterable[Row] = ()) -> str:
     everybody = [*own, *rows().values()]
-    known = sorted({label for row in everybody for label in (*row.labels, *row.groups)})
+    labels = {label for row in everybody for label in (*row.labels, *row.groups)}
+    known = sorted(labels | {EVERYTHING})
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
     return f"unknown label {name!r} {where}: {hint}"

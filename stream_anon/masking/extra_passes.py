@@ -54,6 +54,10 @@ WITHIN = 0.5
 """What a face that is upright hides is no other one if this share of it lies on that face."""
 AROUND = 0.2
 """Parts of its size that a face reaches beyond its box, for that: hair, chin and ears."""
+AS_SURE = 0.7
+"""Share of the score of an upright face from which on it may lie or hang instead."""
+ALIKE = 1.6
+"""Times that its size may differ then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Extra:
 
 
 ALL = 1 << 30
-EFFORTS = {"fast": Extra(0, 0), "normal": Extra(2, 8), "thorough": Extra(ALL, ALL, always=True)}
+EFFORTS = {"fast": Extra(0, 0), "normal": Extra(2, 4), "thorough": Extra(ALL, ALL, always=True)}
 """By `parsing.effort`."""
 PHOTO = Extra(ALL, ALL)
 """Of a photo with normal effort."""
@@ -203,17 +207,33 @@ class ExtraPasses:
 
 
 def besides(found: Sequence[Detection], extra: Sequence[Detection]) -> list[Detection]:
-    """Detections of extra passes that are no part of what ordinary ones found."""
-    return [detection for detection in extra if not any(_hides(f, detection) for f in found)]
+    """What ordinary passes found, and what extra ones found that is no part of it.
+
+    Where both saw the same face and are as sure, it may be either: both are hidden, as one.
+    """
+    kept = list(found)
+    for other in extra:
+        same = next((n for n, face in enumerate(found) if _hides(face, other)), None)
+        if same is None:
+            kept.append(other)
+        elif _may_be(found[same], other):
+            kept[same] = replace(kept[same], parts=(*kept[same].parts, *other.parts))
+    return kept
 
 
 def _hides(upright: Detection, other: Detection) -> bool:
     """Whether an upright face is what another pass saw a part of, or saw again."""
-    if upright.turn or (other.score > upright.score and other.anchor.area > upright.anchor.area):
+    if upright.turn or other.score > upright.score:
         return False
     reach = AROUND * upright.anchor.size
     shared = upright.anchor.grown(reach, reach).overlap(other.anchor)
     return shared >= WITHIN * other.anchor.area
+
+
+def _may_be(upright: Detection, other: Detection) -> bool:
+    """Whether a face that was seen upright may as well be what was seen of it turned."""
+    ratio = other.anchor.size / max(upright.anchor.size, 1e-6)
+    return other.score >= AS_SURE * upright.score and 1 / ALIKE <= ratio <= ALIKE
 
 
 def _on(thumbnail: Thumbnail, tile: Box) -> tuple[slice, slice]:

@@ -318,6 +318,5 @@ class Watch:
                 looks.append(Look(strong, self._policy.surely_seen(detection_pass)))
             else:
                 close += strong
-        found = [*(union_of_scales(looks) if looks else ()), *close]
-        found += besides(found, extra)
+        found = besides([*(union_of_scales(looks) if looks else ()), *close], extra)
         return without_doubles(found) if len(looks) < len(passes) else found

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_anon.config import Parsing, load_settings
-from stream_anon.core.parts import Box
+from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import DetectionPass
+from stream_anon.detectors.shapes import ellipse
 from stream_anon.masking.detection import Detection
 from stream_anon.masking.extra_passes import (
     EFFORTS,
@@ -158,7 +159,18 @@ def test_what_is_part_of_an_upright_face_is_nobody_else() -> None:
     part = Detection(Box(110, 105, 50, 40), (), 0.5, turn=1)
     beside = Detection(Box(190, 100, 80, 100), (), 0.5, turn=1)
     surer = Detection(Box(90, 90, 110, 120), (), 0.95, turn=2)
-    assert besides([face], [part, beside, surer]) == [beside, surer]
+    assert besides([face], [part, beside, surer]) == [face, beside, surer]
+
+
+def test_a_face_that_may_hang_instead_is_hidden_both_ways() -> None:
+    here, there = (Part("face", Box(100, y, 80, 100), ellipse(), 0.5, 0) for y in (100, 130))
+    upright = Detection(here.box, (here,), 0.6)
+    hanging = Detection(there.box, (there,), 0.55, turn=2)
+    (found,) = besides([upright], [hanging])
+    assert found.parts == (here, there)
+    assert found.anchor == here.box
+    unsure = replace(hanging, score=0.3)
+    assert besides([upright], [unsure]) == [upright]
 
 
 @pytest.mark.parametrize(("effort", "kind", "expected"), [

@@ -208,7 +208,7 @@ class TestInTheMasker:
         quiet, busy = (sees(where=lambda _f: START) for _ in range(2))
         masks = masks_of(quiet, still_frames(200))
         masks_of(busy, flickering_frames(200))
-        assert len(quiet.asked) <= 4
+        assert len(quiet.frames_asked) <= 4
         assert len(busy.asked) > 10 * len(quiet.asked)
         assert all(covers(masked, START) for masked in masks)
 

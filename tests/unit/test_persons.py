@@ -353,6 +353,18 @@ class TestScopes:
         assert self.names("auto", "face") == ["centerface"]
         assert resolve_scope("head", choose("auto", "head")) == {"head"}
 
+    @pytest.mark.usefixtures("toy_people")
+    def test_everything_is_what_is_installed(self) -> None:
+        chosen = choose("auto", "everything")
+        assert [row.name for row in chosen] == ["centerface", "persons"]
+        assert resolve_scope("everything", chosen) == {"head", "human"}
+
+    def test_everything_is_heads_without_any_weights(self) -> None:
+        assert self.names("auto", "everything") == ["centerface"]
+        assert resolve_scope("everything", choose("auto", "everything")) == {"head"}
+        both = choose("auto", "everything,eyes")
+        assert resolve_scope("everything,eyes", both) == {"head", "eyes"}
+
     def test_heads_without_it_are_as_before(self) -> None:
         assert self.names("auto", "head") == ["centerface"]
 

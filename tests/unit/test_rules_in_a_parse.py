@@ -36,7 +36,7 @@ BODY = Shape("human", 0, (150, 40, 140, 200), (1, 0))
 HAIR = Shape("hair", 0, (190, 50, 60, 40), (1, 0))
 ARM = Shape("left-arm", 0, (160, 120, 30, 60), (1, 0))
 COUNT = 12
-ROWS = tuple(BUILT_IN.values())
+ROWS = (BUILT_IN["m2fp"], BUILT_IN["centerface"])
 DARK, LIGHT = {"method": "fill", "color": "#000000"}, {"method": "fill", "color": "#ffffff"}
 
 
