@@ -180,6 +180,7 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="ten minutes of 1080p as well")
     parser.add_argument("--live", action="store_true", help="a live camera, and nothing else")
     parser.add_argument("--m2fp", action="store_true", help="m2fp on one frame, and nothing else")
+    parser.add_argument("--faces", action="store_true", help="which faces are found, nothing else")
     parser.add_argument("--methods", action="store_true", help="the methods, and nothing else")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -191,6 +192,12 @@ def main() -> None:
         result["versions"] = {name: version(name) for name in ("openvino", "torch")}
         result["m2fp"] = measure(options.folder, options.rounds)
         _write(options.folder / "bench-m2fp.json", result)
+        return
+    if options.faces:
+        from bench_faces import measure as measure_faces  # noqa: PLC0415 - a bench of its own
+
+        result["faces"] = measure_faces()
+        _write(options.folder / "bench-faces.json", result)
         return
     if options.methods:
         from bench_methods import measure as measure_methods  # noqa: PLC0415 - a bench of its own
