@@ -36,6 +36,7 @@ def live_settings(**more: Any) -> Settings:
     values = {
         "masking.lookahead": 0.0, "live.lookahead": 0.0, "live.latency": 2.0,
         "live.stall": 0.4, "live.backoff": 0.1, "keyframes.still": 0.0, "keyframes.interval": 1,
+        "parsing.effort": "fast",  # one pass a frame: tests count them
     }  # fmt: skip
     return load_settings(None, values | {key.replace("__", "."): v for key, v in more.items()})
 

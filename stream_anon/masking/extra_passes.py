@@ -16,6 +16,7 @@ import numpy as np
 
 from stream_anon.core.parts import Box
 from stream_anon.detectors.base import DetectionPass
+from stream_anon.masking.association import SAME_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -231,7 +232,9 @@ def _hides(upright: Detection, other: Detection) -> bool:
 
 
 def _may_be(upright: Detection, other: Detection) -> bool:
-    """Whether a face that was seen upright may as well be what was seen of it turned."""
+    """Whether a face that was seen upright may as well be what another pass saw of it elsewhere."""
+    if upright.anchor.iou(other.anchor) >= SAME_PLACE:
+        return False
     ratio = other.anchor.size / max(upright.anchor.size, 1e-6)
     return other.score >= AS_SURE * upright.score and 1 / ALIKE <= ratio <= ALIKE
 

@@ -83,11 +83,13 @@ class TestTheTwoSteps:
         assert record["keyframes"] == 0
 
     def test_a_rule_holds_for_what_another_package_has_found(
-        self, direct: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(registry, "plugins", lambda: {plates.ROW.name: plates.ROW})
         masks = tmp_path / "plates.jsonl"
-        masks.write_text((direct / "masks.jsonl").read_text().replace('"face"', '"plate"'))
+        # Masks that overlap are drawn in another order with rules, and rounded otherwise.
+        work_out(clip, masks, settings={"parsing.effort": "fast"})
+        masks.write_text(masks.read_text().replace('"face"', '"plate"'))
         rules = {"redaction.rules": {"plate": {"method": "fill"}, "hair": {"method": "fill"}}}
         summary = stream_anon.redact(clip, tmp_path / "1.mp4", masks=masks, settings=rules)
         assert summary.notes == ["the rule for hair had no effect: no mask has it"]
