@@ -68,7 +68,7 @@ METHODS: tuple[Method, ...] = (
     Method("pixelate", "a few flat cells of what is there", True, _reading("pixelate"), known=13),
     Method("gaussian", "what is there, out of focus", True, _reading("gaussian"), known=91),
     Method("noise", "cells of what is there, with noise", True, _reading("noise"), known=9),
-    Method("stylize", "a few shades of what is there, swirled", True, _reading("stylize"), known=11),
+    Method("stylize", "a few shades of it, swirled", True, _reading("stylize"), known=11),
 )
 
 
