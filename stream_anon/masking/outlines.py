@@ -1,8 +1,8 @@
 """The outlines that masks of faces and heads get: one shape for everybody, in steps, held steady.
 
-The proportions of a detected box tell who somebody is: with nothing but the boxes of ten photographs
-to go by, a third of 30 people are known. So each mask grows to one proportion and to one of a few
-sizes, and stays where it is for as long as it covers what it has to; that tells less, not nothing
+The proportions of a detected box tell who somebody is: with nothing else to go by, 33 of 100
+photographs of 30 people are known. So each mask grows to one proportion and to one of a few sizes,
+and stays where it is for as long as it covers what it has to. That tells less, not nothing
 (docs/privacy.md has the figures).
 """
 
