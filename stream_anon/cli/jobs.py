@@ -60,7 +60,7 @@ class Request:
             self._check_audit()
 
     def _check_audit(self) -> None:
-        """Refuse an audit that would compare the wrong frames, or report what is wanted."""
+        """Refuse an audit that would report what is wanted."""
         if self.clear or any(z.mode == "ignore" for z in self.settings.redaction.zones):
             raise ConfigError(
                 "--audit would report everybody who is left clear on purpose, too: leave it out, "

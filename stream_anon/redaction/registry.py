@@ -65,10 +65,10 @@ METHODS: tuple[Method, ...] = (
     Method("fill", "one colour", False, _fill),
     Method("silhouette", "one colour, in the part's own outline", False, _fill, crisp=True),
     Method("avatar", "a drawn face, or your picture", False, _avatar, check=_check_avatar),
-    Method("pixelate", "a few flat cells of what is there", True, _reading("pixelate"), known=8),
-    Method("gaussian", "what is there, out of focus", True, _reading("gaussian"), known=88),
-    Method("noise", "cells of what is there, with noise", True, _reading("noise"), known=8),
-    Method("stylize", "a few shades of what is there, swirled", True, _reading("stylize"), known=9),
+    Method("pixelate", "a few flat cells of what is there", True, _reading("pixelate"), known=13),
+    Method("gaussian", "what is there, out of focus", True, _reading("gaussian"), known=91),
+    Method("noise", "cells of what is there, with noise", True, _reading("noise"), known=9),
+    Method("stylize", "a few shades of it, swirled", True, _reading("stylize"), known=11),
 )
 
 

@@ -49,8 +49,7 @@ class Coverage:
         self._shapes: dict[float, tuple[int, int]] = {}
         self._placed: dict[float, list[Placed | None]] = {}
         for scale, plane in ((LUMA, planes[0]), (CHROMA, planes[1])):
-            self._shapes[scale] = rows, columns = plane.shape[0], plane.shape[1]
-            shape = (rows, columns)
+            self._shapes[scale] = shape = plane.shape[0], plane.shape[1]
             self._placed[scale] = [Placed.of(region, shape, scale) for region in regions]
         self._masks: dict[float, NDArray[np.bool_]] = {}
 

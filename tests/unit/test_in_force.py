@@ -64,7 +64,7 @@ def test_a_method_that_reads_is_told_with_its_figure(capsys: pytest.CaptureFixtu
     assert run(["labels", "--method", "gaussian", "--json"]) == 0
     (one,) = json.loads(capsys.readouterr().out)["hidden"]
     assert one["method"] == "gaussian"
-    assert "88 of 100" in one["promise"]
+    assert "91 of 100" in one["promise"]
 
 
 def test_a_seal_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
