@@ -63,7 +63,6 @@ class Network:
             ModelError: OpenVINO cannot read it.
         """
         self._core = new_core(import_openvino())
-        self._weights = str(weights) if isinstance(weights, Path) else weights
         self._settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -77,7 +76,7 @@ class Network:
         try:
             self._identity = _identity(weights)
             with first_alone("read"):
-                self._read()
+                self._model = self._read(weights)
         except Exception as error:
             raise ModelError(
                 f"OpenVINO cannot read the network's weights ({cause(error)}): {ANEW}"
@@ -119,7 +118,7 @@ class Network:
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
         with first_alone("compile"):
-            model = self._read()
+            model = self._model.clone()
             model.reshape(list(shape))
             try:
                 return self._core.compile_model(model, "CPU", self._settings)
@@ -130,11 +129,11 @@ class Network:
                     f"OpenVINO cannot compile the network for this machine ({cause(error)}): {ANEW}"
                 ) from error
 
-    def _read(self) -> Any:
-        """A copy that may be changed."""
-        if isinstance(self._weights, Built):
-            return self._weights.model.clone()
-        return self._core.read_model(self._weights)
+    def _read(self, weights: bytes | Path | Built) -> Any:
+        """The network, which is not changed: each size is compiled from a copy."""
+        if isinstance(weights, Built):
+            return weights.model
+        return self._core.read_model(str(weights) if isinstance(weights, Path) else weights)
 
     def _free(self, key: Key) -> None:
         del self._requests[key]

@@ -48,6 +48,8 @@ SMALL = {"face", "plate"}
 """Labels that are searched for in tiles: what bears them is often small, and whole in a tile."""
 TURNED = {"face"}
 """Labels that are searched for in turned pictures: faces lie and hang, plates do not."""
+IN_A_ROW = 2.0
+"""Times that a run affords extra passes without a pause between them."""
 LEAST_TURNED = 0.3
 """Score from which on a face that lies or hangs is believed: most things look like one less often
 than a face does, but are seen three times as often."""
@@ -205,6 +207,34 @@ class ExtraPasses:
             return True
         apart: NDArray[np.int16] = np.abs(shown.astype(np.int16) - before.luma[place])
         return float(apart.max()) > 2 * threshold
+
+
+class Allowance:
+    """How often a run affords extra passes: once in a while, and twice in a row.
+
+    Where shots follow each other faster than that, the next one that it affords is searched.
+    """
+
+    def __init__(self, interval: float) -> None:
+        """Args: interval: seconds for each time."""
+        self._interval = interval
+        self._left, self._clock = IN_A_ROW, 0.0
+
+    def take(self, clock: float) -> bool:
+        """Spend one, if there is one.
+
+        Args:
+            clock: seconds, from any moment on; it never goes back.
+
+        Returns:
+            Whether there was.
+        """
+        earned = (clock - self._clock) / self._interval if self._interval else IN_A_ROW
+        self._left, self._clock = min(IN_A_ROW, self._left + earned), clock
+        if self._left < 1 - 1e-6:
+            return False
+        self._left -= 1
+        return True
 
 
 def besides(found: Sequence[Detection], extra: Sequence[Detection]) -> list[Detection]:

@@ -107,7 +107,8 @@ class KeyframePolicy:
         self._smallest = smallest
         self.last_pass = 0
         """Index of the frame that had the last pass."""
-        self._last_deep = 0
+        self.last_deep = 0
+        """Index of the frame that had the last deep pass when one was due."""
         self._last_deep_time = 0.0
         self._effort = Effort(self._deep)
         self._turn = 0
@@ -126,7 +127,7 @@ class KeyframePolicy:
 
     def first(self, index: int, time: float) -> list[DetectionPass]:
         """Nothing is known: a deep pass, and smaller ones for whoever is too near for it."""
-        self.last_pass = self._last_deep = index
+        self.last_pass = self.last_deep = index
         self._last_deep_time = time
         return octaves(self.deep.long_side, self._light)
 
@@ -139,7 +140,7 @@ class KeyframePolicy:
             changed: something has moved since the last deep pass.
             lost: somebody who is followed was not found by the last pass.
         """
-        if lost and self._last_deep != self.last_pass:
+        if lost and self.last_deep != self.last_pass:
             return self.first(index, time)  # nothing will change soon, so make sure
         wait = self._settings.deep_interval if changed else self._settings.quiet_interval
         if time - self._last_deep_time >= wait:
@@ -150,7 +151,7 @@ class KeyframePolicy:
         """Something moves."""
         since = time - self._last_deep_time
         wait = self._settings.deep_interval * self._effort.interval_factor
-        if since >= wait or index - self._last_deep >= self._longest_gap:
+        if since >= wait or index - self.last_deep >= self._longest_gap:
             return self.first(index, time)
         interval = self._settings.interval * self._effort.interval_factor
         for face in faces:

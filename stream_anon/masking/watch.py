@@ -13,7 +13,7 @@ from stream_anon.masking.association import (
     without_doubles,
 )
 from stream_anon.masking.detection import group_people
-from stream_anon.masking.extra_passes import ExtraPasses, besides, extra_of
+from stream_anon.masking.extra_passes import Allowance, ExtraPasses, besides, extra_of
 from stream_anon.masking.horizon import DOUBTFUL
 from stream_anon.masking.keyframes import (
     SMALLEST_PERSON,
@@ -91,6 +91,8 @@ class Watch:
         self._extra = ExtraPasses(
             info, settings.parsing, extra_of(settings, info, horizon), detector.labels
         )
+        self._allowance = Allowance(horizon.deep_interval)
+        self._shot_searched = False
         self._deep_pass_at: Thumbnail | None = None
         self._last_pass, self._last_pass_clock = -1, 0.0
 
@@ -132,8 +134,7 @@ class Watch:
             passes = self._still(held) if still else self._moving(held)
             if self._extra.always and not still:
                 passes = self._policy.first(held.index, held.frame.time)
-        if self._policy.deep in passes:
-            passes += self._extra_passes(held)
+        passes += self._extra_passes(held, due=self._policy.last_deep == held.index)
         self._run_passes(held, passes)
         self._tracker.drop_lost(held)
 
@@ -164,8 +165,18 @@ class Watch:
 
     # -- detecting ----------------------------------------------------------------------------
 
-    def _extra_passes(self, held: HeldFrame) -> list[DetectionPass]:
-        if held.motion.flow is None or self._extra.always:
+    def _extra_passes(self, held: HeldFrame, *, due: bool) -> list[DetectionPass]:
+        """Args: due: the frame has a deep pass."""
+        if held.motion.flow is None:
+            self._shot_searched = False
+        if not due:
+            return []
+        if self._extra.always:
+            return self._extra.first(held.thumbnail)
+        if not self._allowance.take(held.clock):
+            return []
+        if not self._shot_searched:
+            self._shot_searched = True
             return self._extra.first(held.thumbnail)
         threshold = self._window.threshold(held.thumbnail)
         rests = held.is_still_for(self._slot)

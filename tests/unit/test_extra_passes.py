@@ -24,6 +24,7 @@ from stream_anon.masking.extra_passes import (
     SIDE,
     TILE,
     TURNS,
+    Allowance,
     Extra,
     ExtraPasses,
     _tiles,
@@ -32,7 +33,7 @@ from stream_anon.masking.extra_passes import (
 )
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.motion import Thumbnail, thumbnail
-from tests.stubs import make_frame, make_info
+from tests.stubs import StubParser, make_frame, make_info, make_plane, masks_of, nobody
 
 WIDTH, HEIGHT = 1280, 720
 FACES = frozenset({"face", "head"})
@@ -212,3 +213,43 @@ def test_large_pictures_are_not_enlarged() -> None:
     assert {p.turn for p in passes} == set(TURNS)
     assert all(p.enlarge == 1 for p in passes)
     assert max(p.long_side for p in passes) <= LARGEST
+
+
+def test_extra_passes_are_afforded_twice_in_a_row_and_then_once_in_an_interval() -> None:
+    allowance = Allowance(interval=1.0)
+    taken = [n / 10 for n in range(31) if allowance.take(n / 10)]
+    assert taken == [0.0, 0.1, 1.0, 2.0, 3.0]
+
+
+def test_a_pause_earns_no_more_than_two() -> None:
+    allowance = Allowance(interval=1.0)
+    assert [allowance.take(clock) for clock in (100.0, 100.0, 100.0)] == [True, True, False]
+
+
+SHOT = 3
+"""Frames of a shot, at 25 in a second."""
+
+
+def looks_at_shots(count: int, **settings: object) -> dict[int, int]:
+    """How many extra passes each frame has of a video in which a shot follows the other."""
+    shots = [make_plane(192, 320, pattern="texture", seed=n) for n in range(count)]
+    frames = [make_frame(320, 192, n, luma=shots[n // SHOT].copy()) for n in range(SHOT * count)]
+    parser = StubParser(nobody)
+    masks_of(parser, frames, **settings)
+    looks: dict[int, int] = {}
+    for index, detection_pass in parser.asked:
+        if detection_pass.enlarge > 1 or detection_pass.turn:
+            looks[index] = looks.get(index, 0) + 1
+    return looks
+
+
+def test_shots_that_follow_fast_are_not_each_searched_for_small_faces() -> None:
+    looks = looks_at_shots(20)  # 2.4 seconds
+    assert list(looks)[:2] == [0, 3]
+    assert 3 <= len(looks) <= 5
+    assert len(set(looks.values())) == 1, "each of them as the first frame of a shot is"
+
+
+def test_but_they_are_where_everything_is_searched_thoroughly() -> None:
+    looks = looks_at_shots(6, parsing__effort="thorough")
+    assert set(range(0, 18, SHOT)) <= set(looks)
