@@ -42,7 +42,9 @@ LARGEST = 2048
 """Pixels of the longer side up to which tiles are enlarged: beyond, faces are seldom that small.
 Turned pictures are no larger."""
 FLAT = 10
-"""Grey levels between the darkest and the brightest of a tile that shows nothing."""
+"""Grey levels between the darkest and the brightest of a tile that shows nothing ..."""
+ORDINARY = 64
+"""... and its brightest level at least: of a darker one, fewer levels are as much."""
 TURNS = (1, 2, 3)
 SMALL = {"face", "plate"}
 """Labels that are searched for in tiles: what bears them is often small, and whole in a tile."""
@@ -199,12 +201,18 @@ class ExtraPasses:
     ) -> bool:
         place = _on(now, self._tiles[number])
         shown = now.luma[place]
-        if not shown.size or int(shown.max()) - int(shown.min()) < FLAT:
+        if not shown.size or (self._extra.resting < ALL and _is_flat(shown)):
             return False
         if before is None or before.luma.shape != now.luma.shape:
             return True
         apart: NDArray[np.int16] = np.abs(shown.astype(np.int16) - before.luma[place])
         return float(apart.max()) > 2 * threshold
+
+
+def _is_flat(shown: NDArray[np.uint8]) -> bool:
+    """Whether a tile shows nothing. Pictures are brightened before they are searched."""
+    darkest, brightest = int(shown.min()), int(shown.max())
+    return brightest - darkest < FLAT * min(1.0, brightest / ORDINARY)
 
 
 def besides(found: Sequence[Detection], extra: Sequence[Detection]) -> list[Detection]:
