@@ -22,7 +22,7 @@ from stream_anon.masking.scene_picture import (
     steps,
     touched,
 )
-from stream_anon.masking.scene_suspects import Suspects
+from stream_anon.masking.scene_suspects import Lately, Suspects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,6 +116,7 @@ class Scene:
         if self._suspects.cells.shape != cells:
             self._suspects = Suspects(cells)
         self._differs = np.zeros(cells, np.uint8)
+        self._lately = Lately()
         self._asked = 0.0
         """Seconds since it was asked who has left."""
         self._disturbed = False
@@ -135,14 +136,13 @@ class Scene:
         if self._cells != now.shape[:2]:
             self._begin(now)
             seconds = 0.0
-        picture, before = now, self._last
+        picture = now
         now = self._explained(picture)
         self._measure_noise(now)
         differs = self._compare(now)
         disturbed = float(differs[self._known].mean()) > MOST if self._known.any() else False
-        if disturbed and not self._disturbed:
-            shown = now if before is None else before
-            self._suspects.disturbed(self._differs, shown, self._scene, self._known)
+        if disturbed and not self._disturbed and (before := self._lately.before()) is not None:
+            self._suspects.disturbed(*before, self._scene, self._known)
         self._disturbed = disturbed
         moved = self._note_rest(now, min(seconds, LONGEST_STEP))
         for somebody in people:
@@ -154,6 +154,8 @@ class Scene:
         self._note_leaving(now, seconds)
         self._learn_rested(differs)
         self._differs = differs = np.asarray(differs & self._known, np.uint8)
+        if not disturbed:
+            self._lately.add(differs, now, seconds)
         unknown = (~self._known).astype(np.uint8)
         if disturbed or float((differs | unknown).mean()) > MOST:
             return None

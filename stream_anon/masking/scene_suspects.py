@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from stream_anon.masking.scene_light import Light
     from stream_anon.masking.scene_picture import Colors, Mask
 
-CALM = 0.25
+CALM = 0.15
 """Share of the picture that moves from which on it is the camera or the light, and nobody."""
 NEAR = 2
 """Cells from a suspect one within which whatever moves may be the same somebody."""
@@ -26,6 +27,57 @@ LIKE = 0.6
 """Correlation with what was hidden from which on it is the same."""
 FLAT = 1.0
 """Grey levels, as a standard deviation, below which a region looks like anything."""
+
+
+SPACED = 0.5
+"""Seconds between the frames that are remembered."""
+LATELY = 10.0
+"""Seconds before a disturbance in which it may have begun already: light fades, a camera pans."""
+STEEP = 0.15
+"""Share of the picture by which more differs each second while it begins: nobody comes so fast."""
+WIDE = 2.0
+"""Times what was hidden; where more than that moves at once, it is not they alone."""
+
+
+class _Moment(NamedTuple):
+    """What was hidden in one frame."""
+
+    clock: float
+    differs: Mask
+    luma: NDArray[np.uint8]
+    share: float
+
+
+class Lately:
+    """What was hidden in the last seconds, to tell people from how a disturbance begins."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._clock = 0.0
+        self._moments: deque[_Moment] = deque()
+        """Oldest first: spaced ones, and the newest."""
+
+    def add(self, differs: Mask, now: Colors, seconds: float) -> None:
+        """One more frame, that many seconds after the one before."""
+        self._clock += seconds
+        moments = self._moments
+        if len(moments) > 1 and moments[-1].clock < moments[-2].clock + SPACED:
+            moments.pop()
+        while moments and moments[0].clock < self._clock - LATELY:
+            moments.popleft()
+        luma = np.clip(now[..., 0], 0, 255).astype(np.uint8)
+        moments.append(_Moment(self._clock, differs, luma, float(differs.mean())))
+
+    def before(self) -> tuple[Mask, NDArray[np.float32]] | None:
+        """What was hidden before that which goes on now began, and the luma of that frame."""
+        if not self._moments:
+            return None
+        found = self._moments[-1]
+        for earlier in list(self._moments)[-2::-1]:
+            if found.share - earlier.share < STEEP * (found.clock - earlier.clock):
+                break
+            found = earlier
+        return found.differs, found.luma.astype(np.float32)
 
 
 class _Look(NamedTuple):
@@ -71,13 +123,13 @@ class Suspects:
         self.cells &= ~cells
 
     def disturbed(
-        self, hidden: Mask, before: Colors, scene: Colors, known: NDArray[np.bool_]
+        self, hidden: Mask, before: NDArray[np.float32], scene: Colors, known: NDArray[np.bool_]
     ) -> None:
         """The scene holds no longer: whoever is hidden is suspect from now on.
 
         Args:
-            hidden: what differed in the last picture before.
-            before: that picture.
+            hidden: what differed in a picture before.
+            before: its luma.
             scene: what it was compared with.
             known: cells of the scene that are known.
         """
@@ -89,7 +141,7 @@ class Suspects:
         for number in largest[:SOUGHT]:
             x, y, width, height = (int(v) for v in stats[number, :4])
             place = np.s_[y : y + height, x : x + width]
-            luma = np.ascontiguousarray(before[..., 0][place])
+            luma = np.ascontiguousarray(before[place])
             if luma.std() >= FLAT:
                 inside = (labels[place] == number).astype(np.uint8)
                 self._looks.append(_Look(luma, inside, x, y))
@@ -113,8 +165,10 @@ class Suspects:
                 height, width = look.inside.shape
                 at[look.y : look.y + height, look.x : look.x + width] = look.inside
                 self.add(shifted(at, *place) > 0, scene, known)
-        near = grown(self.cells.astype(np.uint8), NEAR)
-        self.add(touched(solid(moved), near), scene, known)
+        hidden = sum(int(look.inside.sum()) for look in self._looks)
+        if np.count_nonzero(moved) <= WIDE * hidden:
+            near = grown(self.cells.astype(np.uint8), NEAR)
+            self.add(touched(solid(moved), near), scene, known)
 
     def unlike(self, now: Colors) -> Colors:
         """What to compare `now` with: what lies behind suspect cells, as far as it is known."""

@@ -88,6 +88,26 @@ class TestWhoeverWasHiddenAsItBegan:
         assert share(masks[-1]) == 0
 
 
+class TestADisturbanceThatTakesASecond:
+    @staticmethod
+    def fades(*, lies: bool) -> list[MaskedFrame]:
+        mixed = [
+            np.rint(room() * (1 - t) + OTHER * t).astype(np.uint8) for t in (0.2, 0.4, 0.6, 0.8)
+        ]
+        after = [*mixed, *[OTHER] * (LONG + SECOND)]
+        before = HIDDEN if lies else [room()] * BEGIN
+        shown = [somebody(luma, LIES) if lies else luma for luma in after]
+        return masked(filmed([*before, *shown]), background__absorb=0)
+
+    def test_is_not_taken_for_people(self) -> None:
+        assert share(self.fades(lies=False)[-1]) == 0
+
+    def test_keeps_hidden_who_was(self) -> None:
+        found = known_again(self.fades(lies=True))
+        assert all(is_hidden(m, place_of(LIES)) for m in found)
+        assert share(found[-1]) < 0.2
+
+
 def test_somebody_whom_a_detector_sees_meanwhile_stays_hidden() -> None:
     seen = range(AFTER + 2, AFTER + 5)
     parser = StubParser(lambda f, _p: [face(Box(131, 61, 18, 18))] if f.index in seen else [])
