@@ -166,5 +166,6 @@ def trembling(luma: Plane, count: int, most: int = 2) -> list[Plane]:
 
 
 def moved(luma: Plane, x: int, y: int) -> Plane:
-    padded = np.pad(luma, 8, mode="edge")
-    return padded[8 - y : 8 - y + HEIGHT, 8 - x : 8 - x + WIDTH].copy()
+    rim = max(abs(x), abs(y))
+    padded = np.pad(luma, rim, mode="edge")
+    return padded[rim - y : rim - y + HEIGHT, rim - x : rim - x + WIDTH].copy()

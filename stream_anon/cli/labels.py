@@ -61,10 +61,13 @@ def _lines(found: InForce) -> Iterator[str]:
     for one in found.hidden:
         by = ", ".join(one.detectors)
         yield f"hidden   {one.label:{width}}  {one.method}: {one.promise}; seen by {by}"
+    only = "hidden where they lie under the above only"
     if found.clear:
-        yield f"other    {', '.join(found.clear)}: seen; hidden where they lie under the above only"
+        yield f"other    {', '.join(found.clear)}: seen; {only}"
     if found.unseen:
-        yield f"unseen   {', '.join(found.unseen)}: no detector of this run sees them"
+        yield f"unseen   {', '.join(found.unseen)}: no detector of this run sees them; {only}"
+    for label in found.shown:
+        yield f"shown    {label}: but for what is hidden above"
     for zone in found.zones:
         what = "ignored: nobody is hidden there"
         if zone.method:

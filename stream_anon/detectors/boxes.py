@@ -181,9 +181,11 @@ def united(seen: Sequence[Thing]) -> list[Thing]:
 def fitting(
     look: DetectionPass, frame: Frame, pixel_aspect: float, canvas: tuple[int, int]
 ) -> DetectionPass:
-    """The same look, as large as fits on a canvas of these rows and columns."""
+    """The same look, as large as fits on a canvas of these rows and columns once it is turned."""
     region = look.region or Box(0, 0, frame.width, frame.height)
     across, down = max(region.width * pixel_aspect, 1.0), max(region.height, 1.0)
+    if look.turn % 2:
+        across, down = down, across
     scale = min(canvas[1] / across, canvas[0] / down)
     return replace(look, long_side=max(1, int(scale * max(across, down))))
 

@@ -42,14 +42,14 @@ LARGEST = 2048
 """Pixels of the longer side up to which tiles are enlarged: beyond, faces are seldom that small.
 Turned pictures are no larger."""
 FLAT = 10
-"""Grey levels between the darkest and the brightest of a tile that shows nothing."""
+"""Grey levels between the darkest and the brightest of a tile that shows nothing ..."""
+ORDINARY = 64
+"""... and its brightest level at least: of a darker one, fewer levels are as much."""
 TURNS = (1, 2, 3)
 SMALL = {"face", "plate"}
 """Labels that are searched for in tiles: what bears them is often small, and whole in a tile."""
 TURNED = {"face"}
 """Labels that are searched for in turned pictures: faces lie and hang, plates do not."""
-IN_A_ROW = 2.0
-"""Times that a run affords extra passes without a pause between them."""
 LEAST_TURNED = 0.3
 """Score from which on a face that lies or hangs is believed: most things look like one less often
 than a face does, but are seen three times as often."""
@@ -201,7 +201,7 @@ class ExtraPasses:
     ) -> bool:
         place = _on(now, self._tiles[number])
         shown = now.luma[place]
-        if not shown.size or int(shown.max()) - int(shown.min()) < FLAT:
+        if not shown.size or (self._extra.resting < ALL and _is_flat(shown)):
             return False
         if before is None or before.luma.shape != now.luma.shape:
             return True
@@ -209,32 +209,10 @@ class ExtraPasses:
         return float(apart.max()) > 2 * threshold
 
 
-class Allowance:
-    """How often a run affords extra passes: once in a while, and twice in a row.
-
-    Where shots follow each other faster than that, the next one that it affords is searched.
-    """
-
-    def __init__(self, interval: float) -> None:
-        """Args: interval: seconds for each time."""
-        self._interval = interval
-        self._left, self._clock = IN_A_ROW, 0.0
-
-    def take(self, clock: float) -> bool:
-        """Spend one, if there is one.
-
-        Args:
-            clock: seconds, from any moment on; it never goes back.
-
-        Returns:
-            Whether there was.
-        """
-        earned = (clock - self._clock) / self._interval if self._interval else IN_A_ROW
-        self._left, self._clock = min(IN_A_ROW, self._left + earned), clock
-        if self._left < 1 - 1e-6:
-            return False
-        self._left -= 1
-        return True
+def _is_flat(shown: NDArray[np.uint8]) -> bool:
+    """Whether a tile shows nothing. Pictures are brightened before they are searched."""
+    darkest, brightest = int(shown.min()), int(shown.max())
+    return brightest - darkest < FLAT * min(1.0, brightest / ORDINARY)
 
 
 def besides(found: Sequence[Detection], extra: Sequence[Detection]) -> list[Detection]:

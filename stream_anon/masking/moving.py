@@ -81,7 +81,7 @@ class Moving:
         self._looks: deque[_Look] = deque()
         self._clock: float | None = None
         self._numbers: NDArray[np.int32] | None = None
-        """In the last frame released: the number of each cell's region, 0 for none."""
+        """In the last frame that was not hidden whole: the number of each cell's region, or 0."""
         self._outside: dict[int, int] = {}
         """Frames in which a region lay outside of the ignored zones, by its number."""
         self.hide(hidden)
@@ -101,7 +101,7 @@ class Moving:
         if not self._hidden:
             self._scene.forget()
             self._looks.clear()
-            self._clock = None
+            self._clock = self._numbers = None
 
     # -- looking ------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ class Moving:
             return
         frame, clock = held.frame, held.clock
         if frame.discontinuity:
-            self._scene.forget()
+            self._scene.interrupt()
         if frame.corrupt:
             return
         colors = colors_of(frame, held.thumbnail.luma)
@@ -156,7 +156,6 @@ class Moving:
             return masked
         now = next((look for look in self._looks if look.index == masked.frame.index), None)
         if now is None or now.seen is None:
-            self._numbers = None
             return replace(masked, parts=Unknown.NO_SCENE)
         parts: list[Part] = []
         if MOVING in self._hidden:
@@ -176,6 +175,8 @@ class Moving:
             labels, count = np.minimum(labels, 1), 2
             stats = np.array([stats[0], [0, 0, *labels.shape[::-1], 0]])
         before, self._numbers = self._numbers, np.zeros(labels.shape, np.int32)
+        if before is not None and before.shape != labels.shape:
+            before = None
         outside: dict[int, int] = {}
         taken: set[int] = set()
         for label in range(1, count):

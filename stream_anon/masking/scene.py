@@ -10,11 +10,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-import cv2
 import numpy as np
 
 from stream_anon.masking.scene_light import Light, light_between, shift_between, shifted
-from stream_anon.masking.scene_picture import SPARSE, grown, noise_of, regions, solid, steps
+from stream_anon.masking.scene_picture import (
+    SPARSE,
+    grown,
+    noise_of,
+    regions,
+    solid,
+    steps,
+    touched,
+)
+from stream_anon.masking.scene_suspects import Lately, Suspects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +58,8 @@ ADAPTS = 0.4
 """Logarithm of the gain from which on the scene is kept in the new light."""
 MISFIT = 0.8
 """Steps by which most of the scene may differ from what light explains."""
+ASKED_AGAIN = 1.0
+"""Seconds after which it is asked again who has left."""
 BRIGHTER = 0.75
 """Grey levels by which most of the scene differs from which on they are asked as well."""
 
@@ -72,7 +82,21 @@ class Scene:
         self.forget()
 
     def forget(self) -> None:
-        """Begin again: this may be another place."""
+        """Begin again, with nobody hidden: nobody has looked meanwhile."""
+        self._suspects = Suspects(())
+        self._restart()
+
+    def interrupt(self) -> None:
+        """Begin again: this may be another place. If not, whoever is hidden stays so."""
+        if self._cells:
+            if not self._disturbed:  # otherwise most of the picture differs, and they are suspect
+                self._suspects.add(self._differs > 0, self._scene, self._known)
+            if self._light is not None:
+                self._suspects.relit(self._light)
+            self._suspects.moved(*self._offset)
+        self._restart()
+
+    def _restart(self) -> None:
         self._last: Colors | None = None
         self._light: Light | None = None
         """Now, compared with that of the scene."""
@@ -89,9 +113,14 @@ class Scene:
         self._rested = np.zeros(cells, np.float32)
         """Seconds since it changed last."""
         self._known = np.zeros(cells, bool)
-        self._suspect = np.zeros(cells, bool)
-        """Somebody was seen there while it was not known."""
+        if self._suspects.cells.shape != cells:
+            self._suspects = Suspects(cells)
         self._differs = np.zeros(cells, np.uint8)
+        self._lately = Lately()
+        self._asked = 0.0
+        """Seconds since it was asked who has left."""
+        self._disturbed = False
+        """Most of what is known differed in the last frame."""
 
     def look(self, now: Colors, seconds: float, people: Iterable[Mask] = ()) -> Seen | None:
         """Compare a picture with the scene, and learn from it.
@@ -107,17 +136,26 @@ class Scene:
         if self._cells != now.shape[:2]:
             self._begin(now)
             seconds = 0.0
-        now = self._explained(now)
+        picture = now
+        now = self._explained(picture)
         self._measure_noise(now)
         differs = self._compare(now)
         disturbed = float(differs[self._known].mean()) > MOST if self._known.any() else False
-        self._note_rest(now, min(seconds, LONGEST_STEP))
+        if disturbed and not self._disturbed and (before := self._lately.before()) is not None:
+            self._suspects.disturbed(*before, self._scene, self._known)
+        self._disturbed = disturbed
+        moved = self._note_rest(now, min(seconds, LONGEST_STEP))
         for somebody in people:
             self._note(somebody > 0, differs > 0)
-        if not disturbed:
+        if disturbed:
+            self._suspects.follow(moved, picture, self._scene, self._known)
+        else:
             self._follow(now, differs, seconds)
-        self._learn_rested(differs, disturbed=disturbed)
+        self._note_leaving(now, seconds)
+        self._learn_rested(differs)
         self._differs = differs = np.asarray(differs & self._known, np.uint8)
+        if not disturbed:
+            self._lately.add(differs, now, seconds)
         unknown = (~self._known).astype(np.uint8)
         if disturbed or float((differs | unknown).mean()) > MOST:
             return None
@@ -170,13 +208,14 @@ class Scene:
         light = self._light
         if light is not None and abs(np.log(float(np.median(light.gain)))) > ADAPTS:
             self._scene, self._rest = light.on(self._scene), light.on(self._rest)
+            self._suspects.relit(light)
             self._last = None
             self._light = None
 
     def _usable(self) -> NDArray[np.bool_]:
         """Cells where nobody was, as far as is known."""
         quiet = np.where(self._known, grown(self._differs, APART) == 0, self._rested > 0)
-        return np.asarray(quiet & ~self._suspect)
+        return np.asarray(quiet & ~self._suspects.cells)
 
     def _is_off(self, now: Colors, used: NDArray[np.bool_]) -> bool:
         some = np.s_[::SPARSE, ::SPARSE]
@@ -203,19 +242,31 @@ class Scene:
         apart[~self._known] = 0
         return solid(regions(apart))
 
-    def _note_rest(self, now: Colors, seconds: float) -> None:
-        moved = regions(self._steps(self._rest, now)) > 0
+    def _note_rest(self, now: Colors, seconds: float) -> Mask:
+        """Count for how long each cell has been at rest; what has just changed is returned."""
+        changed = regions(self._steps(self._rest, now))
+        moved = changed > 0
         self._rested += np.float32(seconds)
         self._rested[moved] = 0
         self._rest += np.float32(min(1.0, seconds / REMEMBERS)) * (now - self._rest)
         self._rest[moved] = now[moved]
         np.copyto(self._scene, self._rest, where=~self._known[..., None])
+        return changed
 
     def _note(self, somebody: NDArray[np.bool_], differs: NDArray[np.bool_]) -> None:
         """Somebody is seen there: what is not the scene there is theirs."""
-        theirs = somebody & (differs | ~self._known)
+        theirs = somebody & (differs | ~self._known | self._disturbed)
         self._rested[theirs] = 0
-        self._suspect |= theirs & ~self._known
+        self._suspects.add(theirs & (~self._known | self._disturbed), self._scene, self._known)
+
+    def _note_leaving(self, now: Colors, seconds: float) -> None:
+        """Whoever was suspect is gone once the scene behind them is seen again, at rest."""
+        suspects = self._suspects
+        self._asked += seconds
+        if self._asked >= ASKED_AGAIN and suspects.cells.any():
+            self._asked = 0.0
+            differs = solid(regions(self._steps(suspects.unlike(now), now)))
+            suspects.leave(differs, self._rested >= self._learn)
 
     def _follow(self, now: Colors, differs: Mask, seconds: float) -> None:
         """Let the scene take on what slowly changes in it, where nobody is."""
@@ -223,33 +274,26 @@ class Scene:
         rate = np.float32(min(1.0, seconds / FOLLOWS))
         self._scene += (rate * free)[..., None] * (now - self._scene)
 
-    def _learn_rested(self, differs: Mask, *, disturbed: bool) -> None:
+    def _learn_rested(self, differs: Mask) -> None:
         """Make part of the scene what has been at rest for long enough, with all around it."""
+        disturbed, suspect = self._disturbed, self._suspects.cells
         again = AGAIN * self._learn if disturbed else self._absorb
         waits = np.where(self._known, again, self._learn)
-        waits[self._suspect] = self._absorb
-        waiting = ~self._known | (differs > 0)
+        waits[suspect] = max(again, self._absorb)
+        waiting = ~self._known | (differs > 0) | (suspect & disturbed)
         if not (waiting & (self._rested >= waits)).any():
             return
         # Whoever stands where nothing is known yet differs from what is known around it.
         restless = (waiting & (self._rested < waits)).astype(np.uint8)
         learned = waiting & (grown(solid(restless), RESTLESS) == 0)
         if not disturbed:
-            learned &= ~_touched(differs, restless)
-        if not learned.any() or (disturbed and learned.mean() < SURELY):
+            learned &= ~touched(differs, restless)
+        # Whoever is suspect stays hidden, and does not keep the rest from being known.
+        if not learned.any() or (disturbed and (learned | suspect).mean() < SURELY):
             return
         if disturbed:  # what is left of the old scene is not of the new one
-            self._known &= learned | (differs == 0)
+            self._known &= learned | ((differs == 0) & ~suspect)
         np.copyto(self._scene, self._rest, where=learned[..., None])
         self._known |= learned
-        self._suspect &= ~learned
+        self._suspects.drop(learned)
         differs[learned] = 0
-
-
-def _touched(mask: Mask, marks: Mask) -> NDArray[np.bool_]:
-    """The regions of a mask in which there is any mark: who turns their head is somebody."""
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
-    marked = np.zeros(count, bool)
-    marked[np.unique(labels[marks > 0])] = True
-    marked[0] = False
-    return np.asarray(marked[labels])

@@ -141,3 +141,12 @@ def grown(mask: Mask, cells: int) -> Mask:
     side = 2 * cells + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     return np.asarray(cv2.dilate(mask, kernel), np.uint8)
+
+
+def touched(mask: Mask, marks: Mask) -> NDArray[np.bool_]:
+    """The regions of a mask in which there is any mark."""
+    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    marked = np.zeros(count, bool)
+    marked[np.unique(labels[marks > 0])] = True
+    marked[0] = False
+    return np.asarray(marked[labels])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stream_anon.detectors.checking import checked_answer
+from stream_anon.masking.allowance import Allowance
 from stream_anon.masking.association import (
     SAME_PLACE,
     add_unless_double,
@@ -13,7 +14,7 @@ from stream_anon.masking.association import (
     without_doubles,
 )
 from stream_anon.masking.detection import group_people
-from stream_anon.masking.extra_passes import Allowance, ExtraPasses, besides, extra_of
+from stream_anon.masking.extra_passes import ExtraPasses, besides, extra_of
 from stream_anon.masking.horizon import DOUBTFUL
 from stream_anon.masking.keyframes import (
     SMALLEST_PERSON,

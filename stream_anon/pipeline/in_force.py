@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from stream_anon.detectors.labels import SCENE_LABELS
 from stream_anon.detectors.registry import rows
 from stream_anon.detectors.scopes import choose, resolve_scope, seen_by
 from stream_anon.pipeline.rules import rules_by_label
@@ -48,6 +49,8 @@ class InForce:
     """Labels that its detectors see and that are not hidden for themselves."""
     unseen: tuple[str, ...]
     """Labels that only other detectors see."""
+    shown: tuple[str, ...]
+    """What the camera shows beside `moving` or `background`, whichever is hidden: the other one."""
     zones: tuple[ZoneInForce, ...]
     sound: str
     """`output.audio`."""
@@ -90,8 +93,9 @@ def in_force(settings: Settings) -> InForce:
 
     return InForce(
         hidden=tuple(hidden(label) for label in sorted(scope)),
-        clear=tuple(sorted(seen - scope)),
-        unseen=tuple(sorted(seen_by(rows().values()) - seen)),
+        clear=tuple(sorted(seen - scope - SCENE_LABELS)),
+        unseen=tuple(sorted(seen_by(rows().values()) - seen - SCENE_LABELS)),
+        shown=tuple(sorted(SCENE_LABELS - scope)) if scope & SCENE_LABELS else (),
         zones=tuple(zone_in_force(zone) for zone in redaction.zones),
         sound=settings.output.audio,
         live_sound=settings.live.audio,

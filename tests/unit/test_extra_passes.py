@@ -13,6 +13,7 @@ from stream_anon.config import Parsing, load_settings
 from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.shapes import ellipse
+from stream_anon.masking.allowance import Allowance
 from stream_anon.masking.detection import Detection
 from stream_anon.masking.extra_passes import (
     EFFORTS,
@@ -24,7 +25,6 @@ from stream_anon.masking.extra_passes import (
     SIDE,
     TILE,
     TURNS,
-    Allowance,
     Extra,
     ExtraPasses,
     _tiles,
@@ -88,11 +88,21 @@ def test_the_first_frame_of_a_video_affords_a_few_tiles_and_all_turns() -> None:
     assert {p.long_side for p in passes} == {SIDE}, "more networks to compile"
 
 
-def test_tiles_that_show_nothing_are_left_out() -> None:
-    luma = np.full((HEIGHT, WIDTH), 90, np.uint8)
-    luma[40:52, 40:52] = 200
-    passes = extra_passes(PHOTO).first(thumbnail(make_frame(WIDTH, HEIGHT, luma=luma)))
-    assert {p.region for p in passes if p.enlarge > 1} == {TILES[0]}
+@pytest.mark.parametrize(
+    ("wall", "spot", "shows"), [(90, 200, True), (90, 98, False), (17, 23, True), (17, 19, False)]
+)
+def test_tiles_that_show_nothing_are_left_out(wall: int, spot: int, shows: bool) -> None:
+    luma = np.full((HEIGHT, WIDTH), wall, np.uint8)
+    luma[40:52, 40:52] = spot
+    passes = extra_passes().first(thumbnail(make_frame(WIDTH, HEIGHT, luma=luma)))
+    assert {p.region for p in passes if p.enlarge > 1} == ({TILES[0]} if shows else set())
+
+
+@pytest.mark.parametrize("extra", [PHOTO, EFFORTS["thorough"]])
+def test_whoever_searches_everything_leaves_no_tile_out(extra: Extra) -> None:
+    plain = thumbnail(make_frame(WIDTH, HEIGHT, luma=np.full((HEIGHT, WIDTH), 90, np.uint8)))
+    passes = extra_passes(extra).first(plain)
+    assert {p.region for p in passes if p.enlarge > 1} == set(TILES)
 
 
 def tiles_again(made: ExtraPasses, now: Thumbnail, *, rests: bool = False) -> list[Box]:

@@ -9,6 +9,7 @@ import pytest
 
 from stream_anon.cli.main import run
 from stream_anon.config import load_settings
+from stream_anon.detectors.labels import SCENE_LABELS
 from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.pipeline.in_force import in_force
 
@@ -58,6 +59,26 @@ def test_rules_zones_and_what_is_kept_are_told(
     assert "disguise, mute 3-4; of live runs drop" in said
     assert "kept     date" in said
     assert "debug    live previews may show raw pictures" in said
+
+
+@pytest.mark.parametrize(
+    ("scope", "shown"),
+    [("moving", ("background",)), ("background", ("moving",)), ("everything", ()), ("face", ())],
+)
+def test_of_what_moves_and_the_background_one_is_hidden_and_the_other_shown(
+    scope: str, shown: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = in_force(load_settings(None, {"redaction.scope": scope}))
+    assert found.shown == shown
+    assert SCENE_LABELS.isdisjoint({*found.clear, *found.unseen})
+    assert run(["labels", "--scope", scope]) == 0
+    said = capsys.readouterr().out.splitlines()
+    told = [line.split()[1].rstrip(":") for line in said if line.startswith("shown")]
+    assert told == list(shown)
+
+
+def test_where_both_are_hidden_neither_is_shown() -> None:
+    assert in_force(load_settings(None, {"redaction.scope": "moving,background"})).shown == ()
 
 
 def test_a_method_that_reads_is_told_with_its_figure(capsys: pytest.CaptureFixture[str]) -> None:

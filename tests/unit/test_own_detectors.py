@@ -13,6 +13,8 @@ import stream_anon
 from stream_anon.config import load_settings
 from stream_anon.core.parts import Box
 from stream_anon.detectors.base import DetectionPass, Loading
+from stream_anon.detectors.boxes import fitting, on_canvas
+from stream_anon.detectors.picture import working_picture
 from stream_anon.detectors.scopes import choose, resolve_scope
 from stream_anon.errors import ConfigError, ModelError, ScopeError
 from tests.families import ANSWERS, BOX, CLASS, FACES_ONLY, SCORE, SIDES
@@ -77,6 +79,19 @@ def test_a_region_is_put_on_the_same_canvas(own: Own) -> None:
     (part,) = own.parts(DetectionPass(160, region, enlarge=2.0))
     x, y, width, height = BOX
     assert part.box.iou(Box(100 + x / 2, 60 + y / 2, width / 2, height / 2)) > 0.97
+
+
+@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("aspect", [1.0, 1.5])
+def test_all_of_a_turned_picture_is_on_the_canvas(turn: int, aspect: float) -> None:
+    frame = make_frame(WIDTH, HEIGHT)
+    look = fitting(DetectionPass(384, turn=turn), frame, aspect, SIDES)
+    picture = working_picture(frame, look, make_info(WIDTH, HEIGHT).color, aspect)
+    assert picture.rows <= SIDES[0]
+    assert picture.columns <= SIDES[1]
+    assert picture.rows == SIDES[0] or picture.columns == SIDES[1], "as large as it can be"
+    shown = on_canvas(picture, SIDES, (0.0, 0.0, 0.0)).rgb[..., : picture.rows, : picture.columns]
+    assert np.array_equal(shown, picture.rgb[..., : picture.rows, : picture.columns])
 
 
 def test_what_fills_up_shows_nothing(own: Own) -> None:
