@@ -12,6 +12,7 @@ import numpy as np
 from stream_anon.core.dependencies import cause
 from stream_anon.detectors.boxes import BoxDetector, Made, Preparation
 from stream_anon.detectors.families.registry import FAMILIES
+from stream_anon.detectors.labels import AUTO, RESERVED
 from stream_anon.detectors.openvino_start import import_openvino, new_core
 from stream_anon.detectors.registry import Row, rows
 from stream_anon.detectors.runtime import Network
@@ -31,11 +32,17 @@ def own_rows(own: Mapping[str, OwnDetector]) -> dict[str, Row]:
     """The rows of the user's own detectors.
 
     Raises:
-        ConfigError: one has the name of another detector.
+        ConfigError: one has the name of another detector, or a label that is a scope with a
+            meaning of its own.
     """
-    for name in own:
-        if name in rows():
+    for name, given in own.items():
+        if name == AUTO or name in rows():
             raise ConfigError(f"detectors.{name} has the name of a known detector: choose another")
+        if taken := sorted(RESERVED & set(given.labels.values())):
+            raise ConfigError(
+                f"setting detectors.{name}.labels has the label {taken[0]}, which is a scope with "
+                "a meaning of its own: choose another"
+            )
     return {
         name: Row(name, frozenset(given.labels.values()), partial(_load, name, given))
         for name, given in own.items()
