@@ -85,6 +85,21 @@ def resolve_scope(scope: str | list[str], chosen: Sequence[Row]) -> frozenset[st
     return frozenset(hidden)
 
 
+def not_running(
+    scope: str | list[str],
+    running: Sequence[Row],
+    engine: str = AUTO,
+    own: Mapping[str, OwnDetector] | None = None,
+) -> list[str]:
+    """Detectors that a run with this scope would have, and that are not among those which run.
+
+    Raises:
+        ConfigError, ModelError: as `choose`.
+    """
+    names = {row.name for row in running}
+    return [row.name for row in choose(engine, scope, own) if row.name not in names]
+
+
 def names_any(scope: str | list[str], labels: frozenset[str]) -> bool:
     """Whether a scope names any of these itself."""
     return not labels.isdisjoint(_names(scope))
