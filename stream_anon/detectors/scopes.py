@@ -82,6 +82,8 @@ def resolve_scope(scope: str | list[str], chosen: Sequence[Row]) -> frozenset[st
         if not visible:
             raise ScopeError(_unseen(name, chosen))
         hidden.update(*visible)
+    if not hidden:
+        raise ScopeError(f"{'+'.join(row.name for row in chosen)} sees nothing of {EVERYTHING}")
     return frozenset(hidden)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from stream_anon.config import Redaction
@@ -11,6 +13,10 @@ from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.redaction.registry import method_names
 from tests.stubs import stub_row
+from tests.toy_people import use_toy_people
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def controls(*, debug: bool = False, labels: frozenset[str] = CENTERFACE_LABELS) -> Controls:
@@ -88,8 +94,10 @@ def test_everything_is_refused_where_its_detectors_do_not_run() -> None:
     assert keys.choice == before
 
 
-@pytest.mark.usefixtures("toy_people")
-def test_what_is_less_than_a_new_run_would_hide_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_less_than_a_new_run_would_hide_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use_toy_people(monkeypatch, tmp_path)
     keys = Controls(Redaction(), [BUILT_IN["centerface"]], debug=False)
     keys.reload(Redaction(scope="head"))
     assert keys.choice.hidden == {"head"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from stream_anon.detectors.labels import BODY_GROUPS, CENTERFACE_LABELS, PARSED_LABELS, covers
@@ -111,7 +113,15 @@ def test_a_label_that_is_a_group_to_others_is_hidden_beside_it() -> None:
     assert resolve_scope("person", chosen) == PARSED | {"person"}
     assert resolve_scope("person", [mine]) == {"person"}
     by_label, idle = resolve_rules(["person"], resolve_scope("person", chosen), chosen)
-    assert (set(by_label), idle) == (PARSED | {"person"}, [])
+    assert by_label.keys() == PARSED | {"person"}
+    assert idle == []
+
+
+def test_everything_is_never_nothing() -> None:
+    moving = Row("scene", frozenset({"moving"}), stub_row().load)
+    with pytest.raises(ScopeError, match="sees nothing of everything"):
+        resolve_scope("everything", [replace(BUILT_IN["scene"], needs=())])
+    assert resolve_scope("everything,moving", [moving]) == {"moving"}
 
 
 def test_a_scope_error_is_a_wrong_setting() -> None:

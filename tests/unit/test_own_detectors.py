@@ -115,7 +115,7 @@ def test_a_class_that_is_not_named_hides_none_that_is(own: Own) -> None:
 def test_what_is_above_the_threshold_is_believed(own: Own, score: float) -> None:
     own.outputs[0][0, 5, 17] = score
     (part,) = own.parts(DetectionPass(384), threshold=0.05)
-    assert part.score == pytest.approx(DOUBTFUL + 0.8 * (score - 0.05) / 0.95, abs=1e-3)
+    assert part.score == pytest.approx(horizon.DOUBTFUL + 0.8 * (score - 0.05) / 0.95, abs=1e-3)
     assert own.parts(DetectionPass(384), threshold=0.2) == []
 
 

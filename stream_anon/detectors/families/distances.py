@@ -44,7 +44,8 @@ class NanoDet:
 
     @staticmethod
     def scores(outputs: Sequence[Floats]) -> Floats:
-        return outputs[0][0][:, : -4 * BINS]
+        scores: Floats = outputs[0][0][:, : -4 * BINS]
+        return scores
 
     @staticmethod
     def decode(

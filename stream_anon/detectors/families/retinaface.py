@@ -79,7 +79,8 @@ class RetinaFace:
 
     @staticmethod
     def scores(outputs: Sequence[Floats]) -> Floats:
-        return outputs[1][0]
+        scores: Floats = outputs[1][0]
+        return scores
 
     decode = staticmethod(decode)
 

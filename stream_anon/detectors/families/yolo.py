@@ -53,7 +53,8 @@ class YoloV5:
 
     @staticmethod
     def scores(outputs: Sequence[Floats]) -> Floats:
-        return outputs[0][0][:, 4:]
+        scores: Floats = outputs[0][0][:, 4:]
+        return scores
 
     @staticmethod
     def decode(
@@ -78,7 +79,8 @@ class YoloV8:
 
     @staticmethod
     def scores(outputs: Sequence[Floats]) -> Floats:
-        return outputs[0][0][4:]
+        scores: Floats = outputs[0][0][4:]
+        return scores
 
     @staticmethod
     def decode(
@@ -103,7 +105,8 @@ class YoloX:
 
     @staticmethod
     def scores(outputs: Sequence[Floats]) -> Floats:
-        return outputs[0][0][:, 4:]
+        scores: Floats = outputs[0][0][:, 4:]
+        return scores
 
     @staticmethod
     def decode(

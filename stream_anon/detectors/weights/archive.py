@@ -29,7 +29,11 @@ _BROKEN = (
 LARGEST = 8
 """Times the size of the package as it is known, from which on a file, or what is packed in it, is
 something else."""
-_COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_COMPRESSED: dict[bytes, Callable[[Path], object]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
 """How files begin that are a compressed tar archive, and what unpacks them."""
 Opened = tuple[str, "Callable[[], IO[bytes] | None]"]
 
