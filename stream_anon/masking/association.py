@@ -98,11 +98,12 @@ def nearest(
 
     They may have come from anywhere: sizes must fit, and the nearest pairs win.
     """
+    labels = [detection.labels for detection in detections]
     apart = [
         (distance(track.detections[min(track.detections)].anchor, detection.anchor), row, column)
         for row, track in enumerate(tracks)
         for column, detection in enumerate(detections)
-        if detection.may_be(track.labels)
+        if alike(track.labels, labels[column])
     ]
     pairs: list[tuple[Track, Detection]] = []
     rows, columns = set[int](), set[int]()

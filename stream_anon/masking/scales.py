@@ -76,9 +76,12 @@ def at_least_as_large(track: Track, detection: Detection, index: int) -> Detecti
 def _same(kept: Sequence[Detection], found: Detection) -> int | None:
     """Number of the detection that is one with another scale's."""
     labels = found.labels
-    shared = [(d.anchor.iou(found.anchor), n) for n, d in enumerate(kept) if d.may_be(labels)]
-    most, n = max(shared, default=(0.0, 0))
-    return n if most >= SAME else None
+    shared = [
+        (most, n)
+        for n, other in enumerate(kept)
+        if (most := other.anchor.iou(found.anchor)) >= SAME and other.may_be(labels)
+    ]
+    return max(shared)[1] if shared else None
 
 
 def _with_their_parts(kept: Sequence[Detection], seen: set[int], sure: float) -> list[Detection]:

@@ -215,8 +215,9 @@ def test_settings_that_make_no_sense_are_refused(
 
 def test_a_known_name_is_refused(own: Own) -> None:
     mine = own.settings().detectors["mine"]
-    with pytest.raises(ConfigError, match=r"detectors\.centerface has the name of a known"):
-        choose("auto", "face", {"centerface": mine})
+    for name in ("centerface", "auto"):
+        with pytest.raises(ConfigError, match=rf"detectors\.{name} has the name of a known"):
+            choose("auto", "face", {name: mine})
 
 
 def test_a_picture_is_redacted_with_faces_and_a_rule(own: Own, tmp_path: Path) -> None:
