@@ -49,6 +49,11 @@ def constant_network(
     return _number(1, 8) + _message(8, opset) + _message(7, b"".join(graph))
 
 
+def metadata(key: str, value: str) -> bytes:
+    """What an exporter says about a file; may follow any network."""
+    return _message(14, _text(1, key) + _text(2, value))
+
+
 def _node(kind: str, inputs: Sequence[str], output: str, attributes: bytes = b"") -> bytes:
     named = b"".join(_text(1, name) for name in inputs)
     return _message(1, named + _text(2, output) + _text(4, kind) + attributes)

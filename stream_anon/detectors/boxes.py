@@ -27,8 +27,14 @@ if TYPE_CHECKING:
 
 SAME_THING = 0.3
 """Two boxes of one label that overlap by this much (IoU) show one thing, or are hidden as one."""
+ONE_BOX = 0.45
+"""The same within one look, whose own suppression has kept both."""
 AS_SURE = 0.75
 """Share of the best look's score from which on another look's box counts too."""
+HIGHEST_SCORE = 1.001
+"""Shares may be rounded; anything higher is something else than a score."""
+DOUBTFUL = 0.2
+"""Score from which on the masker believes a single detection."""
 LEAST_SIDE = 1.0
 """Working pixels: narrower boxes are as wide as this."""
 
@@ -40,6 +46,8 @@ class Thing(NamedTuple):
     box: Box
     """In frame pixels."""
     score: float
+    look: int = 0
+    """Number of the look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,8 @@ class Made:
     reach: Callable[[Box], Box] = lambda box: box
     """From what the network calls the thing to what is hidden, in frame pixels."""
     min_score: float | None = None
-    """Less likely boxes are left out; None for `masking.track_score`."""
+    """Less likely boxes are left out, and the least likely of the others is believed; None for
+    `masking.track_score`, and scores as they are."""
     canvas: tuple[int, int] | None = None
     """Rows and columns of the input, where it has only this one."""
 
@@ -105,6 +114,7 @@ class BoxDetector:
         self._made, self._color = made, info.color
         self._pixel_aspect = float(info.pixel_aspect)
         self._min_score = made.min_score or settings.masking.track_score
+        self._worth = max(DOUBTFUL, settings.masking.track_score) if made.min_score else 0.0
         self._network = Network(
             weights, threads=settings.parsing.threads, precision=settings.parsing.precision
         )
@@ -125,8 +135,8 @@ class BoxDetector:
         looks = distinct(self._made.looks(detection_pass), frame, self._pixel_aspect)
         least = (0.0, *[self._made.least_width] * (len(looks) - 1))
         seen = [
-            thing
-            for look, width in zip(looks, least, strict=True)
+            thing._replace(look=number)
+            for number, (look, width) in enumerate(zip(looks, least, strict=True))
             for thing in self._look(frame, look, width)
             if thing.box.width <= self._made.most_width * frame.width
         ]
@@ -150,12 +160,21 @@ class BoxDetector:
         for box, score, kind in zip(
             *made.decode(outputs, (rows, columns), self._min_score), strict=True
         ):
+            if score > HIGHEST_SCORE:
+                raise ParserError(f"{made.name} answered with a score of {score:g}, not 0 to 1")
             label = made.labels.get(int(kind))
             x, y, width, height = map(float, box)
             inside = x < picture.columns and y < picture.rows and x + width > 0 and y + height > 0
             if label is not None and inside and width >= least_width:  # what fills up is nothing
                 placed = picture.placed(x, y, max(width, LEAST_SIDE), max(height, LEAST_SIDE))
-                yield Thing(label, placed, float(min(score, 1.0)))
+                yield Thing(label, placed, self._worth_of(float(min(score, 1.0))))
+
+    def _worth_of(self, score: float) -> float:
+        """A score, no lower than what is believed: the least one of the settings becomes that."""
+        least = self._min_score
+        if not self._worth or least >= 1:
+            return score
+        return min(1.0, max(score, self._worth + (1 - self._worth) * (score - least) / (1 - least)))
 
     def close(self) -> None:
         self._network.close()
@@ -164,13 +183,16 @@ class BoxDetector:
 def united(seen: Sequence[Thing]) -> list[Thing]:
     """What several looks have seen, each thing once, best first.
 
-    Of looks that are about as sure, everything is hidden that one of them hides.
+    Of looks that are about as sure, everything is hidden that one of them hides. Two that one look
+    sees side by side are two.
     """
     kept: list[Thing] = []
     for thing in sorted(seen, key=lambda thing: -thing.score):
         for n, other in enumerate(kept):
-            if other.label == thing.label and other.box.iou(thing.box) > SAME_THING:
-                if thing.score >= AS_SURE * other.score:
+            beside = thing.look == other.look
+            shared = other.box.iou(thing.box) if other.label == thing.label else 0.0
+            if shared > (ONE_BOX if beside else SAME_THING):
+                if beside or thing.score >= AS_SURE * other.score:
                     kept[n] = other._replace(box=other.box.union(thing.box))
                 break
         else:

@@ -43,6 +43,13 @@ MOVING, BACKGROUND = "moving", "background"
 SCENE_LABELS = frozenset({MOVING, BACKGROUND})
 """What differs from the scene of a fixed camera, and that scene."""
 
+AUTO = "auto"
+"""In place of a detector's name: those that the scope needs."""
+EVERYTHING = "everything"
+"""A scope that stands for what the installed detectors see."""
+RESERVED = SCENE_LABELS | {EVERYTHING}
+"""No network may have these: whoever names them means something else."""
+
 FACE_GROUPS = {"head": (frozenset({"head"}),)}
 PERSON_GROUPS = {"head": (frozenset({"head"}),), "person": (PERSON_LABELS,)}
 BODY_GROUPS = {

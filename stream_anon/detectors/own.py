@@ -5,24 +5,32 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stream_anon.core.dependencies import cause
 from stream_anon.detectors.boxes import BoxDetector, Made, Preparation
 from stream_anon.detectors.families.registry import FAMILIES
+from stream_anon.detectors.labels import AUTO, RESERVED
 from stream_anon.detectors.openvino_start import import_openvino, new_core
 from stream_anon.detectors.registry import Row, rows
 from stream_anon.detectors.runtime import Network
 from stream_anon.errors import ConfigError, ModelError, ParserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from stream_anon.config import OwnDetector
     from stream_anon.detectors.base import Loading
+    from stream_anon.detectors.boxes import Decode
+    from stream_anon.detectors.families.found import Floats, Found
+    from stream_anon.detectors.families.registry import Family
 
+ROUNDING = 1e-3
+"""Of scores, which are shares."""
+TASK = "detect"
+"""What an exporter calls detection, where it says it."""
 TRIED = 640
 """Pixels of the sides of the input that a network is tried with that takes any."""
 
@@ -31,11 +39,17 @@ def own_rows(own: Mapping[str, OwnDetector]) -> dict[str, Row]:
     """The rows of the user's own detectors.
 
     Raises:
-        ConfigError: one has the name of another detector.
+        ConfigError: one has the name of another detector, or a label that is a scope with a
+            meaning of its own.
     """
-    for name in own:
-        if name in rows():
+    for name, given in own.items():
+        if name == AUTO or name in rows():
             raise ConfigError(f"detectors.{name} has the name of a known detector: choose another")
+        if taken := sorted(RESERVED & set(given.labels.values())):
+            raise ConfigError(
+                f"setting detectors.{name}.labels has the label {taken[0]}, which is a scope with "
+                "a meaning of its own: choose another"
+            )
     return {
         name: Row(name, frozenset(given.labels.values()), partial(_load, name, given))
         for name, given in own.items()
@@ -55,7 +69,7 @@ def _load(name: str, given: OwnDetector, loading: Loading) -> BoxDetector:
     except OSError as error:
         reason = (error.strerror or "failed").lower()
         raise ModelError(f"cannot read {given.model} of detectors.{name}: {reason}") from error
-    canvas = _canvas(name, given, weights)
+    canvas = _canvas(name, given, weights)  # which also finds out what it was trained for
     _check(name, given, weights, canvas or (TRIED, TRIED), loading)
     known = FAMILIES[given.format]
     usual = known.preparation
@@ -63,7 +77,7 @@ def _load(name: str, given: OwnDetector, loading: Loading) -> BoxDetector:
         name=name,
         labels=given.labels,
         model_hash=hashlib.sha256(weights).hexdigest(),
-        decode=known.family.decode,
+        decode=_decoder(known.family, tuple(sorted(given.labels))),
         preparation=Preparation(
             usual.bgr if given.bgr is None else given.bgr,
             given.mean or usual.mean,
@@ -75,16 +89,32 @@ def _load(name: str, given: OwnDetector, loading: Loading) -> BoxDetector:
     return BoxDetector(made, weights, loading)
 
 
+def _decoder(family: Family, named: tuple[int, ...]) -> Decode:
+    """Of the classes that have a label: no other one may stand in front of them."""
+
+    def decode(outputs: Sequence[Floats], shape: tuple[int, int], min_score: float) -> Found:
+        return family.decode(outputs, shape, min_score, named)
+
+    return decode
+
+
 def _canvas(name: str, given: OwnDetector, weights: bytes) -> tuple[int, int] | None:
     """Rows and columns of the input; None where the network takes any."""
     core = new_core(import_openvino())
     try:
-        shapes = [port.partial_shape for port in core.read_model(weights).inputs]
+        model = core.read_model(weights)
+        shapes = [port.partial_shape for port in model.inputs]
+        task = _task(model)
     except Exception as error:
         raise ModelError(
             f"OpenVINO cannot read {given.model} of detectors.{name} ({cause(error)}): it must be "
             "an ONNX file"
         ) from error
+    if task not in ("", TASK):
+        raise ModelError(
+            f"{given.model} of detectors.{name} was exported for the task {task}, whose outputs "
+            "mean something else: export a network for detection"
+        )
     fits = len(shapes) == 1 and shapes[0].rank.is_static and len(shapes[0]) == 4
     if not fits or (shapes[0][1].is_static and shapes[0][1].get_length() != 3):
         told = ", ".join(map(str, shapes))
@@ -102,6 +132,12 @@ def _canvas(name: str, given: OwnDetector, weights: bytes) -> tuple[int, int] | 
             )
         return rows, columns
     return (given.size, given.size) if given.size else None
+
+
+def _task(model: Any) -> str:
+    """What the exporter of the YOLO family wrote into the file; empty for others."""
+    told = model.get_rt_info("framework").value if model.has_rt_info("framework") else {}
+    return str(told.get("task", "")) if isinstance(told, dict) else ""
 
 
 def _check(
@@ -125,6 +161,8 @@ def _check(
         answers = ", ".join(map(str, shapes))
         others = [n for n, k in FAMILIES.items() if k.family.classes(shapes, shape) is not None]
         hint = f"did you mean {' or '.join(others)}?" if others else "export it without its NMS"
+        if len(shapes) > 1 and family.classes(shapes[:1], shape) is not None:
+            hint = "export a network for detection, which has no other outputs"
         raise ModelError(
             f"{given.model} answers {answers} to a picture of {shape[1]}x{shape[0]}, but "
             f"detectors.{name}.format is {given.format}, which has {family.expects}: {hint}"
@@ -133,4 +171,13 @@ def _check(
         raise ConfigError(
             f"setting detectors.{name}.labels names class {most}, but {given.model} has the "
             f"classes 0 to {classes - 1}"
+        )
+    scores = family.scores(outputs)
+    if not np.isfinite(scores).all() or (
+        scores.size and not (scores.min() >= -ROUNDING and scores.max() <= 1 + ROUNDING)
+    ):
+        raise ModelError(
+            f"{given.model} of detectors.{name} answers {scores.min():g} to {scores.max():g} where "
+            f"{given.format} has scores of 0 to 1: export a network for detection (not for poses "
+            "or leaning boxes), with its last activation"
         )

@@ -1,7 +1,8 @@
 """Registry of detectors, one row each, and of those that other packages provide.
 
 A detector of another package is an entry point of the group `stream_anon.detectors` whose object is
-a `Row`. It is loaded only when a scope or a setting asks for what no row here can do.
+a `Row`. It is loaded only when a scope or a setting asks for what no installed row here can do, and
+for `everything`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stream_anon.detectors.labels import (
     PARSED_LABELS,
     PERSON_GROUPS,
     PERSON_LABELS,
+    RESERVED,
     SCENE_GROUPS,
     SCENE_LABELS,
 )
@@ -54,7 +56,8 @@ class Row:
     stands_in_for: frozenset[str] = frozenset()
     """Scopes for which another detector that is installed is the better one."""
     adds_to: frozenset[str] = frozenset()
-    """Scopes of others for which it runs as well, where it is installed."""
+    """Scopes of others for which it runs as well, where it is installed. Of a row of another
+    package, this holds for `everything` alone: packages are not loaded for other scopes."""
     is_model: bool = True
     """There is something to load; otherwise the masker itself sees what has its labels."""
     is_installed: Callable[[], bool] = lambda: True
@@ -122,7 +125,8 @@ def plugins() -> dict[str, Row]:
     """Rows of other packages.
 
     Raises:
-        ConfigError: one of them cannot be loaded, or is not a row.
+        ConfigError: one of them cannot be loaded, is not a row, or has a label that is a scope
+            with a meaning of its own.
     """
     found: dict[str, Row] = {}
     for point in entry_points(group=ENTRY_POINTS):
@@ -138,6 +142,11 @@ def plugins() -> dict[str, Row]:
             raise ConfigError(
                 f"the entry point {point.name} of {ENTRY_POINTS} is not a Row with a unique "
                 "name: remove its package"
+            )
+        if taken := sorted(RESERVED & row.labels):
+            raise ConfigError(
+                f"the detector {row.name} has the label {taken[0]}, which is a scope with a "
+                "meaning of its own: remove its package"
             )
         found[row.name] = row
     return found

@@ -5,17 +5,16 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from stream_anon.detectors.labels import AUTO, EVERYTHING
 from stream_anon.detectors.own import own_rows
-from stream_anon.detectors.registry import BUILT_IN, Row, find, rows
+from stream_anon.detectors.registry import BUILT_IN, Row, find, plugins, rows
 from stream_anon.errors import ConfigError, ModelError, ScopeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from stream_anon.config import OwnDetector
 
-AUTO = "auto"
-EVERYTHING = "everything"
 STRICTEST = ("head", "person", "plate", "text")
 """What `everything` stands for, as far as a detector for it is installed: not for `moving`, which
 hides all that a camera shows that is not fixed."""
@@ -83,7 +82,24 @@ def resolve_scope(scope: str | list[str], chosen: Sequence[Row]) -> frozenset[st
         if not visible:
             raise ScopeError(_unseen(name, chosen))
         hidden.update(*visible)
+    if not hidden:
+        raise ScopeError(f"{'+'.join(row.name for row in chosen)} sees nothing of {EVERYTHING}")
     return frozenset(hidden)
+
+
+def not_running(
+    scope: str | list[str],
+    running: Sequence[Row],
+    engine: str = AUTO,
+    own: Mapping[str, OwnDetector] | None = None,
+) -> list[str]:
+    """Detectors that a run with this scope would have, and that are not among those which run.
+
+    Raises:
+        ConfigError, ModelError: as `choose`.
+    """
+    names = {row.name for row in running}
+    return [row.name for row in choose(engine, scope, own) if row.name not in names]
 
 
 def names_any(scope: str | list[str], labels: frozenset[str]) -> bool:
@@ -138,19 +154,34 @@ def _needed(scope: str | list[str], own: Mapping[str, Row]) -> list[Row]:
         ScopeError: nobody sees one of its labels.
         ModelError: whoever does is not installed.
     """
-    installed = [row for row in BUILT_IN.values() if row.is_installed()]
-    names = _expanded(_names(scope), [*own.values(), *installed])
+    asked = _names(scope)
+    known = rows() if EVERYTHING in asked else BUILT_IN
+    installed = [row for row in known.values() if row.is_installed()]
+    names = _expanded(asked, [*own.values(), *installed])
     wanted: dict[str, Row] = {}
     for name in names:
-        able = [row for row in own.values() if _can_hide(row, name)]
-        able = able or [row for row in BUILT_IN.values() if _can_hide(row, name)]
-        able = able or [row for row in rows().values() if _can_hide(row, name)]
+        able = _able(name, own)
         if not able:
             raise ScopeError(_unknown(name, "in the scope", own.values()))
         best = _best(able, name, wanted)
         wanted[best.name] = best
-    added = [row for row in BUILT_IN.values() if row.adds_to & set(names) and row.is_installed()]
+    added = [row for row in installed if row.adds_to & set(names)]
     return list((wanted | {row.name: row for row in added}).values())
+
+
+def _able(name: str, own: Mapping[str, Row]) -> list[Row]:
+    """Who can hide something: the user's own, or those here, or those of other packages.
+
+    The first of these of which one is installed; all, where none is.
+    """
+    everybody: list[Row] = []
+    sources: tuple[Callable[[], Mapping[str, Row]], ...] = (lambda: own, lambda: BUILT_IN, plugins)
+    for source in sources:
+        able = [row for row in source().values() if _can_hide(row, name)]
+        if any(row.is_installed() for row in able):
+            return able
+        everybody += able
+    return everybody
 
 
 def _best(able: Sequence[Row], name: str, wanted: Iterable[str]) -> Row:
@@ -169,8 +200,12 @@ def _can_hide(row: Row, name: str) -> bool:
 
 
 def _ways(name: str, chosen: Iterable[Row]) -> list[frozenset[str]]:
-    """Sets of labels that hide what `name` stands for, according to these detectors."""
+    """Sets of labels that hide what `name` stands for, according to these detectors.
+
+    What is a group to one detector may be a label of another one, which is hidden as well.
+    """
     ways = [labels for row in chosen for labels in row.groups.get(name, ())]
+    ways += [frozenset({name}) for row in chosen if name in row.labels]
     return list(dict.fromkeys(ways)) or [frozenset({name})]
 
 

@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from stream_anon.masking.detection import alike
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,11 +39,15 @@ def without_doubles(detections: Sequence[Detection]) -> list[Detection]:
 
 
 def add_unless_double(kept: list[Detection], detection: Detection) -> None:
-    """Add a detection to others of its frame, or hide it as one with the person it is there."""
+    """Add a detection to others of its frame, or hide it as one with the person it is there.
+
+    What has other labels is something else, and a label that the other one lacks is kept.
+    """
+    labels = detection.labels
     for n, other in enumerate(kept):
         shared = detection.anchor.iou(other.anchor)
-        if shared >= SAME:
-            if shared < SAME_PLACE:
+        if shared >= SAME and other.may_be(labels):
+            if shared < SAME_PLACE or not labels <= other.labels:
                 kept[n] = replace(other, parts=(*other.parts, *detection.parts))
             return
     kept.append(detection)
@@ -61,13 +67,14 @@ def associate(
         The pairs, and the detections that belong to nobody.
     """
     candidates: list[tuple[float, int, int]] = []
+    labels = [detection.labels for detection in detections]
     for row, track in enumerate(tracks):
-        reach = REACH
+        known, reach = track.labels, REACH
         if not track.kind:  # a part that is not found is carried from both sides anyway
             since = max(0, index - track.last_seen - 1)
             reach = min(MAX_REACH, REACH + REACH_GROWTH * since)
         for column, detection in enumerate(detections):
-            if detection.kind != track.kind:
+            if detection.kind != track.kind or not alike(known, labels[column]):
                 continue
             apart = min(distance(guess, detection.anchor) for guess in track.guesses(index))
             if apart <= reach:
@@ -91,10 +98,12 @@ def nearest(
 
     They may have come from anywhere: sizes must fit, and the nearest pairs win.
     """
+    labels = [detection.labels for detection in detections]
     apart = [
         (distance(track.detections[min(track.detections)].anchor, detection.anchor), row, column)
         for row, track in enumerate(tracks)
         for column, detection in enumerate(detections)
+        if alike(track.labels, labels[column])
     ]
     pairs: list[tuple[Track, Detection]] = []
     rows, columns = set[int](), set[int]()
@@ -104,6 +113,12 @@ def nearest(
             columns.add(column)
             pairs.append((tracks[row], detections[column]))
     return pairs
+
+
+def says_all(known: Detection, detection: Detection) -> bool:
+    """Whether all that a detection says is known already."""
+    same_place = detection.anchor.iou(known.anchor) >= SAME_PLACE
+    return same_place and detection.labels <= known.labels
 
 
 def distance(a: Box, b: Box) -> float:

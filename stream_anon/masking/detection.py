@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from stream_anon.core.parts import Box, Part
 
 
+def alike(labels: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether what has these labels may be one with what has those."""
+    return labels == others or not labels.isdisjoint(others)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
     """The parts of one person that a detector saw in one frame."""
@@ -28,6 +33,15 @@ class Detection:
     """Mask of the anchor's box, stretched over it; None where only the box counts."""
     turn: int = 0
     """Quarter turns counter-clockwise after which it was seen."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Those of its parts."""
+        return frozenset(part.label for part in self.parts)
+
+    def may_be(self, labels: frozenset[str]) -> bool:
+        """Whether something that has these labels may be the same: a face is no person's box."""
+        return alike(self.labels, labels)
 
     @classmethod
     def of(cls, parts: Sequence[Part]) -> Detection:

@@ -218,6 +218,7 @@ def _is_flat(shown: NDArray[np.uint8]) -> bool:
 def besides(found: Sequence[Detection], extra: Sequence[Detection]) -> list[Detection]:
     """What ordinary passes found, and what extra ones found that is no part of it.
 
+    What has a label that the other one lacks is no part of it.
     Where both saw the same face and are as sure, it may be either: both are hidden, as one.
     """
     kept = list(found)
@@ -232,7 +233,7 @@ def besides(found: Sequence[Detection], extra: Sequence[Detection]) -> list[Dete
 
 def _hides(upright: Detection, other: Detection) -> bool:
     """Whether an upright face is what another pass saw a part of, or saw again."""
-    if upright.turn or other.score > upright.score:
+    if upright.turn or other.score > upright.score or not other.labels <= upright.labels:
         return False
     reach = AROUND * upright.anchor.size
     shared = upright.anchor.grown(reach, reach).overlap(other.anchor)

@@ -47,7 +47,7 @@ def union_of_scales(looks: Sequence[Look]) -> list[Detection]:
     for look in looks[1:]:
         closer, seen = len(kept), set[int]()
         for detection in look.detections:
-            same = _same(kept[:closer], detection.anchor)
+            same = _same(kept[:closer], detection)
             if same is None:
                 kept.append(detection)
                 seen.add(len(kept) - 1)
@@ -73,18 +73,25 @@ def at_least_as_large(track: Track, detection: Detection, index: int) -> Detecti
     return replace(detection, parts=_parts(detection.parts, carried))
 
 
-def _same(kept: Sequence[Detection], anchor: Box) -> int | None:
+def _same(kept: Sequence[Detection], found: Detection) -> int | None:
     """Number of the detection that is one with another scale's."""
-    shared = [(detection.anchor.iou(anchor), n) for n, detection in enumerate(kept)]
-    most, n = max(shared, default=(0.0, 0))
-    return n if most >= SAME else None
+    labels = found.labels
+    shared = [
+        (most, n)
+        for n, other in enumerate(kept)
+        if (most := other.anchor.iou(found.anchor)) >= SAME and other.may_be(labels)
+    ]
+    return max(shared)[1] if shared else None
 
 
 def _with_their_parts(kept: Sequence[Detection], seen: set[int], sure: float) -> list[Detection]:
     """Those who were seen, with what is part of them, and all others."""
     whole = {n: kept[n] for n in range(len(kept))}
     for n in (n for n in whole.copy() if n not in seen and kept[n].anchor.size >= sure):
-        on = [m for m in seen if _lies_on(kept[n].anchor, kept[m].anchor)]
+        labels = kept[n].labels
+        on = [
+            m for m in seen if kept[m].may_be(labels) and _lies_on(kept[n].anchor, kept[m].anchor)
+        ]
         believed = [m for m in on if whole[m].score >= DOUBTFUL]
         if believed:
             face = max(believed, key=lambda m: whole[m].anchor.overlap(kept[n].anchor))

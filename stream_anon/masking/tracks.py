@@ -84,6 +84,11 @@ class Track:
         return self.detections[self.last_seen].kind if self.detections else ""
 
     @property
+    def labels(self) -> frozenset[str]:
+        """Of what was seen last."""
+        return self.detections[self.last_seen].labels if self.detections else frozenset()
+
+    @property
     def shape(self) -> NDArray[np.uint8] | None:
         """Mask of the anchor's box; None where only the box is known."""
         return self.detections[self.last_seen].shape

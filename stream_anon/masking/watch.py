@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from stream_anon.detectors.checking import checked_answer
 from stream_anon.masking.allowance import Allowance
 from stream_anon.masking.association import (
-    SAME_PLACE,
     add_unless_double,
     associate,
     nearest,
+    says_all,
     without_doubles,
 )
 from stream_anon.masking.detection import group_people
@@ -267,11 +267,11 @@ class Watch:
         uncertain = [t for t in tracker.alive if t in lost or not tracker.is_confirmed(t)]
         sure = [t for t in tracker.alive if index in t.detections and t not in uncertain]
         # A recording's lookahead tells who has gone; live, nobody else may stand in for them.
-        known = [] if self._horizon.waits else [track.detections[index].anchor for track in sure]
+        known = [] if self._horizon.waits else [track.detections[index] for track in sure]
         seen = [
             detection  # of nobody who was seen in that very place already, and is not lost
             for detection in self._detect(held.frame, closer)
-            if all(detection.anchor.iou(anchor) < SAME_PLACE for anchor in known)
+            if not any(says_all(other, detection) for other in known)
         ]
         again, others = associate(uncertain, seen, index)
         tracker.follow(again, index, held.clock)

@@ -190,6 +190,22 @@ def test_it_can_be_named_beside_others(tmp_path: Path, monkeypatch: pytest.Monke
     shutil.rmtree(tmp_path / "toy_plates-1.0.dist-info")
 
 
+def test_everything_has_what_packages_bring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, CODE)
+    rows = choose("auto", "everything")
+    assert {row.name for row in rows} == {"centerface", "stickers"}
+    assert resolve_scope("everything", rows) == {"head", "sticker"}
+
+
+def test_a_package_is_asked_where_the_weights_of_others_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, CODE.replace('"sticker"', '"plate"'))
+    assert [row.name for row in choose("auto", "plate")] == ["stickers"]
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -197,6 +213,7 @@ def test_it_can_be_named_beside_others(tmp_path: Path, monkeypatch: pytest.Monke
         ("import no_such_module", r"cannot be loaded \(ModuleNotFoundError\)"),
         ("COLUMN = 1", r"cannot be loaded \(AttributeError\)"),
         ("ROW = 'stickers'", "is not a Row"),
+        (CODE.replace('"sticker"', '"moving"'), "has the label moving"),
         (CODE.replace('Row("stickers"', 'Row("centerface"'), "with a unique name"),
     ],
 )

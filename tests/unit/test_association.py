@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream_anon.core.parts import Box
-from stream_anon.masking.association import associate, distance, without_doubles
+from stream_anon.masking.association import associate, distance, nearest, without_doubles
 from stream_anon.masking.detection import Detection
 from stream_anon.masking.tracks import Track
 from tests.stubs import face
@@ -57,6 +58,13 @@ class TestAssociate:
         middle = seen(25)
         pairs, _ = associate([left, right], [middle], 1)
         assert pairs == [(right, middle)]
+
+    def test_a_detection_with_other_labels_is_of_nobody(self) -> None:
+        person = Detection.of([replace(face(Box(0, 0, 50, 50)), label="person")])
+        track = track_at(0, 0)
+        assert associate([track], [person], 1) == ([], [person])
+        assert nearest([track], [person]) == []
+        assert len(nearest([track], [seen(0)])) == 1
 
     def test_far_detections_belong_to_nobody(self) -> None:
         stranger = seen(300)
@@ -114,6 +122,18 @@ class TestDoubles:
         (kept,) = without_doubles([weak, strong])
         assert kept.anchor == strong.anchor
         assert [part.box for part in kept.parts] == [strong.anchor, weak.anchor]
+
+    def test_a_face_is_not_a_person(self) -> None:
+        whole, near = Box(0, 0, 50, 50), Box(0, 0, 48, 50)
+        person = Detection.of([replace(face(whole, score=0.9), label="person")])
+        found = Detection.of([face(near, score=0.5)])
+        assert without_doubles([person, found]) == [person, found]
+
+    def test_a_label_that_the_other_one_lacks_is_kept(self) -> None:
+        one = Detection.of([face(Box(0, 0, 50, 50), score=0.9)])
+        hat = replace(face(Box(0, 0, 50, 50)), label="hat")
+        (kept,) = without_doubles([one, Detection.of([face(Box(0, 0, 50, 50), score=0.5), hat])])
+        assert {part.label for part in kept.parts} == {"face", "hat"}
 
     def test_neighbours_are_two(self) -> None:
         assert len(without_doubles([seen(0), seen(35)])) == 2

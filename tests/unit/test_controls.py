@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from stream_anon.config import Redaction
 from stream_anon.detectors.labels import CENTERFACE_LABELS, PARSED_LABELS
+from stream_anon.detectors.registry import BUILT_IN
 from stream_anon.errors import ConfigError, ScopeError
 from stream_anon.pipeline.live.controls import Controls
 from stream_anon.redaction.registry import method_names
 from tests.stubs import stub_row
+from tests.toy_people import use_toy_people
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def controls(*, debug: bool = False, labels: frozenset[str] = CENTERFACE_LABELS) -> Controls:
@@ -77,6 +84,34 @@ def test_a_reload_is_taken_as_a_whole_or_not_at_all(caplog: pytest.LogCaptureFix
         keys.reload(Redaction(scope="person", method="blur"))
     assert keys.choice == before
     assert "hiding head with fill" in caplog.text
+
+
+def test_everything_is_refused_where_its_detectors_do_not_run() -> None:
+    keys = controls()  # without centerface, say
+    before = keys.choice
+    with pytest.raises(ScopeError, match="this run has no centerface, so it cannot hide everyth"):
+        keys.reload(Redaction(scope="everything"))
+    assert keys.choice == before
+
+
+def test_what_is_less_than_a_new_run_would_hide_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use_toy_people(monkeypatch, tmp_path)
+    keys = Controls(Redaction(), [BUILT_IN["centerface"]], debug=False)
+    keys.reload(Redaction(scope="head"))
+    assert keys.choice.hidden == {"head"}
+    assert "persons does not run, and head hides less without it" in caplog.text
+    assert "hidden now: head" in caplog.text
+    with pytest.raises(ScopeError, match="no persons"):
+        keys.reload(Redaction(scope="everything"))
+
+
+def test_everything_is_taken_where_all_runs(caplog: pytest.LogCaptureFixture) -> None:
+    keys = Controls(Redaction(), [BUILT_IN["centerface"]], debug=False)
+    keys.reload(Redaction(scope="everything"))
+    assert keys.choice.hidden == {"head"}
+    assert "does not run" not in caplog.text
 
 
 def test_rules_are_in_force_from_the_beginning_and_taken_by_a_reload() -> None:

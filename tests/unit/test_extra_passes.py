@@ -173,6 +173,13 @@ def test_what_is_part_of_an_upright_face_is_nobody_else() -> None:
     assert besides([face], [part, beside, surer]) == [face, beside, surer]
 
 
+def test_a_face_in_a_persons_box_is_no_part_of_it() -> None:
+    person = Part("person", Box(100, 100, 80, 200), ellipse(), 0.9, 0)
+    face = Part("face", Box(120, 105, 30, 40), ellipse(), 0.5, 1)
+    found, extra = Detection.of([person]), Detection.of([face])
+    assert besides([found], [extra]) == [found, extra]
+
+
 def test_a_face_that_may_hang_instead_is_hidden_both_ways() -> None:
     here, there = (Part("face", Box(100, y, 80, 100), ellipse(), 0.5, 0) for y in (100, 130))
     upright = Detection(here.box, (here,), 0.6)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from stream_anon.detectors.labels import BODY_GROUPS, CENTERFACE_LABELS, PARSED_LABELS, covers
-from stream_anon.detectors.registry import BUILT_IN
-from stream_anon.detectors.scopes import resolve_scope
+from stream_anon.detectors.registry import BUILT_IN, Row
+from stream_anon.detectors.scopes import resolve_rules, resolve_scope
 from stream_anon.errors import ConfigError, ScopeError
 from tests.stubs import stub_row
 
@@ -103,6 +105,23 @@ def test_what_the_engine_cannot_see_is_an_error(scope: str | list[str]) -> None:
     with pytest.raises(ScopeError, match=r"engine stub cannot see (eyes|mouth)") as caught:
         resolve(scope, seen)
     assert "centerface does" in str(caught.value)
+
+
+def test_a_label_that_is_a_group_to_others_is_hidden_beside_it() -> None:
+    mine = Row("mine", frozenset({"person"}), stub_row().load)
+    chosen = [stub_row(PARSED), mine]
+    assert resolve_scope("person", chosen) == PARSED | {"person"}
+    assert resolve_scope("person", [mine]) == {"person"}
+    by_label, idle = resolve_rules(["person"], resolve_scope("person", chosen), chosen)
+    assert by_label.keys() == PARSED | {"person"}
+    assert idle == []
+
+
+def test_everything_is_never_nothing() -> None:
+    moving = Row("scene", frozenset({"moving"}), stub_row().load)
+    with pytest.raises(ScopeError, match="sees nothing of everything"):
+        resolve_scope("everything", [replace(BUILT_IN["scene"], needs=())])
+    assert resolve_scope("everything,moving", [moving]) == {"moving"}
 
 
 def test_a_scope_error_is_a_wrong_setting() -> None:

@@ -12,13 +12,15 @@ from skimage import data
 import stream_anon
 from stream_anon.config import load_settings
 from stream_anon.core.parts import Box
+from stream_anon.detectors import boxes
 from stream_anon.detectors.base import DetectionPass, Loading
 from stream_anon.detectors.boxes import fitting, on_canvas
 from stream_anon.detectors.picture import working_picture
 from stream_anon.detectors.scopes import choose, resolve_scope
-from stream_anon.errors import ConfigError, ModelError, ScopeError
+from stream_anon.errors import ConfigError, ModelError, ParserError, ScopeError
+from stream_anon.masking import horizon
 from tests.families import ANSWERS, BOX, CLASS, FACES_ONLY, SCORE, SIDES
-from tests.onnx_files import constant_network
+from tests.onnx_files import constant_network, metadata
 from tests.stubs import face_of_astronaut, make_frame, make_info
 
 if TYPE_CHECKING:
@@ -117,6 +119,63 @@ def test_without_the_section_its_label_is_unknown() -> None:
         choose("auto", "badge")
 
 
+def test_a_class_that_is_not_named_hides_none_that_is(own: Own) -> None:
+    own.outputs[0][0, 4, 17] = 0.95
+    (part,) = own.parts(DetectionPass(384))
+    assert part.label == "badge"
+    assert part.score == pytest.approx(SCORE, abs=0.01)
+
+
+@pytest.mark.parametrize("score", [0.06, 0.15])
+def test_what_is_above_the_threshold_is_believed(own: Own, score: float) -> None:
+    own.outputs[0][0, 5, 17] = score
+    (part,) = own.parts(DetectionPass(384), threshold=0.05)
+    assert part.score == pytest.approx(horizon.DOUBTFUL + 0.8 * (score - 0.05) / 0.95, abs=1e-3)
+    assert own.parts(DetectionPass(384), threshold=0.2) == []
+
+
+def test_scores_are_never_lowered(own: Own) -> None:
+    (part,) = own.parts(DetectionPass(384), threshold=SCORE - 0.01)
+    assert part.score == pytest.approx(SCORE, abs=1e-3)
+
+
+def test_the_masker_believes_what_the_detector_takes_for_believed() -> None:
+    assert boxes.DOUBTFUL == horizon.DOUBTFUL
+
+
+def pose() -> list[Any]:
+    """What a network for poses answers: places in pixels behind its one class."""
+    outputs = ANSWERS[YOLO]()
+    outputs[0][0, 5] = 120.0
+    return outputs
+
+
+@pytest.mark.parametrize("label", ["moving", "background", "everything"])
+def test_labels_with_a_meaning_of_their_own_are_refused(own: Own, label: str) -> None:
+    settings = own.settings(labels={CLASS: label})
+    with pytest.raises(ConfigError, match=f"detectors.mine.labels has the label {label}"):
+        choose("auto", "face", settings.detectors)
+
+
+def test_a_network_for_another_task_is_refused(own: Own) -> None:
+    settings = own.settings()
+    path = own.folder / "best.onnx"
+    path.write_bytes(path.read_bytes() + metadata("task", "obb"))
+    (row,) = choose("auto", "badge", settings.detectors)
+    with pytest.raises(ModelError, match="was exported for the task obb"):
+        row.load(Loading(settings, make_info(WIDTH, HEIGHT)))
+
+
+def test_a_score_that_is_none_is_an_error(own: Own) -> None:
+    settings = own.settings()
+    (row,) = choose("auto", "badge", settings.detectors)
+    detector = row.load(Loading(settings, make_info(WIDTH, HEIGHT)))
+    detector._network.run = lambda _picture: pose()  # type: ignore[attr-defined]
+    with pytest.raises(ParserError, match="mine answered with a score of 120"):
+        detector.parse(make_frame(WIDTH, HEIGHT), DetectionPass(384))
+    detector.close()
+
+
 def rows(*shape: int) -> list[Any]:
     return [np.zeros(shape, np.float32)]
 
@@ -124,6 +183,12 @@ def rows(*shape: int) -> list[Any]:
 WRONG: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "another format": ({}, {"format": "yolox"}, "format is yolox.*did you mean yolov8"),
     "another output": ({"outputs": rows(1, 100, 6)}, {}, r"answers \(1, 100, 6\).*without its NMS"),
+    "outlines": (
+        {"outputs": [*ANSWERS[YOLO](), *rows(1, 32, 48, 80)]},
+        {},
+        "export a network for detection, which has no other outputs",
+    ),
+    "poses": ({"outputs": pose()}, {}, "answers 0 to 120 where yolov8 has scores of 0 to 1"),
     "no such class": ({}, {"labels": {7: "badge"}}, "names class 7.*classes 0 to 1"),
     "another size": ({}, {"size": 640}, "size is 640, but .* takes pictures of 320x192"),
     "grey": ({"channels": 1}, {}, "it must take one picture"),
@@ -165,8 +230,9 @@ def test_settings_that_make_no_sense_are_refused(
 
 def test_a_known_name_is_refused(own: Own) -> None:
     mine = own.settings().detectors["mine"]
-    with pytest.raises(ConfigError, match=r"detectors\.centerface has the name of a known"):
-        choose("auto", "face", {"centerface": mine})
+    for name in ("centerface", "auto"):
+        with pytest.raises(ConfigError, match=rf"detectors\.{name} has the name of a known"):
+            choose("auto", "face", {name: mine})
 
 
 def test_a_picture_is_redacted_with_faces_and_a_rule(own: Own, tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def test_colours_are_prepared_as_the_network_wants_them() -> None:
 def test_looks_that_are_about_as_sure_hide_together() -> None:
     seen = [
         Thing("plate", Box(0, 0, 40, 10), 0.9),
-        Thing("plate", Box(10, 0, 40, 10), 0.8),
-        Thing("plate", Box(-20, 0, 60, 10), 0.3),
+        Thing("plate", Box(10, 0, 40, 10), 0.8, look=1),
+        Thing("plate", Box(-20, 0, 60, 10), 0.3, look=1),
         Thing("plate", Box(90, 0, 40, 10), 0.4),
         Thing("sign", Box(0, 0, 40, 10), 0.5),
     ]
@@ -68,6 +68,13 @@ def test_looks_that_are_about_as_sure_hide_together() -> None:
         Box(90, 0, 40, 10),
     ]
     assert [thing.score for thing in kept] == [0.9, 0.5, 0.4]
+
+
+def test_two_that_one_look_sees_side_by_side_are_two() -> None:
+    beside = [Thing("person", Box(0, 0, 40, 80), 0.9), Thing("person", Box(20, 0, 40, 80), 0.4)]
+    assert united(beside) == beside
+    twice = [beside[0], beside[1]._replace(box=Box(4, 0, 40, 80))]  # by two of its classes
+    assert [thing.box for thing in united(twice)] == [Box(0, 0, 44, 80)]
 
 
 def test_looks_that_show_the_same_are_one() -> None:

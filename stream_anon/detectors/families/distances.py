@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_anon.detectors.families.found import Found, best_of, by_class, cells, grid
+from stream_anon.detectors.families.found import Found, best_of, by_class, cells, grid, only
 from stream_anon.detectors.families.yolo import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from stream_anon.detectors.families.found import Named
 
     Floats = NDArray[np.float32]
 
@@ -36,21 +38,27 @@ class NanoDet:
 
     @staticmethod
     def classes(shapes: Sequence[tuple[int, ...]], shape: tuple[int, int]) -> int | None:
-        (first, *_) = shapes
+        first = only(shapes)
         known = len(first) == 3 and first[1] == count(shape, NANODET_STRIDES)
         return first[2] - 4 * BINS if known and first[2] > 4 * BINS else None
 
     @staticmethod
-    def decode(outputs: Sequence[Floats], shape: tuple[int, int], min_score: float) -> Found:
+    def scores(outputs: Sequence[Floats]) -> Floats:
+        scores: Floats = outputs[0][0][:, : -4 * BINS]
+        return scores
+
+    @staticmethod
+    def decode(
+        outputs: Sequence[Floats], shape: tuple[int, int], min_score: float, named: Named = None
+    ) -> Found:
         rows = outputs[0][0]
-        scores, classes = by_class(rows[:, : -4 * BINS])
-        likely = np.flatnonzero(scores >= min_score)
+        likely, scores, classes = by_class(rows[:, : -4 * BINS], min_score, named)
         corner, stride = (values[likely] for values in _corners(shape, NANODET_STRIDES))
         bins = rows[likely, -4 * BINS :].reshape(-1, 4, BINS)
         weights = np.exp(bins - bins.max(2, keepdims=True))
         mean = (weights * np.arange(BINS)).sum(2) / weights.sum(2)
         boxes = _boxes(corner, (mean * stride).astype(np.float32))
-        return best_of(boxes, scores[likely], classes[likely], min_score)
+        return best_of(boxes, scores, classes, min_score)
 
 
 class Scrfd:
@@ -65,12 +73,19 @@ class Scrfd:
             for width in (1, 4)
             for stride in SCRFD_STRIDES
         ]
-        return 1 if [given[-2:] for given in shapes[:6]] == wanted else None
+        fits = len(shapes) in (6, 9) and [given[-2:] for given in shapes[:6]] == wanted
+        return 1 if fits else None
 
     @staticmethod
-    def decode(outputs: Sequence[Floats], shape: tuple[int, int], min_score: float) -> Found:
+    def scores(outputs: Sequence[Floats]) -> Floats:
+        return np.concatenate([output.reshape(-1) for output in outputs[: len(SCRFD_STRIDES)]])
+
+    @staticmethod
+    def decode(
+        outputs: Sequence[Floats], shape: tuple[int, int], min_score: float, _named: Named = None
+    ) -> Found:
         n = len(SCRFD_STRIDES)
-        scores = np.concatenate([output.reshape(-1) for output in outputs[:n]])
+        scores = Scrfd.scores(outputs)
         distances = np.concatenate([output.reshape(-1, 4) for output in outputs[n : 2 * n]])
         corner, stride = _corners(shape, SCRFD_STRIDES, SCRFD_ANCHORS)
         boxes = _boxes(corner, distances * stride)
@@ -88,5 +103,6 @@ def _corners(
 
 def _boxes(corner: Floats, distances: Floats) -> Floats:
     """x, y, width, height of boxes by the pixels to their left, top, right and bottom."""
-    low, high = corner - distances[:, :2], corner + distances[:, 2:]
+    one, other = corner - distances[:, :2], corner + distances[:, 2:]
+    low, high = np.minimum(one, other), np.maximum(one, other)  # hidden whichever way round
     return np.concatenate([low, high - low], 1).astype(np.float32)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stream_anon.detectors.families.found import Named
+
     Floats = NDArray[np.float32]
 
 
@@ -36,8 +38,25 @@ class Family(Protocol):
             shape: rows and columns of the input.
         """
 
-    def decode(self, outputs: Sequence[Floats], shape: tuple[int, int], min_score: float) -> Found:
-        """Boxes of one input, best first, in input pixels."""
+    def scores(self, outputs: Sequence[Floats]) -> Floats:
+        """All scores that the outputs hold, which must be 0..1; in any shape."""
+
+    def decode(
+        self,
+        outputs: Sequence[Floats],
+        shape: tuple[int, int],
+        min_score: float,
+        named: Named = None,
+        /,
+    ) -> Found:
+        """Boxes of one input, best first, in input pixels.
+
+        Args:
+            outputs: of the network.
+            shape: rows and columns of the input.
+            min_score: less likely boxes are left out.
+            named: the classes that count; None for all.
+        """
 
 
 class _CenterFace:
@@ -50,7 +69,16 @@ class _CenterFace:
         wanted = [(1, channels, rows, columns) for channels in (1, 2, 2, 10)]
         return 1 if list(shapes) == wanted else None
 
-    def decode(self, outputs: Sequence[Floats], _shape: tuple[int, int], min_score: float) -> Found:
+    def scores(self, outputs: Sequence[Floats]) -> Floats:
+        return outputs[0]
+
+    def decode(
+        self,
+        outputs: Sequence[Floats],
+        _shape: tuple[int, int],
+        min_score: float,
+        _named: Named = None,
+    ) -> Found:
         faces = centerface.decode(list(outputs), min_score)
         return Found(
             np.array([face.box for face in faces], np.float32).reshape(-1, 4),

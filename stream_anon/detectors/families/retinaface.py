@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from stream_anon.detectors.families.found import Named
+
     Floats = NDArray[np.float32]
 
 Priors = Mapping[int, tuple[int, ...]]
@@ -41,6 +43,7 @@ def decode(
     outputs: Sequence[Floats],
     shape: tuple[int, int],
     min_score: float,
+    named: Named = None,
     priors: Priors = PRIORS,
 ) -> Found:
     """Boxes of one input.
@@ -50,16 +53,16 @@ def decode(
             follows (landmarks) is left out.
         shape: rows and columns of the input.
         min_score: less likely boxes are left out.
+        named: classes that count, without the first; None for all.
         priors: sides of the priors by stride.
     """
     offsets, confidences = outputs[0][0], outputs[1][0]
-    scores, classes = by_class(confidences[:, 1:])
-    likely = np.flatnonzero(scores >= min_score)
+    likely, scores, classes = by_class(confidences[:, 1:], min_score, named)
     anchors = _anchors(shape, tuple(priors.items()))[likely]
     offsets, side = offsets[likely], anchors[:, 2:]
     middle = anchors[:, :2] + offsets[:, :2] * VARIANCES[0] * side
     size = side * np.exp(np.minimum(offsets[:, 2:] * VARIANCES[1], LARGEST_LOG))
-    return best_of(centred(middle, size), scores[likely], classes[likely], min_score)
+    return best_of(centred(middle, size), scores, classes, min_score)
 
 
 class RetinaFace:
@@ -69,10 +72,15 @@ class RetinaFace:
 
     @staticmethod
     def classes(shapes: Sequence[tuple[int, ...]], shape: tuple[int, int]) -> int | None:
-        boxes, scores = (*shapes, (), ())[:2]
+        boxes, scores = (*shapes, (), ())[:2] if len(shapes) <= 3 else ((), ())  # and landmarks
         count = len(_anchors(shape, tuple(PRIORS.items())))
         fits = boxes == (1, count, 4) and scores[:2] == (1, count) and len(scores) == 3
         return scores[2] - 1 if fits else None
+
+    @staticmethod
+    def scores(outputs: Sequence[Floats]) -> Floats:
+        scores: Floats = outputs[1][0]
+        return scores
 
     decode = staticmethod(decode)
 

@@ -18,12 +18,15 @@ from stream_anon.detectors.families.found import (
     cells,
     centred,
     grid,
+    only,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from stream_anon.detectors.families.found import Named
 
     Floats = NDArray[np.float32]
 
@@ -45,13 +48,21 @@ class YoloV5:
     @staticmethod
     def classes(shapes: Sequence[tuple[int, ...]], shape: tuple[int, int]) -> int | None:
         fits = {ANCHORS * count(shape), ANCHORS * count(shape, (*STRIDES, 64))}
-        (first, *_) = shapes
+        first = only(shapes)
         return first[2] - 5 if len(first) == 3 and first[1] in fits and first[2] > 5 else None
 
     @staticmethod
-    def decode(outputs: Sequence[Floats], _shape: tuple[int, int], min_score: float) -> Found:
+    def scores(outputs: Sequence[Floats]) -> Floats:
+        scores: Floats = outputs[0][0][:, 4:]
+        return scores
+
+    @staticmethod
+    def decode(
+        outputs: Sequence[Floats], _shape: tuple[int, int], min_score: float, named: Named = None
+    ) -> Found:
         rows = outputs[0][0]
-        scores, classes = by_class(rows[:, 5:] * rows[:, 4:5])
+        likely, scores, classes = by_class(rows[:, 5:] * rows[:, 4:5], min_score, named)
+        rows = rows[likely]
         return best_of(centred(rows[:, :2], rows[:, 2:4]), scores, classes, min_score)
 
 
@@ -62,14 +73,22 @@ class YoloV8:
 
     @staticmethod
     def classes(shapes: Sequence[tuple[int, ...]], shape: tuple[int, int]) -> int | None:
-        (first, *_) = shapes
+        first = only(shapes)
         fits = len(first) == 3 and first[2] == count(shape) and first[1] > 4
         return first[1] - 4 if fits else None
 
     @staticmethod
-    def decode(outputs: Sequence[Floats], _shape: tuple[int, int], min_score: float) -> Found:
+    def scores(outputs: Sequence[Floats]) -> Floats:
+        scores: Floats = outputs[0][0][4:]
+        return scores
+
+    @staticmethod
+    def decode(
+        outputs: Sequence[Floats], _shape: tuple[int, int], min_score: float, named: Named = None
+    ) -> Found:
         rows = outputs[0][0].T
-        scores, classes = by_class(rows[:, 4:])
+        likely, scores, classes = by_class(rows[:, 4:], min_score, named)
+        rows = rows[likely]
         return best_of(centred(rows[:, :2], rows[:, 2:4]), scores, classes, min_score)
 
 
@@ -80,17 +99,24 @@ class YoloX:
 
     @staticmethod
     def classes(shapes: Sequence[tuple[int, ...]], shape: tuple[int, int]) -> int | None:
-        (first, *_) = shapes
+        first = only(shapes)
         fits = len(first) == 3 and first[1] == count(shape) and first[2] > 5
         return first[2] - 5 if fits else None
 
     @staticmethod
-    def decode(outputs: Sequence[Floats], shape: tuple[int, int], min_score: float) -> Found:
+    def scores(outputs: Sequence[Floats]) -> Floats:
+        scores: Floats = outputs[0][0][:, 4:]
+        return scores
+
+    @staticmethod
+    def decode(
+        outputs: Sequence[Floats], shape: tuple[int, int], min_score: float, named: Named = None
+    ) -> Found:
         rows = outputs[0][0]
         corner = np.concatenate([grid(*cells(shape, stride)) for stride in STRIDES])
         each = [np.full(int(np.prod(cells(shape, s))), s, np.float32) for s in STRIDES]
         stride = np.concatenate(each)[:, None]
         middle = (rows[:, :2] + corner) * stride
         size = np.exp(np.minimum(rows[:, 2:4], LARGEST_LOG)) * stride
-        scores, classes = by_class(rows[:, 5:] * rows[:, 4:5])
-        return best_of(centred(middle, size), scores, classes, min_score)
+        likely, scores, classes = by_class(rows[:, 5:] * rows[:, 4:5], min_score, named)
+        return best_of(centred(middle, size)[likely], scores, classes, min_score)

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stream_anon.core.stream_log import stream_logger
-from stream_anon.detectors.scopes import resolve_scope
-from stream_anon.errors import StreamAnonError
+from stream_anon.detectors.labels import AUTO, EVERYTHING
+from stream_anon.detectors.scopes import names_any, not_running, resolve_scope
+from stream_anon.errors import ScopeError, StreamAnonError
 from stream_anon.pipeline.rules import rules_by_label, warn_of_reading
 from stream_anon.redaction.registry import method_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stream_anon.config import Redaction
+    from stream_anon.config import OwnDetector, Redaction
     from stream_anon.core.redacted import MaskedFrame
     from stream_anon.detectors.registry import Row
 
@@ -54,18 +55,29 @@ class ChosenFrame:
 class Controls:
     """Any thread may read `choice` and call anything. There is no switch for redaction itself."""
 
-    def __init__(self, redaction: Redaction, detectors: Sequence[Row], *, debug: bool) -> None:
+    def __init__(
+        self,
+        redaction: Redaction,
+        detectors: Sequence[Row],
+        *,
+        debug: bool,
+        engine: str = AUTO,
+        own: Mapping[str, OwnDetector] | None = None,
+    ) -> None:
         """Begin with the settings of the run.
 
         Args:
             redaction: the settings.
             detectors: of the run.
             debug: allow what only debug runs may.
+            engine: setting that they were chosen by.
+            own: the user's own detectors.
 
         Raises:
             ConfigError: the detectors cannot see what is to be hidden, or there is no such method.
         """
         self._detectors, self._debug = detectors, debug
+        self._engine, self._own = engine, own
         self._lock = threading.Lock()
         self._configured = _named(redaction)
         hidden = resolve_scope(redaction.scope, detectors)
@@ -75,7 +87,8 @@ class Controls:
         """Take other settings over.
 
         Raises:
-            ConfigError: as at the beginning; nothing has changed then.
+            ConfigError: as at the beginning, or `everything` needs detectors that do not run;
+                nothing has changed then.
         """
         self._take(redaction, all_hidden=True)
 
@@ -83,6 +96,7 @@ class Controls:
         detectors = self._detectors
         hidden = resolve_scope(redaction.scope, detectors)
         rules = rules_by_label(redaction, hidden, detectors, all_hidden=all_hidden)
+        missing = self._missing(redaction)
         with self._lock:
             self.choice = replace(self.choice, redaction=redaction, hidden=hidden, rules=rules)
         warn_of_reading(redaction, rules)
@@ -90,6 +104,32 @@ class Controls:
             "from now on: hiding %s with %s, %d cells across%s",
             *(_named(redaction), redaction.method, redaction.cells, _rules_named(redaction)),
         )
+        if missing:
+            log.warning(
+                "%s does not run, and %s hides less without it: restart the run with this scope; "
+                "hidden now: %s",
+                *(" and ".join(missing), _named(redaction), ", ".join(sorted(hidden))),
+            )
+
+    def _missing(self, redaction: Redaction) -> list[str]:
+        """Detectors that a run with these settings would have, and this one has not.
+
+        Raises:
+            ScopeError: it asks for everything, which stands for what they see.
+        """
+        everything = names_any(redaction.scope, frozenset({EVERYTHING}))
+        try:
+            missing = not_running(redaction.scope, self._detectors, self._engine, self._own)
+        except StreamAnonError:
+            if everything:
+                raise
+            return []  # those that run do see it
+        if missing and everything and _named(redaction) != self._configured:
+            raise ScopeError(
+                f"this run has no {' and no '.join(missing)}, so it cannot hide everything: "
+                "restart it with this scope, or name what to hide"
+            )
+        return missing
 
     def press(self, key: str) -> None:
         """Do what a key in the preview stands for; unknown keys do nothing."""

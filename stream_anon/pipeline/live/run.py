@@ -94,7 +94,11 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             settings.parsing.engine, settings.redaction.scope, settings.detectors
         )
         self._controls = Controls(
-            settings.redaction, self._detectors, debug=settings.live.mode == "debug"
+            settings.redaction,
+            self._detectors,
+            debug=settings.live.mode == "debug",
+            engine=settings.parsing.engine,
+            own=settings.detectors,
         )
         self._source, self._source_label = LiveSource(address, settings.live), address.label
         self._session: LiveSession | None = None
