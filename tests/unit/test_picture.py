@@ -201,6 +201,16 @@ def test_dark_pictures_come_out_bright_and_ordinary_ones_as_they_are() -> None:
     np.testing.assert_allclose(day[0, 1], (ordinary.astype(float) - 16) * 255 / 219, atol=2)
 
 
+@pytest.mark.parametrize(("light", "stays"), [(0.1, False), (1.0, True)])
+def test_single_bright_pixels_go_where_noise_would_be_lifted(light: float, *, stays: bool) -> None:
+    luma = np.full((96, 96), 16 + 120 * light, np.uint8)
+    luma[:20] = 16 + 180 * light
+    luma[30::8, ::8] += round(100 * light)
+    shown = working_picture(make_frame(96, 96, luma=luma), DetectionPass(96), WHITE_TAGS, 1.0).rgb
+    below = shown[0, 1, 28:96]
+    assert bool(below.max() - below.min() > 50) is stays
+
+
 def test_black_is_not_blown_up_to_noise() -> None:
     luma = np.full((64, 64), 16, np.uint8)
     luma[::9, ::7] = 18
