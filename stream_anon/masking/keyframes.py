@@ -28,6 +28,8 @@ STEPS = (512, 640, 960, 1280, 1600)
 """Working sizes between light and deep; few, because each is compiled once."""
 ENLARGED = 2.0
 """Times that the place of a close pass is enlarged, at most."""
+WELL_SEEN = 32.0
+"""Pixels of a face in a close pass that make it easiest to find, above all in a poor picture."""
 MOST_HARD = 8
 """Close passes in one frame for faces that no pass over the picture sees."""
 REGION_GROWTH = 1.0
@@ -55,6 +57,10 @@ class Effort:
     """Sizes between a light and a deep pass."""
     interval_factor: float = 1.0
     """Times as long between two passes."""
+
+
+def _is_hard(face: FollowedFace) -> bool:
+    return bool(face.turn) or face.box.size < SMALLEST_SEEN
 
 
 def octaves(side: int, light: int) -> list[DetectionPass]:
@@ -152,7 +158,7 @@ class KeyframePolicy:
         since = time - self._last_deep_time
         wait = self._settings.deep_interval * self._effort.interval_factor
         if since >= wait or index - self.last_deep >= self._longest_gap:
-            return self.first(index, time)
+            return [*self.first(index, time), *self.hard_passes(faces)]
         interval = self._settings.interval * self._effort.interval_factor
         for face in faces:
             interval = min(interval, STRIDE * face.box.size / max(face.speed, 1e-6))
@@ -168,13 +174,16 @@ class KeyframePolicy:
 
     def _light_passes(self, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         """Enough to see everybody who is followed: a larger picture, or close passes."""
-        hard = [face for face in faces if face.turn or face.box.size < SMALLEST_SEEN]
-        easy = [face for face in faces if face not in hard]
+        easy = [face for face in faces if not _is_hard(face)]
+        return self._upright_passes(easy) + self.hard_passes(faces)
+
+    def hard_passes(self, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
+        """Close passes for those whom no upright pass over the picture sees."""
+        hard = [face for face in faces if _is_hard(face)]
         if len(hard) > MOST_HARD:  # they take turns
             self._turn = (self._turn + MOST_HARD) % len(hard)
             hard = [*hard, *hard][self._turn : self._turn + MOST_HARD]
-        closer = [self.closely(face.box, face.turn) for face in hard]
-        return self._upright_passes(easy) + closer
+        return [self.closely(face.box, face.turn) for face in hard]
 
     def _upright_passes(self, faces: Sequence[FollowedFace]) -> list[DetectionPass]:
         side = self._light
@@ -197,7 +206,12 @@ class KeyframePolicy:
     def closely(self, box: Box, turn: int = 0) -> DetectionPass:
         """A close pass over the surroundings of one face, seen after some quarter turns."""
         reach = max(REGION_GROWTH * box.size, 24.0)
-        return DetectionPass(self._region, box.grown(reach, reach), enlarge=ENLARGED, turn=turn)
+        enlarge = min(ENLARGED, WELL_SEEN / max(box.size, 1.0))
+        if (
+            not turn
+        ):  # a turned face was found in a small picture; others are no worse in large ones
+            enlarge = max(1.0, enlarge)
+        return DetectionPass(self._region, box.grown(reach, reach), enlarge=enlarge, turn=turn)
 
     def surely_seen(self, detection_pass: DetectionPass) -> float:
         """Frame pixels from which on a face is hardly ever missed by a pass over the picture."""

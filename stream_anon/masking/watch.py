@@ -135,7 +135,8 @@ class Watch:
             passes = self._still(held) if still else self._moving(held)
             if self._extra.always and not still:
                 passes = self._policy.first(held.index, held.frame.time)
-        passes += self._extra_passes(held, due=self._policy.last_deep == held.index)
+        if self._policy.last_deep == held.index:
+            passes += self._extra_passes(held)
         self._run_passes(held, passes)
         self._tracker.drop_lost(held)
 
@@ -166,12 +167,9 @@ class Watch:
 
     # -- detecting ----------------------------------------------------------------------------
 
-    def _extra_passes(self, held: HeldFrame, *, due: bool) -> list[DetectionPass]:
-        """Args: due: the frame has a deep pass."""
+    def _extra_passes(self, held: HeldFrame) -> list[DetectionPass]:
         if held.motion.flow is None:
             self._shot_searched = False
-        if not due:
-            return []
         if self._extra.always:
             return self._extra.first(held.thumbnail)
         if not self._allowance.take(held.clock):

@@ -137,6 +137,23 @@ def test_small_faces_that_are_followed_can_be_seen_in_every_look() -> None:
             assert all(made.visible(seen.box, passes) for seen in faces)
 
 
+@pytest.mark.parametrize(("size", "turn"), [(60.0, 2), (10.0, 0)])
+def test_whom_no_upright_look_sees_has_close_looks_each_time(size: float, turn: int) -> None:
+    face = FollowedFace(Box(400, 200, size, size), 1.0, turn)
+    for passes in passes_while_moving(policy(interval=3, deep_interval=1), 60, [face]).values():
+        close = [p for p in passes if p.region and p.region.overlap(face.box) >= size * size]
+        assert passes[0].long_side == 1280 or close
+    deep = passes_while_moving(policy(interval=3, deep_interval=1), 60, [face])[RATE]
+    assert DetectionPass(1280) in deep
+    assert any(p.region and p.turn == turn for p in deep)
+
+
+def test_a_close_look_shows_a_face_neither_small_nor_large() -> None:
+    for size, turn, expected in [(8, 0, 2.0), (20, 0, 1.6), (80, 0, 1.0), (80, 1, 0.4), (8, 1, 2)]:
+        shown = policy().closely(Box(400, 200, size, size), turn).enlarge
+        assert shown == pytest.approx(expected)
+
+
 def test_a_light_look_sees_large_faces_only() -> None:
     made = policy(1920, 1080)
     assert made.visible(BIG, [made.light])
