@@ -153,6 +153,7 @@ def run_one(
             tracks=files.get("tracks"),
             clear=request.clear,
             masks=files.get("masks"),
+            edits=files.get("edits"),
             export_tracks=files.get("export_tracks"),
             export_masks=files.get("export_masks"),
             sign=files.get("sign"),

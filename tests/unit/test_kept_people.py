@@ -13,7 +13,8 @@ from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import Unknown
 from stream_anon.errors import ConfigError
-from stream_anon.masking.kept_people import GUARD, KeepingMasker
+from stream_anon.masking.keeping import GUARD
+from stream_anon.masking.kept_people import KeepingMasker
 from stream_anon.masking.tracks_file import TracksFile, load_tracks
 from stream_anon.redaction.redactor import Redactor
 from tests.dressed import (
