@@ -101,7 +101,12 @@ class Keeping:
         """What was hidden for doubt, by track and reason."""
 
     def hidden(
-        self, frame: Frame, parts: Sequence[Part], kept: Mapping[int, int]
+        self,
+        frame: Frame,
+        parts: Sequence[Part],
+        kept: Mapping[int, int],
+        *,
+        alone: bool = False,
     ) -> tuple[Part, ...]:
         """The parts that are hidden in a frame.
 
@@ -110,7 +115,11 @@ class Keeping:
             parts: of everybody in it.
             kept: the tracks that are to be clear in it, each with the frame from which it surely
                 shows its own person: what came before is not held against it.
+            alone: a look at one frame: those before were not read, and need not be. Whoever has
+                met somebody stays hidden from then on; colours say nothing.
         """
+        if alone:
+            self._judged = frame.index - 1
         self._gap = range(self._judged + 1, frame.index)
         self._judged = frame.index
         people: dict[int, list[Part]] = {}
