@@ -1,0 +1,111 @@
+"""The server: uvicorn, with limits on slow clients, and a quick end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from stream_anon.web.app import create_app
+from stream_anon.web.listening import address_of, listen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from stream_anon.web.services import Services
+
+HEAD_TIMEOUT = 10.0
+"""Seconds that the head of a request may take to come in."""
+KEEP_ALIVE = 15
+"""Seconds that a connection may wait for its next request."""
+GRACE = 2
+"""Seconds that requests have to end once the server does."""
+MOST_CONNECTIONS = 1000
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 where a client that sends the head of a request bit by bit is cut off."""
+
+    _head_limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        self._expect_head(KEEP_ALIVE)
+        super().on_response_complete()
+
+    def _expect_head(self, idle: float = 0.0) -> None:
+        self._stop_waiting()
+        self._head_limit = self.loop.call_later(idle + HEAD_TIMEOUT, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._head_limit is not None:
+            self._head_limit.cancel()
+            self._head_limit = None
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, services: Services, started: Callable[[], None]):
+        super().__init__(config)
+        self._services = services
+        self._tell = started
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End streams at once: uvicorn waits for open answers."""
+        del sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._services.closing.set()
+
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._tell()
+
+
+def serve(services: Services, started: Callable[[str], None]) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        services: open ones.
+        started: called with the address once it answers.
+
+    Raises:
+        ConfigError: it cannot listen there.
+    """
+    web = services.web
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    with listen(web) as sock:
+        config = uvicorn.Config(
+            create_app(services),
+            http=PatientProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,  # addresses may hold a login link's secret
+            server_header=False,
+            proxy_headers=web.behind_proxy,
+            forwarded_allow_ips=web.proxies,
+            ssl_certfile=web.tls_cert or None,
+            ssl_keyfile=web.tls_key or None,
+            limit_concurrency=MOST_CONNECTIONS,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=GRACE,
+        )
+        address = address_of(web, sock.getsockname()[1])
+        _Server(config, services, lambda: started(address)).run(sockets=[sock])

@@ -1,0 +1,19 @@
+"""Every route and the role that it asks for. Add one only after a look at what it gives away."""
+
+from __future__ import annotations
+
+ROUTES = {
+    # core
+    "GET /health": "nobody",
+    "GET /login": "nobody",
+    "POST /login": "nobody",
+    "POST /logout": "viewer",
+    "GET /api/v1/session": "viewer",
+    "GET /api/v1/audit-log": "operator",
+    # cameras
+    # jobs and review
+    # pages
+}
+"""`nobody`: no login is needed. `viewer` and `operator` as in `web.security.who`."""
+MOUNTS: set[str] = set()
+"""Paths below which files are served: those of the package, without a login."""
