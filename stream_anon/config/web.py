@@ -32,3 +32,10 @@ class Web(BaseModel):
     upload_max_mb: Annotated[int, Field(ge=1)] = 4096
     most_jobs: Annotated[int, Field(ge=1, le=256)] = 8
     keep_results_hours: Annotated[float, Field(gt=0, le=8760)] = 24.0
+    """Results are deleted after that, and the uploads of those that are reviewed."""
+    keep_originals_minutes: Annotated[float, Field(ge=0, le=10080)] = 60.0
+    """Other uploads, for whoever compares before and after; at most as long as their login."""
+    job_memory_mb: Annotated[int, Field(ge=256)] = 6144
+    job_hours: Annotated[float, Field(gt=0, le=720)] = 12.0
+    job_megapixels: Annotated[float, Field(gt=0, le=1000)] = 100.0
+    job_minutes: Annotated[float, Field(gt=0, le=100000)] = 360.0

@@ -14,7 +14,7 @@ from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.core.review_frame import _REVIEWER_KEY, QUALITY, ReviewFrame
 from stream_anon.errors import ConfigError, SourceError
 from stream_anon.masking.edited_masks import EditedFrames
-from stream_anon.masking.edits import Edits
+from stream_anon.masking.edits import Edits, parse_edits
 from stream_anon.masking.keeping import Keeping
 from stream_anon.masking.masks_file import open_masks
 from stream_anon.masking.masks_masker import MasksMasker
@@ -91,6 +91,26 @@ class Reviewer:
         rules, _ = rules_for_tracks(redaction, frozenset())
         rules |= dict.fromkeys(frames.zone_labels, zone_rule(redaction))
         self._redactor = Redactor(redaction, self._source.info.color, rules=rules, captions=True)
+
+    def use_json(self, edits: Any) -> list[dict[str, Any]]:
+        """Take edits over as they come out of JSON, and give them back as they are kept.
+
+        Raises:
+            ConfigError: one is refused; those before stay in force.
+        """
+        parsed = parse_edits(edits)
+        self.use(parsed)
+        return parsed.to_json()
+
+    def checked(self, edits: Any) -> list[dict[str, Any]]:
+        """Edits as they are kept, without taking them over.
+
+        Raises:
+            ConfigError: one is refused.
+        """
+        parsed = parse_edits(edits)
+        EditedFrames(self.outline, parsed)
+        return parsed.to_json()
 
     # -- pictures -------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stream_anon.web.store.core_tables import CORE
+from stream_anon.web.store.jobs_tables import JOBS
 
-STEPS: tuple[str, ...] = (CORE,)
+STEPS: tuple[str, ...] = (CORE, JOBS)
 """SQL scripts; the database's `user_version` is the number of those that it has been through."""

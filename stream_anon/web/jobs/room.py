@@ -1,0 +1,320 @@
+"""The room of jobs: uploads wait in line, are redacted one after the other, and are forgotten."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from stream_anon.config import load_settings
+from stream_anon.core.stream_log import StreamThread, stream_logger
+from stream_anon.errors import ConfigError
+from stream_anon.pipeline.rules import check_redaction
+from stream_anon.web.errors import Refused
+from stream_anon.web.jobs.cleaning import Cleaner
+from stream_anon.web.jobs.files import JobFiles, new_id
+from stream_anon.web.jobs.job import State, Task
+from stream_anon.web.jobs.kinds import HEAD, kind_of
+from stream_anon.web.jobs.limits import Limits
+from stream_anon.web.jobs.running import Running
+from stream_anon.web.jobs.table import JobTable
+from stream_anon.web.jobs.upload import Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from stream_anon.config import Settings, Web
+    from stream_anon.web.jobs.job import JobRow, Options
+    from stream_anon.web.security.who import Who
+    from stream_anon.web.store.store import Store
+
+log = stream_logger(__name__)
+
+FOLDER = "jobs"
+ANONYMOUS = "anonymous"
+"""The session of whoever has no token: files of one would be everybody's."""
+SERVERS_OWN = ("web", "live")
+"""Sections of the settings that no job needs."""
+
+
+class JobRoom:
+    """All jobs. Any thread may call anything; it is closed once, by its owner."""
+
+    def __init__(
+        self, folder: Path, store: Store, settings: Callable[[], Settings], *, start: bool = True
+    ) -> None:
+        """Take up what was under way, clean up, and begin to work.
+
+        Args:
+            folder: private, of the whole server.
+            store: its database.
+            settings: those in force, whenever they are asked for.
+            start: False lets jobs wait.
+        """
+        self._settings = settings
+        self._folder = folder / FOLDER
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self.table = JobTable(store)
+        self._lock = threading.Lock()
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._running: Running | None = None
+        self.on_forget: list[Callable[[str], None]] = []
+        """Called with the id of a job whose original is about to go."""
+        self._cleaner = Cleaner(
+            self._folder, self.table, lambda: self._settings().web, self._let_go
+        )
+        self._cleaner.take_up()
+        self._threads: list[threading.Thread] = []
+        if start:
+            self._threads = [
+                StreamThread(target=self._work, name="stream_anon jobs", daemon=True),
+                StreamThread(target=self._clean, name="stream_anon cleaning", daemon=True),
+            ]
+        for thread in self._threads:
+            thread.start()
+
+    # -- uploading ------------------------------------------------------------------------------
+
+    def begin(self, who: Who, name: str) -> Upload:
+        """Somebody is about to send a file.
+
+        Args:
+            who: sends it.
+            name: what they call it, for showing.
+
+        Raises:
+            Refused: too many are under way, or nobody knows who it is.
+            SinkError: there is no room for it.
+        """
+        if who.session_id == ANONYMOUS:
+            raise Refused(403, "log in first: files are redacted for whoever sent them alone")
+        with self._lock:
+            most = self._settings().web.most_jobs
+            if self.table.under_way() >= most:
+                raise Refused(
+                    429,
+                    f"{most} jobs are under way already: try again later",
+                    {"retry-after": "10"},
+                )
+            job = new_id()
+            upload = Upload(job, self.files(job))
+            self.table.add(job, who.session_id, shown_name(name))
+        return upload
+
+    def finish(self, upload: Upload, options: Options, name: str) -> JobRow:
+        """All of a file has come: it waits for its turn.
+
+        Args:
+            upload: from `begin`.
+            options: what is to be done with it.
+            name: what it is called, for showing.
+
+        Raises:
+            Refused: it is no photo and no video.
+            ConfigError: the options make no sense.
+        """
+        kind = upload.finish()
+        settings = self._settings_for(options)
+        self.table.uploaded(upload.job, kind.kind, options, settings, shown_name(name))
+        self._wake.set()
+        found = self.table.get(upload.job)
+        if found is None:
+            raise Refused(409, "the job was deleted while it came in")
+        return found
+
+    def abort(self, upload: Upload) -> None:
+        """A file does not come whole, or is refused: nothing is left of it."""
+        upload.abort()
+        self.table.remove(upload.job)
+
+    def _settings_for(self, options: Options) -> dict[str, Any]:
+        dump = self._settings().model_dump(mode="json", exclude_unset=True)
+        given = {
+            f"{section}.{key}": value
+            for section, values in dump.items()
+            if section not in SERVERS_OWN
+            for key, value in values.items()
+        }
+        given["output.overwrite"] = True
+        given["output.seal"] = None
+        scope = options.scope
+        if scope is not None:
+            given["redaction.scope"] = scope.split(",") if "," in scope else scope
+        given |= {"redaction.method": options.method or given.get("redaction.method")}
+        given |= {"output.audio": options.audio or given.get("output.audio")}
+        settings = load_settings(None, given)
+        check_redaction(settings)
+        if options.audit and any(z.mode == "ignore" for z in settings.redaction.zones):
+            raise ConfigError(
+                "an audit would report everybody in the zones that are ignored: leave it out"
+            )
+        return settings.model_dump(mode="json", exclude_unset=True)
+
+    # -- looking --------------------------------------------------------------------------------
+
+    @property
+    def web(self) -> Web:
+        """The settings in force."""
+        return self._settings().web
+
+    def files(self, job: str) -> JobFiles:
+        """The folder of a job."""
+        return JobFiles(self._folder, job)
+
+    def of(self, who: Who) -> list[JobRow]:
+        """Somebody's jobs, the newest first."""
+        return self.table.of(who.session_id)
+
+    def get(self, job: str, who: Who) -> JobRow:
+        """Somebody's job.
+
+        Raises:
+            Refused: they have none of that id, whoever else may.
+        """
+        found = self.table.get(job)
+        if found is None or found.owner != who.session_id:
+            raise Refused(404, "there is no such job")
+        return found
+
+    def running(self, job: str) -> Running | None:
+        """How far a job is, while it runs."""
+        running = self._running
+        return running if running is not None and running.job.id == job else None
+
+    # -- changing -------------------------------------------------------------------------------
+
+    def cancel(self, job: JobRow) -> bool:
+        """End a job that is not over; nothing of it stays on the disk.
+
+        Returns:
+            Whether it was not over.
+        """
+        with self._lock:
+            ended = self.table.end(job.id, State.cancelled)
+            running = self.running(job.id)
+            if running is not None:
+                running.stop()
+            elif ended:
+                self._forget_files(job.id)
+        return ended
+
+    def remove(self, job: JobRow) -> None:
+        """Forget a job, with all of its files."""
+        self.cancel(job)
+        self._forget_files(job.id)
+        self.table.remove(job.id)
+
+    def again(self, job: JobRow, task: Task) -> JobRow:
+        """Render a job that is over once more.
+
+        Raises:
+            Refused: it is not over, or its original was deleted.
+        """
+        if not self.files(job.id).original.exists():
+            raise Refused(409, "the original was deleted: upload it again")
+        with self._lock:
+            if self.table.under_way() >= self._settings().web.most_jobs:
+                raise Refused(429, "too many jobs are under way: try again later")
+            if not self.table.again(job.id, task):
+                raise Refused(409, "this job is not over: wait for it, or cancel it")
+        self._wake.set()
+        found = self.table.get(job.id)
+        assert found is not None
+        return found
+
+    def close(self) -> None:
+        """Stop working; what runs begins again at the next start."""
+        self._closing.set()
+        self._wake.set()
+        with self._lock:
+            if self._running is not None:
+                self._running.stop()
+        for thread in self._threads:
+            thread.join()
+
+    # -- working --------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while not self._closing.is_set():
+            job = self.table.next()
+            if job is None:
+                self._wake.wait()
+                self._wake.clear()
+            else:
+                self._run(job)
+
+    def _run(self, job: JobRow) -> None:
+        files = self.files(job.id)
+        with self._lock:
+            running = Running(job, files, self._ending(job), Limits.of(self._settings().web))
+            if self._closing.is_set():
+                running.stop()
+            self._running = running
+        try:
+            files.renew()
+            ended = running.run()
+        except OSError as error:
+            log.warning("a job cannot be run: %s", error.strerror)
+            ended = None
+        with self._lock:
+            self._running = None
+            if running.was_stopped and self._closing.is_set():
+                return  # it is running in the database, and begins again
+            self._settle(job, running, ended.outcome if ended else None, ended and ended.error)
+
+    def _settle(
+        self, job: JobRow, running: Running, outcome: dict[str, Any] | None, error: str | None
+    ) -> None:
+        """Keep what came of a job, or nothing."""
+        found = self.table.get(job.id)
+        if found is None or found.state is not State.running:  # cancelled, or removed
+            self._forget_files(job.id)
+            return
+        files = self.files(job.id)
+        if outcome is not None:
+            try:
+                files.publish()
+            except OSError as failure:
+                outcome, error = None, f"its files cannot be kept: {failure.strerror}"
+        if outcome is None:
+            self.table.end(job.id, State.failed, error or "it could not be started")
+            self._after_failure(job)
+            return
+        self.table.end(job.id, State.done, outcome=outcome, frames=outcome.get("frames"))
+        done = self.table.get(job.id)
+        if done is not None:
+            self._cleaner.after(done)
+
+    def _after_failure(self, job: JobRow) -> None:
+        """What failed again may be corrected and rendered anew; an upload that failed is gone."""
+        if job.task is Task.redact:
+            self._forget_files(job.id)
+        else:
+            self.files(job.id).renew()
+            self.files(job.id).new.rmdir()
+
+    def _ending(self, job: JobRow) -> str:
+        try:
+            with self.files(job.id).original.open("rb") as file:
+                kind = kind_of(file.read(HEAD))
+        except OSError:
+            return ".mp4"
+        return kind.output if kind is not None else ".mp4"
+
+    def _forget_files(self, job: str) -> None:
+        self._let_go(job)
+        self.files(job).forget()
+
+    def _let_go(self, job: str) -> None:
+        for tell in self.on_forget:
+            tell(job)
+
+    def _clean(self) -> None:
+        while not self._closing.wait(self._cleaner.interval):
+            self._cleaner.clean()
+
+
+def shown_name(name: str) -> str:
+    """What somebody calls a file, without anything that is no name: it is only shown."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable())[-120:] or "upload"
