@@ -6,7 +6,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from stream_anon.web.closing import Closing
+from stream_anon.web.jobs.room import JobRoom
 from stream_anon.web.listening import check_listening, names_of
+from stream_anon.web.review.room import ReviewRoom
 from stream_anon.web.security.auth import Auth
 from stream_anon.web.store.audit_log import AuditLog
 from stream_anon.web.store.folder import private_folder
@@ -27,8 +29,8 @@ class Services:
     auth: Auth
     audit_log: AuditLog
     cameras: Any = None  # CameraRoom, filled by web.cameras
-    jobs: Any = None  # JobRoom, filled by web.jobs
-    reviews: Any = None  # filled by web.review
+    jobs: JobRoom
+    reviews: ReviewRoom
 
     def __init__(self, settings: Settings) -> None:
         """Check what it is to do.
@@ -87,6 +89,10 @@ class Services:
 
     def _open_rooms(self, stack: ExitStack) -> None:
         """The rooms, each with its `close` on the stack: they close before the database does."""
+        self.jobs = JobRoom(self.folder, self.store, lambda: self.settings)
+        stack.callback(self.jobs.close)
+        self.reviews = ReviewRoom(self.jobs, self.store)
+        stack.callback(self.reviews.close)
 
     def close(self) -> None:
         """End what is under way, and free all of it. Called once, by the owner."""

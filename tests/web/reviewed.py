@@ -12,6 +12,27 @@ ROUTES = {
     "GET /api/v1/audit-log": "operator",
     # cameras
     # jobs and review
+    "POST /api/v1/jobs": "viewer",
+    "GET /api/v1/jobs": "viewer",
+    "GET /api/v1/jobs/{job}": "viewer",
+    "GET /api/v1/jobs/{job}/events": "viewer",
+    "POST /api/v1/jobs/{job}/cancel": "viewer",
+    "DELETE /api/v1/jobs/{job}": "viewer",
+    "GET /api/v1/jobs/{job}/result": "viewer",
+    "GET /api/v1/jobs/{job}/report": "viewer",
+    "GET /api/v1/jobs/{job}/audit": "viewer",
+    "GET /api/v1/jobs/{job}/original": "operator",
+    "GET /api/v1/jobs/{job}/tracks": "viewer",
+    "PUT /api/v1/jobs/{job}/tracks": "operator",
+    "GET /api/v1/reviews/{job}": "operator",
+    "GET /api/v1/reviews/{job}/frames/{n}": "operator",
+    "GET /api/v1/reviews/{job}/thumbs/{track}": "operator",
+    "GET /api/v1/reviews/{job}/boxes": "operator",
+    "GET /api/v1/reviews/{job}/edits": "operator",
+    "PUT /api/v1/reviews/{job}/edits": "operator",
+    "POST /api/v1/reviews/{job}/undo": "operator",
+    "POST /api/v1/reviews/{job}/redo": "operator",
+    "POST /api/v1/reviews/{job}/render": "operator",
     # pages
 }
 """`nobody`: no login is needed. `viewer` and `operator` as in `web.security.who`."""

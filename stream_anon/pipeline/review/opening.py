@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from stream_anon.masking.tracks_file import load_tracks
 from stream_anon.sources.file import MediaSource
 
 if TYPE_CHECKING:
@@ -21,3 +22,12 @@ def info_of(source: Path) -> StreamInfo:
     """
     with closing(MediaSource(source)) as recording:
         return recording.info
+
+
+def check_tracks(path: Path) -> None:
+    """Refuse what is no tracks file.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    load_tracks(path)

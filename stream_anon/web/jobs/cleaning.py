@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.web.jobs.files import JobFiles, folders
-from stream_anon.web.jobs.job import State
+from stream_anon.web.jobs.job import State, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +41,9 @@ class Cleaner:
         self._folder, self._table, self._web, self._let_go = folder, table, web, let_go
 
     def take_up(self) -> None:
-        """At a start: jobs that were under way wait again, or are reported; what else is left of
-        an earlier run goes.
+        """At a start: jobs that were under way wait again, or are reported.
+
+        Whatever else is left of an earlier run goes.
         """
         known = set()
         for job in self._table.all():
@@ -64,7 +65,7 @@ class Cleaner:
         self.clean()
 
     def _take_up(self, job: JobRow, files: JobFiles) -> None:
-        shutil.rmtree(files.new, ignore_errors=True)
+        files.discard_new()
         if not files.original.exists():
             self._fail(job, files, "its upload is gone: upload it again")
         elif job.tries >= MOST_TRIES:
@@ -74,7 +75,8 @@ class Cleaner:
 
     def _fail(self, job: JobRow, files: JobFiles, error: str) -> None:
         self._table.end(job.id, State.failed, error)
-        files.forget()
+        if job.task is Task.redact:
+            files.forget()
 
     def after(self, job: JobRow) -> None:
         """A job has just ended: its original goes, unless there is a reason to keep it."""

@@ -62,8 +62,12 @@ class JobFiles:
 
     def renew(self) -> None:
         """An empty folder to write in."""
-        shutil.rmtree(self.new, ignore_errors=True)
+        self.discard_new()
         self.new.mkdir(mode=0o700)
+
+    def discard_new(self) -> None:
+        """What was written there is of no use."""
+        shutil.rmtree(self.new, ignore_errors=True)
 
     def publish(self) -> None:
         """What was written in `new` is there from now on, in place of what was there before."""

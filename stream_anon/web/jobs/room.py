@@ -5,17 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from stream_anon.config import load_settings
 from stream_anon.core.stream_log import StreamThread, stream_logger
-from stream_anon.errors import ConfigError
-from stream_anon.pipeline.rules import check_redaction
 from stream_anon.web.errors import Refused
+from stream_anon.web.jobs.asked import settings_for
 from stream_anon.web.jobs.cleaning import Cleaner
 from stream_anon.web.jobs.files import JobFiles, new_id
 from stream_anon.web.jobs.job import State, Task
 from stream_anon.web.jobs.kinds import HEAD, kind_of
 from stream_anon.web.jobs.limits import Limits
-from stream_anon.web.jobs.running import Running
+from stream_anon.web.jobs.running import Ended, Running
 from stream_anon.web.jobs.table import JobTable
 from stream_anon.web.jobs.upload import Upload
 
@@ -33,8 +31,7 @@ log = stream_logger(__name__)
 FOLDER = "jobs"
 ANONYMOUS = "anonymous"
 """The session of whoever has no token: files of one would be everybody's."""
-SERVERS_OWN = ("web", "live")
-"""Sections of the settings that no job needs."""
+LATER, RETRY = "try again later", {"retry-after": "10"}
 
 
 class JobRoom:
@@ -51,7 +48,7 @@ class JobRoom:
             settings: those in force, whenever they are asked for.
             start: False lets jobs wait.
         """
-        self._settings = settings
+        self._settings, self._store = settings, store
         self._folder = folder / FOLDER
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self.table = JobTable(store)
@@ -60,9 +57,7 @@ class JobRoom:
         self._running: Running | None = None
         self.on_forget: list[Callable[[str], None]] = []
         """Called with the id of a job whose original is about to go."""
-        self._cleaner = Cleaner(
-            self._folder, self.table, lambda: self._settings().web, self._let_go
-        )
+        self._cleaner = Cleaner(self._folder, self.table, lambda: settings().web, self._let_go)
         self._cleaner.take_up()
         self._threads: list[threading.Thread] = []
         if start:
@@ -91,31 +86,32 @@ class JobRoom:
         with self._lock:
             most = self._settings().web.most_jobs
             if self.table.under_way() >= most:
-                raise Refused(
-                    429,
-                    f"{most} jobs are under way already: try again later",
-                    {"retry-after": "10"},
-                )
+                raise Refused(429, f"{most} jobs are under way already: {LATER}", RETRY)
             job = new_id()
             upload = Upload(job, self.files(job))
             self.table.add(job, who.session_id, shown_name(name))
         return upload
 
-    def finish(self, upload: Upload, options: Options, name: str) -> JobRow:
+    def finish(
+        self, upload: Upload, options: Options, name: str, note: Callable[[str, str], None]
+    ) -> JobRow:
         """All of a file has come: it waits for its turn.
 
         Args:
             upload: from `begin`.
             options: what is to be done with it.
             name: what it is called, for showing.
+            note: called with the job's id and kind, to write down who has sent it.
 
         Raises:
             Refused: it is no photo and no video.
             ConfigError: the options make no sense.
         """
         kind = upload.finish()
-        settings = self._settings_for(options)
-        self.table.uploaded(upload.job, kind.kind, options, settings, shown_name(name))
+        settings = settings_for(options, self._settings())
+        with self._store.changing():
+            self.table.uploaded(upload.job, kind.kind, options, settings, shown_name(name))
+            note(upload.job, kind.kind)
         self._wake.set()
         found = self.table.get(upload.job)
         if found is None:
@@ -126,29 +122,6 @@ class JobRoom:
         """A file does not come whole, or is refused: nothing is left of it."""
         upload.abort()
         self.table.remove(upload.job)
-
-    def _settings_for(self, options: Options) -> dict[str, Any]:
-        dump = self._settings().model_dump(mode="json", exclude_unset=True)
-        given = {
-            f"{section}.{key}": value
-            for section, values in dump.items()
-            if section not in SERVERS_OWN
-            for key, value in values.items()
-        }
-        given["output.overwrite"] = True
-        given["output.seal"] = None
-        scope = options.scope
-        if scope is not None:
-            given["redaction.scope"] = scope.split(",") if "," in scope else scope
-        given |= {"redaction.method": options.method or given.get("redaction.method")}
-        given |= {"output.audio": options.audio or given.get("output.audio")}
-        settings = load_settings(None, given)
-        check_redaction(settings)
-        if options.audit and any(z.mode == "ignore" for z in settings.redaction.zones):
-            raise ConfigError(
-                "an audit would report everybody in the zones that are ignored: leave it out"
-            )
-        return settings.model_dump(mode="json", exclude_unset=True)
 
     # -- looking --------------------------------------------------------------------------------
 
@@ -195,14 +168,17 @@ class JobRoom:
             if running is not None:
                 running.stop()
             elif ended:
-                self._forget_files(job.id)
+                self._undo(job)
         return ended
 
     def remove(self, job: JobRow) -> None:
         """Forget a job, with all of its files."""
-        self.cancel(job)
-        self._forget_files(job.id)
-        self.table.remove(job.id)
+        with self._lock:
+            running = self.running(job.id)
+            if running is not None:
+                running.stop()
+            self.table.remove(job.id)
+            self._forget_files(job.id)
 
     def again(self, job: JobRow, task: Task) -> JobRow:
         """Render a job that is over once more.
@@ -214,7 +190,7 @@ class JobRoom:
             raise Refused(409, "the original was deleted: upload it again")
         with self._lock:
             if self.table.under_way() >= self._settings().web.most_jobs:
-                raise Refused(429, "too many jobs are under way: try again later")
+                raise Refused(429, f"too many jobs are under way: {LATER}", RETRY)
             if not self.table.again(job.id, task):
                 raise Refused(409, "this job is not over: wait for it, or cancel it")
         self._wake.set()
@@ -254,22 +230,19 @@ class JobRoom:
             files.renew()
             ended = running.run()
         except OSError as error:
-            log.warning("a job cannot be run: %s", error.strerror)
-            ended = None
+            ended = Ended(error=f"it cannot be started: {(error.strerror or 'it failed').lower()}")
         with self._lock:
             self._running = None
-            if running.was_stopped and self._closing.is_set():
-                return  # it is running in the database, and begins again
-            self._settle(job, running, ended.outcome if ended else None, ended and ended.error)
+            found = self.table.get(job.id)
+            if found is None:
+                self._forget_files(job.id)
+            elif found.state is not State.running:
+                self._undo(job)
+            elif not (running.was_stopped and self._closing.is_set()):  # else it begins again
+                self._settle(job, ended.outcome, ended.error)
 
-    def _settle(
-        self, job: JobRow, running: Running, outcome: dict[str, Any] | None, error: str | None
-    ) -> None:
+    def _settle(self, job: JobRow, outcome: dict[str, Any] | None, error: str | None) -> None:
         """Keep what came of a job, or nothing."""
-        found = self.table.get(job.id)
-        if found is None or found.state is not State.running:  # cancelled, or removed
-            self._forget_files(job.id)
-            return
         files = self.files(job.id)
         if outcome is not None:
             try:
@@ -278,20 +251,19 @@ class JobRoom:
                 outcome, error = None, f"its files cannot be kept: {failure.strerror}"
         if outcome is None:
             self.table.end(job.id, State.failed, error or "it could not be started")
-            self._after_failure(job)
+            self._undo(job)
             return
         self.table.end(job.id, State.done, outcome=outcome, frames=outcome.get("frames"))
         done = self.table.get(job.id)
         if done is not None:
             self._cleaner.after(done)
 
-    def _after_failure(self, job: JobRow) -> None:
-        """What failed again may be corrected and rendered anew; an upload that failed is gone."""
+    def _undo(self, job: JobRow) -> None:
+        """Nothing stays of an upload that came to nothing; of a new rendering, what was before."""
         if job.task is Task.redact:
             self._forget_files(job.id)
         else:
-            self.files(job.id).renew()
-            self.files(job.id).new.rmdir()
+            self.files(job.id).discard_new()
 
     def _ending(self, job: JobRow) -> str:
         try:

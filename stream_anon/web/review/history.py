@@ -46,13 +46,13 @@ class History:
             can_redo=row["step"] < last,
         )
 
-    def add(self, job: str, edits: list[Any], expected: int) -> Step:
+    def add(self, job: str, edits: list[Any], expected: int | None) -> Step:
         """A new step, in place of those that were undone.
 
         Args:
             job: its id.
             edits: all of them.
-            expected: the revision that they are a change of.
+            expected: the revision that they are a change of; None for any.
 
         Raises:
             Refused: 412, somebody has changed them meanwhile.

@@ -17,7 +17,6 @@ from stream_anon.web.review.history import History
 if TYPE_CHECKING:
     from stream_anon.web.jobs.job import JobRow
     from stream_anon.web.jobs.room import JobRoom
-    from stream_anon.web.review.history import Step
     from stream_anon.web.store.store import Store
 
 MOST_DESKS = 4
@@ -84,15 +83,6 @@ class ReviewRoom:
         files = self._jobs.files(job.id)
         if not job.options.review or not (files / names.MASKS).exists():
             raise Refused(409, "this job has no review: upload it again for one")
-
-    def change(self, job: JobRow, edits: Any, expected: int) -> Step:
-        """Keep edits, all of them.
-
-        Raises:
-            ConfigError: one of them makes no sense; those before stay.
-            Refused: somebody has changed them meanwhile.
-        """
-        return self.history.add(job.id, self.desk(job).checked(edits), expected)
 
     def render(self, job: JobRow) -> JobRow:
         """Render a recording again from its masks with the edits, detecting nothing.
