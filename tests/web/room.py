@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -12,6 +13,7 @@ from stream_anon.web.security.who import Role
 from stream_anon.web.services import Services
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stream_anon.config import Settings
@@ -44,15 +46,17 @@ class Client:
 class Room:
     """Services and the application over them, with a token for each role."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tokens: dict[Role, str] | None = None) -> None:
+        """Args: tokens: of an earlier room in the same folder."""
         self.services = Services(settings)
+        self._known = tokens
 
     def __enter__(self) -> Self:
         self.services.open()
         self.runner = asyncio.Runner()
         self.app = create_app(self.services)
         tokens = self.services.auth.tokens
-        self.tokens = {role: tokens.add(f"some {role.value}", role) for role in Role}
+        self.tokens = self._known or {role: tokens.add(f"some {role.value}", role) for role in Role}
         self.nobody = Client(self)
         self.viewer = Client(self, self.tokens[Role.viewer])
         self.operator = Client(self, self.tokens[Role.operator])
@@ -66,6 +70,13 @@ class Room:
         )
         assert answer.status_code == 200, answer.text
         return client
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Until something is so."""
+        deadline = monotonic() + 20
+        while not is_so():
+            assert monotonic() < deadline
+            sleep(0.02)
 
     def audit(self) -> list[str]:
         """What was done, the newest first."""
