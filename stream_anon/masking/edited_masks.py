@@ -186,7 +186,8 @@ class EditedMasker:
         self.outline = Outline.of(reader.header, reader.frames())
         self._frames = EditedFrames(self.outline, edits)
         self.zone_labels = self._frames.zone_labels
-        self._keeping = Keeping(self._frames.crossings(reader), float(info.zero))
+        crossings = self._frames.crossings(reader)
+        self._keeping = Keeping(crossings, float(info.zero), vouched=True)
 
     @property
     def labels(self) -> set[str]:

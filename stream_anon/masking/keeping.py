@@ -69,7 +69,12 @@ class Keeping:
     """Who is clear in each frame of a stream, of those who are to be. Frames come in order."""
 
     def __init__(
-        self, crossings: Crossings, zero: float, person: Mapping[int, int] | None = None
+        self,
+        crossings: Crossings,
+        zero: float,
+        person: Mapping[int, int] | None = None,
+        *,
+        vouched: bool = False,
     ) -> None:
         """Know nobody yet.
 
@@ -77,7 +82,10 @@ class Keeping:
             crossings: where kept tracks are too close to others, from `add_crossings`.
             zero: the time at which the recording begins, in seconds.
             person: of each track, where several are of one.
+            vouched: somebody has looked at the first frame of each that is kept: what they look
+                like is what they look like there.
         """
+        self._vouched = vouched
         self._person = person or {}
         self._zero = zero
         self._crossings = crossings
@@ -179,6 +187,8 @@ class Keeping:
         doubt = self._doubts.get((track, first))
         if doubt is None:
             doubt = self._doubts[track, first] = _Doubt()
+            if self._vouched and frame.index == first:
+                self._looks.pop(self._person.get(track, track), None)
             before = [met for at, met in crossings.items() if first <= at < frame.index]
             if before:
                 doubt.met, doubt.is_blind = set().union(*before), True
