@@ -72,6 +72,10 @@ class _Server(uvicorn.Server):
         self.should_exit = True
         self._services.closing.set()
 
+    async def shutdown(self, sockets: Any = None) -> None:
+        await asyncio.to_thread(self._services.interrupt)
+        await super().shutdown(sockets)
+
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         if self.started:
