@@ -56,6 +56,9 @@ def _answer(warm: WarmRedactors, message: Message) -> Message:
     except MemoryError:
         said = "the photo needs more memory than it may have: nothing is returned"
         return Message("failed", {"kind": "SourceError", "said": said})
+    except Exception as error:  # noqa: BLE001 - the next photo is another matter
+        said = f"the picture could not be redacted ({type(error).__name__}): nothing is returned"
+        return Message("failed", {"kind": "ParserError", "said": said})
 
 
 def _with_all_threads(settings: Settings) -> Settings:
@@ -81,8 +84,8 @@ def _shown(part: Part) -> dict[str, Any]:
     red, green, blue = color_of(part.label)
     return {
         "label": part.label,
-        "box": [round(value, 1) for value in part.box],
-        "score": round(part.score, 3),
+        "box": [round(float(value), 1) for value in part.box],
+        "score": round(float(part.score), 3),
         "color": f"#{red:02x}{green:02x}{blue:02x}",
     }
 
