@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -56,10 +57,8 @@ class BodyLimits:
                 started = True
                 await send(message)
 
-        try:
+        with suppress(Excessive):
             await self._app(scope, body.receive, noted)
-        except Excessive:
-            pass
         if body.problem is not None and not started:
             await body.problem(scope, receive, send)
 
