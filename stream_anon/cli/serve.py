@@ -112,7 +112,7 @@ def _tell(services: Services, address: str) -> None:
 
     tokens = services.auth.tokens
     say(out, f"stream-anon serves {address}, in {services.settings.live.mode} mode")
-    if not tokens.is_empty():
+    if tokens.has_operator():
         return
     token = tokens.add(OPERATOR, Role.operator)
     say(out, f"operator's token, shown this once: {token}")

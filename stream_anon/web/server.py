@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -22,19 +23,23 @@ HEAD_TIMEOUT = 10.0
 """Seconds that the head of a request may take to come in."""
 KEEP_ALIVE = 15
 """Seconds that a connection may wait for its next request."""
+LINGER = 1.0
+"""Seconds in which a client can read the answer to a body of which the rest is not wanted."""
 GRACE = 2
 """Seconds that requests have to end once the server does."""
 MOST_CONNECTIONS = 1000
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 where a client that sends the head of a request bit by bit is cut off."""
+    """HTTP/1.1 where a client is cut off that sends the head of a request bit by bit, or a body on
+    and on after its answer.
+    """
 
     _head_limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect_head()
+        self._wait_at_most(HEAD_TIMEOUT)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
@@ -46,12 +51,13 @@ class PatientProtocol(H11Protocol):
             self._stop_waiting()
 
     def on_response_complete(self) -> None:
-        self._expect_head(KEEP_ALIVE)
+        is_cut_off = self.conn.their_state is h11.SEND_BODY
+        self._wait_at_most(LINGER if is_cut_off else KEEP_ALIVE + HEAD_TIMEOUT)
         super().on_response_complete()
 
-    def _expect_head(self, idle: float = 0.0) -> None:
+    def _wait_at_most(self, seconds: float) -> None:
         self._stop_waiting()
-        self._head_limit = self.loop.call_later(idle + HEAD_TIMEOUT, self.transport.abort)
+        self._head_limit = self.loop.call_later(seconds, self.transport.abort)
 
     def _stop_waiting(self) -> None:
         if self._head_limit is not None:
@@ -71,6 +77,10 @@ class _Server(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
         self._services.closing.set()
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        await asyncio.to_thread(self._services.interrupt)
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)

@@ -6,8 +6,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from stream_anon.web.closing import Closing
+from stream_anon.web.configuration import Configuration
+from stream_anon.web.figures import Figures
 from stream_anon.web.jobs.room import JobRoom
 from stream_anon.web.listening import check_listening, names_of
+from stream_anon.web.photos.room import PhotoRoom
 from stream_anon.web.review.room import ReviewRoom
 from stream_anon.web.security.auth import Auth
 from stream_anon.web.store.audit_log import AuditLog
@@ -28,6 +31,9 @@ class Services:
     store: Store
     auth: Auth
     audit_log: AuditLog
+    configuration: Configuration
+    """The settings in force: `settings` is what the server began with."""
+    photos: PhotoRoom
     cameras: Any = None  # CameraRoom, filled by web.cameras
     jobs: JobRoom
     reviews: ReviewRoom
@@ -45,16 +51,12 @@ class Services:
         self.settings = settings
         self.closing = Closing()
         """Set when the server is about to end; streams end with it."""
+        self.figures = Figures()
         self._stack = ExitStack()
 
     @property
     def web(self) -> Web:
         return self.settings.web
-
-    @property
-    def is_debug(self) -> bool:
-        """Whether operators may turn anonymization off for what they look at."""
-        return self.settings.live.mode == "debug"
 
     @property
     def is_secure(self) -> bool:
@@ -83,20 +85,31 @@ class Services:
                 secure=self.is_secure,
                 anonymous=self.web.anonymous,
             )
+            self.configuration = Configuration(self.settings, self.store, self.audit_log)
             self._open_rooms(stack)
             self._stack = stack.pop_all()
         return self
 
     def _open_rooms(self, stack: ExitStack) -> None:
         """The rooms, each with its `close` on the stack: they close before the database does."""
-        self.jobs = JobRoom(self.folder, self.store, lambda: self.settings)
+        self.photos = PhotoRoom(
+            most_pixels=self.web.photo_max_megapixels * 10**6, timeout=self.web.photo_timeout
+        )
+        stack.callback(self.photos.close)
+        self.jobs = JobRoom(self.folder, self.store, lambda: self.configuration.settings)
         stack.callback(self.jobs.close)
         self.reviews = ReviewRoom(self.jobs, self.store)
         stack.callback(self.reviews.close)
 
+    def interrupt(self) -> None:
+        """The server is about to end: requests that wait for a room are to get their answer now."""
+        self.closing.set()
+        self.photos.interrupt()
+        self.reviews.interrupt()
+
     def close(self) -> None:
         """End what is under way, and free all of it. Called once, by the owner."""
-        self.closing.set()
+        self.interrupt()
         self._stack.close()
 
     def __enter__(self) -> Self:

@@ -9,6 +9,13 @@ ROUTES = {
     "POST /login": "nobody",
     "POST /logout": "viewer",
     "GET /api/v1/session": "viewer",
+    "POST /predict": "viewer",
+    "POST /api/v1/predict": "viewer",
+    "POST /config": "operator",
+    "GET /api/v1/config": "viewer",
+    "PATCH /api/v1/config": "operator",
+    "GET /metrics": "viewer",
+    "GET /api/v1/openapi.json": "viewer",
     "GET /api/v1/audit-log": "operator",
     # cameras
     # jobs and review

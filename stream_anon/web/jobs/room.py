@@ -250,8 +250,8 @@ class JobRoom:
             except OSError as failure:
                 outcome, error = None, f"its files cannot be kept: {failure.strerror}"
         if outcome is None:
+            self._undo(job)  # before anybody is told
             self.table.end(job.id, State.failed, error or "it could not be started")
-            self._undo(job)
             return
         self.table.end(job.id, State.done, outcome=outcome, frames=outcome.get("frames"))
         done = self.table.get(job.id)

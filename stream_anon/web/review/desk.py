@@ -124,11 +124,15 @@ class Desk:
             self._child.close()
             self._child = None
 
-    def close(self) -> None:
-        """End its process, also while it works. It opens again with the next question."""
+    def interrupt(self) -> None:
+        """End its process at once, also while it works."""
         child = self._child
         if child is not None:
             child.kill()
+
+    def close(self) -> None:
+        """End its process, and free it. It opens again with the next question."""
+        self.interrupt()
         with self._lock:
             self._end()
 

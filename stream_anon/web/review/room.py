@@ -110,6 +110,12 @@ class ReviewRoom:
             for job in unused:
                 self.leave(job)
 
+    def interrupt(self) -> None:
+        """Whoever waits for a picture is to get an answer now."""
+        with self._lock:
+            for desk in self._desks.values():
+                desk.interrupt()
+
     def close(self) -> None:
         """End all processes."""
         self._closing.set()

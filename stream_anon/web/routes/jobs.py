@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from stream_anon.web.errors import Refused
+from stream_anon.web.forms import read_form
 from stream_anon.web.jobs import files as names
-from stream_anon.web.jobs.form import FileForm
 from stream_anon.web.jobs.job import Options, State
 from stream_anon.web.jobs.shown import download_name, media_type, shown
 from stream_anon.web.jobs.tracks import etag_of, replace_tracks
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 JobId = Annotated[str, InPath(max_length=64)]
 OFTEN, ALIVE = 0.25, 10.0
 """Seconds between two looks at a job, and after which a stream says that it is there."""
-PIECE = 1 << 20
-"""Bytes of an upload that are collected before they are written."""
+FILE = "file"
 TRUE, FALSE = ("1", "true", "on", "yes"), ("", "0", "false", "off", "no")
 BODY = {
     "requestBody": {
@@ -67,8 +66,7 @@ def router(services: Services) -> APIRouter:
     @routes.post("", status_code=201, response_model=None, openapi_extra=BODY)
     async def upload(request: Request, who: Viewer) -> JSONResponse:
         """Upload a photo or a video; it is redacted as soon as it is its turn."""
-        receiving = _Receiving(services, request, who)
-        found = await receiving.received()
+        found = await _Receiving(services, who).received(request)
         return JSONResponse(found, 201, headers={"location": f"/api/v1/jobs/{found['id']}"})
 
     @routes.get("")
@@ -184,53 +182,40 @@ def _add_tracks(routes: APIRouter, services: Services) -> None:
 
 
 class _Receiving:
-    """One upload as it comes in."""
+    """One upload as it comes in: where its bytes go."""
 
-    def __init__(self, services: Services, request: Request, who: Who) -> None:
-        self._services, self._request, self._who = services, request, who
+    def __init__(self, services: Services, who: Who) -> None:
+        self._services, self._who = services, who
         self._upload: Upload | None = None
-        self._name = ""
 
-    def _begin(self, name: str) -> Callable[[bytes], None]:
-        self._name = name
-        self._upload = self._services.jobs.begin(self._who, name)
-        return self._upload.write
+    def write(self, data: bytes) -> None:
+        """Take the next bytes of the file."""
+        if self._upload is None:
+            self._upload = self._services.jobs.begin(self._who, "")
+        self._upload.write(data)
 
-    async def received(self) -> dict[str, Any]:
+    async def received(self, request: Request) -> dict[str, Any]:
         """The job, once all of it has come; nothing is left of one that has not."""
-        form = FileForm(self._request.headers.get("content-type", ""), self._begin)
         try:
-            await self._read(form)
-            return await run_in_threadpool(self._finished, form)
-        except BaseException:
-            if self._upload is not None:
-                self._services.jobs.abort(self._upload)
-            raise
-
-    async def _read(self, form: FileForm) -> None:
-        waiting = bytearray()
-        try:
-            async for piece in self._request.stream():
-                waiting += piece
-                if len(waiting) >= PIECE:
-                    await run_in_threadpool(form.write, bytes(waiting))
-                    waiting.clear()
+            form = await read_form(request, {FILE: self})
+            name = form.names.get(FILE, "")
+            return await run_in_threadpool(self._finished, form.fields, name)
         except ClientDisconnect as gone:
             raise Refused(400, "the upload broke off") from gone
-        await run_in_threadpool(form.write, bytes(waiting))
-        if not form.is_whole:
-            raise Refused(400, "the form is not whole")
+        finally:
+            if self._upload is not None:
+                self._services.jobs.abort(self._upload)
 
-    def _finished(self, form: FileForm) -> dict[str, Any]:
+    def _finished(self, fields: dict[str, str], name: str) -> dict[str, Any]:
         if self._upload is None:
-            raise Refused(422, "there is no file: send it in the field file")
-        options = _options(form.fields, self._who)
-        asked = {name: value for name, value in options.to_json().items() if value}
+            raise Refused(422, "there is no file, or it is empty: send it in the field file")
+        options = _options(fields, self._who)
+        asked = {key: value for key, value in options.to_json().items() if value}
 
         def note(job: str, kind: str) -> None:
             self._services.audit_log.add(self._who, "add job", job, {"kind": kind, **asked})
 
-        job = self._services.jobs.finish(self._upload, options, self._name, note)
+        job = self._services.jobs.finish(self._upload, options, name, note)
         self._upload = None
         return shown(self._services.jobs, job, self._who)
 

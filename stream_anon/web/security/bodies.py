@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,8 @@ PATIENCE, LEAST_RATE = 30.0, 16 << 10
 """Seconds that any body may take, and bytes a second that it has to come with after that."""
 
 
-class TooLarge(Exception):
-    """More came than is allowed."""
-
-
-class TooSlow(Exception):
-    """The rest does not come."""
+class Excessive(Exception):
+    """The rest of a body is not read: it is too large, or does not come."""
 
 
 class BodyLimits:
@@ -50,22 +47,20 @@ class BodyLimits:
         if announced.isdecimal() and int(announced[:20]) > most:
             await _too_large(most)(scope, receive, send)
             return
+        body = _Counted(receive, most)
         started = False
 
         async def noted(message: Message) -> None:
             nonlocal started
-            started = True
-            await send(message)
+            # Whatever the application makes of a body that was cut off is not what is wrong.
+            if started or body.problem is None:
+                started = True
+                await send(message)
 
-        try:
-            await self._app(scope, _limited(receive, most), noted)
-        except TooLarge:
-            if not started:
-                await _too_large(most)(scope, receive, send)
-        except TooSlow:
-            if not started:
-                slow = answer(408, "the body did not come in time", {"connection": "close"})
-                await slow(scope, receive, send)
+        with suppress(Excessive):
+            await self._app(scope, body.receive, noted)
+        if body.problem is not None and not started:
+            await body.problem(scope, receive, send)
 
 
 def _too_large(most: int) -> ASGIApp:
@@ -73,25 +68,35 @@ def _too_large(most: int) -> ASGIApp:
     return answer(413, f"the body is too large: at most {told} here", {"connection": "close"})
 
 
-def _limited(receive: Receive, most: int) -> Receive:
-    """Count what comes in; once all of the body is there, waiting has no limit."""
-    size, began, whole = 0, monotonic(), False
+def _too_slow() -> ASGIApp:
+    return answer(408, "the body did not come in time", {"connection": "close"})
 
-    async def counted() -> Message:
-        nonlocal size, whole
-        if whole:
-            return await receive()
-        allowed = max(0.0, PATIENCE + size / LEAST_RATE - (monotonic() - began))
+
+class _Counted:
+    """A body that is counted while it comes in; once all of it is there, waiting has no limit."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self._most = receive, most
+        self._size, self._began, self._whole = 0, monotonic(), False
+        self.problem: ASGIApp | None = None
+        """The answer, where the rest is not read."""
+
+    async def receive(self) -> Message:
+        if self.problem is not None:
+            raise Excessive
+        if self._whole:
+            return await self._receive()
+        patience = PATIENCE + self._size / LEAST_RATE - (monotonic() - self._began)
         try:
-            async with asyncio.timeout(min(SILENCE, allowed)):
-                message = await receive()
+            async with asyncio.timeout(min(SILENCE, max(0.0, patience))):
+                message = await self._receive()
         except TimeoutError as error:
-            raise TooSlow from error
+            self.problem = _too_slow()
+            raise Excessive from error
         if message["type"] == "http.request":
-            size += len(message.get("body", b""))
-            whole = not message.get("more_body", False)
-            if size > most:
-                raise TooLarge
+            self._size += len(message.get("body", b""))
+            self._whole = not message.get("more_body", False)
+            if self._size > self._most:
+                self.problem = _too_large(self._most)
+                raise Excessive
         return message
-
-    return counted

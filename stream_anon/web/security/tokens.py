@@ -73,9 +73,10 @@ class Tokens:
         program would cost more than what it asks for."""
         self._key = secrets.token_bytes(32)
 
-    def is_empty(self) -> bool:
-        """Whether nobody can log in."""
-        return self._store.row("SELECT 1 FROM tokens WHERE kind <> 'link'") is None
+    def has_operator(self) -> bool:
+        """Whether somebody can log in who may change things."""
+        query = "SELECT 1 FROM tokens WHERE kind <> 'link' AND role = 'operator'"
+        return self._store.row(query) is not None
 
     def people(self) -> list[Token]:
         """Whose tokens there are, by name."""
