@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stream_anon.web.photos.room import Answer
-from tests.web.room import Room
 
 if TYPE_CHECKING:
+    from tests.web.room import Room
 
 ODD: tuple[Any, ...] = (
     None, True, 0, -1, 2**70, 1e308, "", "x" * 9000, "\0", "\ud7ff\u202e", [], [[]], {}, {"": {}},
