@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from stream_anon import __version__
-from stream_anon.web import errors
+from stream_anon.web import document, errors
 from stream_anon.web.routes import audit_log, config, health, jobs, predict, review, session
 from stream_anon.web.security.bodies import OVERHEAD, BodyLimits
 from stream_anon.web.security.gate import Gate
@@ -43,6 +43,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.install(app)
+    document.install(app)
     for module in ROUTES:
         app.router.routes.extend(module.router(services).routes)
     return app

@@ -136,12 +136,22 @@ def test_hashes_are_salted_scrypt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_who_fails_too_often_has_to_wait(room: Room) -> None:
     browser = room.browser(Role.viewer)
+    assert name_of(room.operator) == "some operator"
+    late = room.services.auth.tokens.add("late", Role.viewer)
     codes = [log_in(Client(room), f"wrong {n}") for n in range(rate_limit.MOST + 2)]
     assert codes == [401] * rate_limit.MOST + [429] * 2
-    answer = room.nobody.post("/login", data={"token": room.tokens[Role.operator]})
+    answer = room.nobody.post("/login", data={"token": late})
     assert answer.status_code == 429
     assert 0 < int(answer.headers["retry-after"]) <= rate_limit.WITHIN
     assert name_of(browser) == "some viewer"  # whoever is in stays in
+    assert name_of(room.operator) == "some operator"
+
+
+def test_too_many_checks_at_once_are_refused(room: Room) -> None:
+    auth = room.services.auth
+    while auth._checks.acquire(blocking=False):
+        pass
+    assert log_in(Client(room), room.tokens[Role.viewer]) == 503
 
 
 def test_the_limit_counts_neighbours_together_and_forgets(monkeypatch: pytest.MonkeyPatch) -> None:

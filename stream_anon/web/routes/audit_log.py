@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from stream_anon.web.services import Services
     from stream_anon.web.store.audit_log import Entry
 
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The entries.",
+        "content": {
+            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+            "text/csv": {"schema": {"type": "string"}},
+        },
+    }
+}
 ALL = 1_000_000
 COLUMNS = ("id", "time", "who", "role", "action", "subject", "details")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -26,7 +35,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def router(services: Services) -> APIRouter:
     routes = APIRouter(tags=["audit log"])
 
-    @routes.get("/api/v1/audit-log", response_model=None)
+    @routes.get("/api/v1/audit-log", response_model=None, responses=ANSWERS)
     def entries(
         _who: Operator,
         format: Literal["json", "csv"] = "json",  # noqa: A002 - its name in the address

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse
 
 from stream_anon.web.security.roles import Viewer
 
@@ -23,10 +23,10 @@ def router(services: Services) -> APIRouter:
         """That it answers; for anybody, without details."""
         return {"status": "ok"}
 
-    @routes.get("/metrics", response_class=Response)
-    def metrics(_who: Viewer) -> Response:
+    @routes.get("/metrics", response_class=PlainTextResponse)
+    def metrics(_who: Viewer) -> PlainTextResponse:
         """Figures for Prometheus."""
-        return Response(services.figures.text(), media_type=PROMETHEUS)
+        return PlainTextResponse(services.figures.text(), media_type=PROMETHEUS)
 
     @routes.get("/api/v1/openapi.json", include_in_schema=False)
     def openapi(request: Request, _who: Viewer) -> JSONResponse:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stream_anon.web.services import Services
 
 IMAGE = "image"
-QUICK_SIDE = 960
+QUICK_SIDE = 768
 """Pixels at which a quick search looks, at most."""
 BODY = {
     "requestBody": {
@@ -78,7 +78,7 @@ def router(services: Services) -> APIRouter:
     ) -> Response:
         """A photo with the faces hidden; nothing of it is kept.
 
-        `effort` says how much is searched: `quick` looks at 960 pixels, for near faces; without it,
+        `effort` says how much is searched: `quick` looks at 768 pixels, for near faces; without it,
         the server's own setting holds.
         """
         view = await run_in_threadpool(_view, services, who, anonymize, visualize)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import TYPE_CHECKING
 
 from stream_anon.web.errors import Refused
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 COOKIE = "stream_anon"
 BEARER = "bearer "
+MOST_CHECKS = 8
+"""Tokens that are checked at once, or wait for that: each takes memory and time."""
 
 
 class Auth:
@@ -40,6 +43,7 @@ class Auth:
         self.limit = RateLimit()
         self.secure = secure
         self._anonymous = anonymous
+        self._checks = threading.BoundedSemaphore(MOST_CHECKS)
 
     @property
     def cookie(self) -> str:
@@ -80,14 +84,18 @@ class Auth:
         return who, cookie
 
     def _checked(self, text: str, request: HTTPConnection, *, links: bool = False) -> Token:
+        if (known := self.tokens.known(text)) is not None:
+            return known  # whatever others do who seem to come from the same place
         address = request.client.host if request.client else ""
         if wait := self.limit.wait(address):
-            raise Refused(
-                429,
-                "too many failed logins: try again later",
-                {"retry-after": str(math.ceil(wait))},
-            )
-        token = self.tokens.check(text)
+            why = "too many failed logins: try again later"
+            raise Refused(429, why, {"retry-after": str(math.ceil(wait))})
+        if not self._checks.acquire(blocking=False):
+            raise Refused(503, "too many logins at once: try again", {"retry-after": "1"})
+        try:
+            token = self.tokens.check(text)
+        finally:
+            self._checks.release()
         if token is None or (token.kind == "link" and not links):
             self.limit.failed(address)
             raise Refused(
