@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ROUTES = (session, predict, config, audit_log, health, jobs, review)
 """Modules with `router(services)`."""
 MIB = 1 << 20
+BY_ENDING = {"tracks": 64 * MIB, "edits": 8 * MIB}
+"""Bytes of bodies whose paths have a job's id in them."""
 
 
 def create_app(services: Services) -> FastAPI:
@@ -38,7 +40,7 @@ def create_app(services: Services) -> FastAPI:
                 cookie=services.auth.cookie,
                 secure=services.is_secure,
             ),
-            Middleware(BodyLimits, by_path=_limits(services)),
+            Middleware(BodyLimits, by_path=_limits(services), by_ending=BY_ENDING),
         ],
     )
     app.state.services = services

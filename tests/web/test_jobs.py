@@ -111,6 +111,7 @@ class TestAJob:
         answer = room.viewer.get(f"/api/v1/jobs/{job}/result")
         assert answer.headers["content-type"] == "image/png"
         shown = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
+        assert shown is not None
         before = frame.to_ndarray(format="bgr24")
         for x1, y1, x2, y2 in finished.footage.faces[20].values():
             inside = slice(round(y1), round(y2)), slice(round(x1), round(x2))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from stream_anon.config import Settings
 from stream_anon.errors import StreamAnonError
@@ -15,11 +13,7 @@ from stream_anon.processes.host import ParentPipe, serve
 from stream_anon.processes.wire import Message
 from stream_anon.web.jobs import files
 from stream_anon.web.jobs.limits import Limits, hold
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Answer = dict[str, Any] | bytes
+from stream_anon.web.review.packing import packed, plane_of, unpacked
 
 
 def main(parent: ParentPipe) -> None:
@@ -42,35 +36,36 @@ def main(parent: ParentPipe) -> None:
         parent.send(Message("error", {"error": _said(error)}))
         return
     parent.send(Message("open", {}))
-    answers = _answers(reviewer)
     while (message := parent.receive()) is not None:
-        parent.send(_answered(answers[message.kind], message.fields))
+        parent.send(_answered(reviewer, message))
 
 
-def _answers(reviewer: Reviewer) -> dict[str, Callable[[dict[str, Any]], Answer]]:
-    def use(fields: dict[str, Any]) -> Answer:
-        return {"edits": reviewer.use_json(fields["edits"])}
-
-    return {
-        "raw": lambda f: reviewer.raw(f["index"], f["operator"]).jpeg,
-        "thumb": lambda f: reviewer.thumb(f["track"], f["operator"]).jpeg,
-        "redacted": lambda f: reviewer.redacted(f["index"]),
-        "boxes": lambda f: {"boxes": reviewer.boxes(f["first"], f["last"])},
-        "use": use,
-        "check": lambda f: {"edits": reviewer.checked(f["edits"])},
-    }
-
-
-def _answered(
-    answer: Callable[[dict[str, Any]], dict[str, Any] | bytes], fields: dict[str, Any]
-) -> Message:
+def _answered(reviewer: Reviewer, question: Message) -> Message:
+    fields = question.fields
     try:
-        found = answer(fields)
+        match question.kind:
+            case "raw":
+                return _picture(reviewer.raw(fields["index"], fields["operator"]).jpeg)
+            case "thumb":
+                return _picture(reviewer.thumb(fields["track"], fields["operator"]).jpeg)
+            case "redacted":
+                return _picture(reviewer.redacted(fields["index"]))
+            case "boxes":
+                return _json(reviewer.boxes(fields["first"], fields["last"]))
+            case "use":
+                return _json(reviewer.use_json(unpacked(question.planes)))
+            case _:
+                return _json(reviewer.checked(unpacked(question.planes)))
     except (StreamAnonError, OSError, MemoryError) as error:
         return Message("error", {"error": _said(error)})
-    if isinstance(found, bytes):
-        return Message("picture", planes=(np.frombuffer(found, np.uint8).reshape(1, -1),))
-    return Message("answer", found)
+
+
+def _picture(jpeg: bytes) -> Message:
+    return Message("picture", planes=(plane_of(jpeg),))
+
+
+def _json(value: Any) -> Message:
+    return Message("answer", planes=(packed(value),))
 
 
 def _said(error: BaseException) -> str:

@@ -11,8 +11,10 @@ from stream_anon.core.review_frame import _REVIEWER_KEY, ReviewFrame
 from stream_anon.errors import ConfigError, SourceError
 from stream_anon.processes.child import Child, ChildGone
 from stream_anon.processes.wire import Message
+from stream_anon.web.review.packing import packed, unpacked
 
 if TYPE_CHECKING:
+    from stream_anon.core.frame import Plane
     from stream_anon.web.jobs.files import JobFiles
     from stream_anon.web.jobs.job import JobRow
     from stream_anon.web.jobs.limits import Limits
@@ -76,7 +78,7 @@ class Desk:
         Raises:
             StreamAnonError: it cannot be had.
         """
-        return dict(self._ask("boxes", edits, first=first, last=last).fields["boxes"])
+        return dict(_json(self._ask("boxes", edits, first=first, last=last)))
 
     def checked(self, edits: Any) -> list[Any]:
         """Edits as they are kept.
@@ -84,17 +86,23 @@ class Desk:
         Raises:
             ConfigError: they make no sense.
         """
-        return list(self._ask("check", edits=edits).fields["edits"])
+        return list(_json(self._ask("check", planes=(packed(edits),))))
 
-    def _ask(self, kind: str, in_force: list[Any] | None = None, **fields: Any) -> Message:
+    def _ask(
+        self,
+        kind: str,
+        in_force: list[Any] | None = None,
+        planes: tuple[Plane, ...] = (),
+        **fields: Any,
+    ) -> Message:
         with self._lock:
             self._used = monotonic()
             try:
                 child = self._child or self._opened()
                 if in_force is not None and in_force != self._in_force:
-                    self._answer(child, Message("use", {"edits": in_force}))
+                    self._answer(child, Message("use", planes=(packed(in_force),)))
                     self._in_force = in_force
-                return self._answer(child, Message(kind, fields))
+                return self._answer(child, Message(kind, fields, planes))
             except ChildGone as gone:
                 self._end()
                 raise SourceError(f"the recording cannot be shown: {gone}") from gone
@@ -141,6 +149,13 @@ def _bytes(answer: Message) -> bytes:
     if answer.kind != "picture" or len(answer.planes) != 1:
         raise SourceError("the recording cannot be shown")
     return answer.planes[0].tobytes()
+
+
+def _json(answer: Message) -> Any:
+    try:
+        return unpacked(answer.planes)
+    except ValueError as error:
+        raise SourceError("the recording cannot be shown") from error
 
 
 def _received(answer: Message, index: int, operator: str) -> ReviewFrame:

@@ -33,16 +33,25 @@ class Excessive(Exception):
 class BodyLimits:
     """Ends a request whose body is too large (413) or too slow (408)."""
 
-    def __init__(self, app: ASGIApp, *, by_path: Mapping[str, int]) -> None:
-        """Args: by_path: bytes that a body may have, for paths where it is not `SMALL`."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        by_path: Mapping[str, int],
+        by_ending: Mapping[str, int] | None = None,
+    ) -> None:
+        """Args: bytes that a body may have where it is not `SMALL`, by path or its last step."""
         self._app = app
         self._by_path = by_path
+        self._by_ending = by_ending or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._by_path.get(scope["path"].rstrip("/"), SMALL)
+        path = scope["path"].rstrip("/")
+        last = path.rpartition("/")[2]
+        most = self._by_path.get(path, self._by_ending.get(last, SMALL))
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced[:20]) > most:
             await _too_large(most)(scope, receive, send)

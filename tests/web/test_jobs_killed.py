@@ -1,0 +1,108 @@
+"""The real server killed with jobs under way: nothing raw stays, and nothing runs on without it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Self
+
+import httpx
+import pytest
+from footage import make_footage
+
+from stream_anon.config import load_settings
+from stream_anon.web.security.who import Role
+from tests.web.room import Room, web_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
+
+PATIENCE = 60.0
+
+
+class Server:
+    """`stream-anon serve` over a folder that has its tokens."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "stream_anon", "serve", "--port", "0", "--folder"]
+        self.process = subprocess.Popen(
+            [*command, str(folder / "room")],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        found = re.search(r"http://127.0.0.1:[0-9]+", line)
+        assert found is not None, line
+        self.address = found[0]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = monotonic() + PATIENCE
+    while not is_so():
+        assert monotonic() < deadline
+        sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started, of whatever thread."""
+    tasks = Path(f"/proc/{pid}/task")
+    found = [path.read_text().split() for path in tasks.glob("*/children")]
+    return [int(child) for line in found for child in line]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_a_killed_server_leaves_nothing_that_runs_and_nothing_for_ever(tmp_path: Path) -> None:
+    video = make_footage(
+        tmp_path / "v.mp4", width=640, height=360, seconds=16, rate=15, sound=False
+    ).path
+    with Room(load_settings(None, web_settings(tmp_path))) as room:
+        headers = {"authorization": f"Bearer {room.tokens[Role.viewer]}"}
+    folder = tmp_path / "room" / "jobs"
+    with Server(tmp_path) as server, httpx.Client(headers=headers) as client:
+        jobs = f"{server.address}/api/v1/jobs"
+        ids = [
+            client.post(jobs, files={"file": ("v.mp4", video.read_bytes())}).json()["id"]
+            for _ in range(2)
+        ]
+        until(lambda: client.get(f"{jobs}/{ids[0]}").json()["frames"] > 0)
+        own = children(server.process.pid)
+        assert own
+        os.kill(server.process.pid, signal.SIGKILL)
+        server.process.wait()
+        until(lambda: not any(is_running(pid) for pid in own))
+    assert (folder / ids[0] / "original").exists()
+    (folder / "stray").mkdir()
+    (folder / "stray" / "original").write_bytes(b"raw")
+    with Server(tmp_path) as server, httpx.Client(headers=headers) as client:
+        jobs = f"{server.address}/api/v1/jobs"
+        assert not (folder / "stray").exists()
+        found = {job["id"]: job["state"] for job in client.get(jobs).json()}
+        assert set(found.values()) <= {"waiting", "running"}
+        assert client.post(f"{jobs}/{ids[1]}/cancel").json()["state"] == "cancelled"
+        until(lambda: client.get(f"{jobs}/{ids[0]}").json()["state"] == "done")
+        until(lambda: not list(folder.rglob("original")))
+        began = monotonic()
+        server.process.terminate()
+        assert server.process.wait(10) is not None
+        assert monotonic() - began < 3
