@@ -29,7 +29,14 @@ def outline(*parts: tuple[Part, ...] | Unknown) -> Outline:
     return Outline.of(HEADER, [FrameMasks(n, n, one) for n, one in enumerate(parts)])
 
 
-SEEN = [(face(HERE),), (face(HERE),), (), (), (face(THERE),), Unknown.CORRUPT]
+SEEN: list[tuple[Part, ...] | Unknown] = [
+    (face(HERE),),
+    (face(HERE),),
+    (),
+    (),
+    (face(THERE),),
+    Unknown.CORRUPT,
+]
 
 
 def edited(index: int, *edits: dict[str, Any]) -> list[tuple[int, str, Box]]:

@@ -15,10 +15,6 @@ import httpx
 import pytest
 from footage import make_footage
 
-from stream_anon.config import load_settings
-from stream_anon.web.security.who import Role
-from tests.web.room import Room, web_settings
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,15 +35,22 @@ class Server:
 
     def __enter__(self) -> Self:
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        found = re.search(r"http://127.0.0.1:[0-9]+", line)
-        assert found is not None, line
-        self.address = found[0]
-        return self
+        for line in self.process.stdout:  # warnings may come first
+            if (found := re.search(r"http://127.0.0.1:[0-9]+", line)) is not None:
+                self.address = found[0]
+                return self
+        self.process.wait()
+        raise AssertionError("it did not start")
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.communicate()
+
+
+def sent(client: httpx.Client, address: str, video: Path) -> str:
+    answer = client.post(address, files={"file": ("v.mp4", video.read_bytes())})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -74,17 +77,16 @@ def is_running(pid: int) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 def test_a_killed_server_leaves_nothing_that_runs_and_nothing_for_ever(tmp_path: Path) -> None:
     video = make_footage(
-        tmp_path / "v.mp4", width=640, height=360, seconds=16, rate=15, sound=False
+        tmp_path / "v.mp4", width=640, height=360, seconds=6, rate=15, sound=False
     ).path
-    with Room(load_settings(None, web_settings(tmp_path))) as room:
-        headers = {"authorization": f"Bearer {room.tokens[Role.viewer]}"}
     folder = tmp_path / "room" / "jobs"
-    with Server(tmp_path) as server, httpx.Client(headers=headers) as client:
+    with Server(tmp_path) as server, httpx.Client() as client:
+        assert server.process.stdout is not None
+        token = re.search(r"this once: (\S+)", server.process.stdout.readline())
+        assert token is not None
+        client.headers["authorization"] = f"Bearer {token[1]}"
         jobs = f"{server.address}/api/v1/jobs"
-        ids = [
-            client.post(jobs, files={"file": ("v.mp4", video.read_bytes())}).json()["id"]
-            for _ in range(2)
-        ]
+        ids = [sent(client, jobs, video) for _ in range(2)]
         until(lambda: client.get(f"{jobs}/{ids[0]}").json()["frames"] > 0)
         own = children(server.process.pid)
         assert own
@@ -94,7 +96,7 @@ def test_a_killed_server_leaves_nothing_that_runs_and_nothing_for_ever(tmp_path:
     assert (folder / ids[0] / "original").exists()
     (folder / "stray").mkdir()
     (folder / "stray" / "original").write_bytes(b"raw")
-    with Server(tmp_path) as server, httpx.Client(headers=headers) as client:
+    with Server(tmp_path) as server, httpx.Client(headers=client.headers) as client:
         jobs = f"{server.address}/api/v1/jobs"
         assert not (folder / "stray").exists()
         found = {job["id"]: job["state"] for job in client.get(jobs).json()}
