@@ -19,6 +19,7 @@ from footage import make_footage
 from known_faces import audit
 
 from stream_anon.config import load_settings
+from stream_anon.errors import ConfigError
 from stream_anon.web.jobs.job import State
 from stream_anon.web.security.who import Role
 from tests.web.jobs import done, events, is_over, left, look, send, sent, wait
@@ -236,6 +237,11 @@ def png(width: int, height: int) -> bytes:
     body = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
     head = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def test_one_server_works_in_a_folder(room: Room, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="another server uses the folder"):
+        Room(load_settings(None, web_settings(tmp_path))).services.open()
 
 
 class TestLimits:

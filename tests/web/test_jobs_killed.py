@@ -16,7 +16,7 @@ import pytest
 from footage import make_footage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
@@ -74,6 +74,19 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def _break_off(client: httpx.Client, address: str) -> None:
+    """Send the beginning of a video, and go."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="v.mp4"\r\n\r\n'
+        yield b"\0\0\0\x18ftypisom" + bytes(3 << 20)
+        raise ConnectionAbortedError
+
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    with pytest.raises(ConnectionAbortedError):
+        client.post(address, content=pieces(), headers=headers)
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 def test_a_killed_server_leaves_nothing_that_runs_and_nothing_for_ever(tmp_path: Path) -> None:
     video = make_footage(
@@ -104,6 +117,8 @@ def test_a_killed_server_leaves_nothing_that_runs_and_nothing_for_ever(tmp_path:
         assert client.post(f"{jobs}/{ids[1]}/cancel").json()["state"] == "cancelled"
         until(lambda: client.get(f"{jobs}/{ids[0]}").json()["state"] == "done")
         until(lambda: not list(folder.rglob("original")))
+        _break_off(client, jobs)
+        until(lambda: sorted(path.name for path in folder.iterdir()) == [ids[0]])
         began = monotonic()
         server.process.terminate()
         assert server.process.wait(10) is not None

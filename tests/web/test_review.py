@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import pickle
 import re
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -235,6 +237,15 @@ class TestReview:
         shown = done(review.client, review.job)
         assert (shown["task"], shown["outcome"]["most_people"]) == ("tracks", 0)
         assert review.client.get(path).headers["etag"] != etag
+
+    def test_a_process_that_was_killed_is_replaced(self, review: Review) -> None:
+        desk = review.room.services.reviews._desks[review.job]
+        assert desk._child is not None
+        os.kill(desk._child.pid, signal.SIGKILL)
+        assert review.get("/frames/3").status_code == 422
+        desk.raw(3, "Ada")
+        review.room.services.reviews.leave(review.job)
+        assert desk._child is None
 
     def test_nobody_else_reviews_it(self, review: Review) -> None:
         other = review.room.browser(Role.operator)

@@ -71,7 +71,7 @@ class Cleaner:
         elif job.tries >= MOST_TRIES:
             self._fail(job, files, "the server was ended twice while it ran: it was given up")
         else:
-            self._table.wait_again(job.id)
+            self._table.retry(job.id)
 
     def _fail(self, job: JobRow, files: JobFiles, error: str) -> None:
         self._table.end(job.id, State.failed, error)

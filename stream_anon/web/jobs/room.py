@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
+from stream_anon.core.file_lock import lock_alone
 from stream_anon.core.stream_log import StreamThread, stream_logger
+from stream_anon.errors import ConfigError, DiskFullError
 from stream_anon.web.errors import Refused
 from stream_anon.web.jobs.asked import settings_for
 from stream_anon.web.jobs.cleaning import Cleaner
@@ -28,9 +32,11 @@ if TYPE_CHECKING:
 
 log = stream_logger(__name__)
 
-FOLDER = "jobs"
+FOLDER, LOCK = "jobs", "jobs.lock"
 ANONYMOUS = "anonymous"
 """The session of whoever has no token: files of one would be everybody's."""
+LEAST_FREE = 1 << 30
+"""Bytes that stay free on the disk when an upload begins."""
 LATER, RETRY = "try again later", {"retry-after": "10"}
 
 
@@ -49,6 +55,7 @@ class JobRoom:
             start: False lets jobs wait.
         """
         self._settings, self._store = settings, store
+        self._alone = _alone_in(folder)
         self._folder = folder / FOLDER
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self.table = JobTable(store)
@@ -83,6 +90,8 @@ class JobRoom:
         """
         if who.session_id == ANONYMOUS:
             raise Refused(403, "log in first: files are redacted for whoever sent them alone")
+        if shutil.disk_usage(self._folder).free < LEAST_FREE:
+            raise DiskFullError("too little space is left for uploads: delete jobs, or wait")
         with self._lock:
             most = self._settings().web.most_jobs
             if self.table.under_way() >= most:
@@ -207,6 +216,7 @@ class JobRoom:
                 self._running.stop()
         for thread in self._threads:
             thread.join()
+        os.close(self._alone)
 
     # -- working --------------------------------------------------------------------------------
 
@@ -238,7 +248,9 @@ class JobRoom:
                 self._forget_files(job.id)
             elif found.state is not State.running:
                 self._undo(job)
-            elif not (running.was_stopped and self._closing.is_set()):  # else it begins again
+            elif running.was_stopped and self._closing.is_set():
+                self.table.wait_again(job.id)
+            else:
                 self._settle(job, ended.outcome, ended.error)
 
     def _settle(self, job: JobRow, outcome: dict[str, Any] | None, error: str | None) -> None:
@@ -284,6 +296,16 @@ class JobRoom:
     def _clean(self) -> None:
         while not self._closing.wait(self._cleaner.interval):
             self._cleaner.clean()
+
+
+def _alone_in(folder: Path) -> int:
+    """What says that no other server works in a folder: it would take up jobs that run here."""
+    try:
+        return lock_alone(folder / LOCK)
+    except OSError as error:
+        raise ConfigError(
+            f"another server uses the folder {folder}: end it, or choose another with --folder"
+        ) from error
 
 
 def shown_name(name: str) -> str:

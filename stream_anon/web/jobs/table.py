@@ -70,7 +70,13 @@ class JobTable:
             return self.get(row["id"])
 
     def wait_again(self, job: str) -> None:
-        """It was interrupted, and begins again."""
+        """It was ended with the server, and begins again: that was no attempt of its own."""
+        self._store.change(
+            "UPDATE jobs SET state = 'waiting', tries = max(0, tries - 1) WHERE id = ?", (job,)
+        )
+
+    def retry(self, job: str) -> None:
+        """It was lost with the server, and begins again."""
         self._store.change("UPDATE jobs SET state = 'waiting' WHERE id = ?", (job,))
 
     def again(self, job: str, task: Task) -> bool:
