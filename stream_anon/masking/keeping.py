@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CROSSES = 0.1
 """Overlap (IoU) of two masks from which one person may be taken for the other."""
+ONE_PLACE = 0.5
+"""Overlap (IoU) of two masks of one track from which they are two guesses at one place."""
 GUARD = 3
 """Frames before and after a crossing that belong to it."""
 SAME = 0.7
@@ -270,8 +272,12 @@ def _meets(others: Collection[int]) -> str:
 
 
 def _is_double(parts: Sequence[Part]) -> bool:
-    labels = [part.label for part in parts]
-    return len(labels) > len(set(labels))
+    """Whether a track is in two places; two guesses at one place are none."""
+    return any(
+        one.label == other.label and one.box.iou(other.box) < ONE_PLACE
+        for n, one in enumerate(parts)
+        for other in parts[n + 1 :]
+    )
 
 
 def add_crossings(
