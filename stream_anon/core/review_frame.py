@@ -18,9 +18,11 @@ MEDIA_TYPE = "image/jpeg"
 CACHE_CONTROL = "no-store"
 """What goes with the picture wherever it is sent."""
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-BAND, INK, GHOST = (29, 25, 22), (240, 240, 240), 0.16
+SHADE, INK, GHOST = (29, 25, 22), (240, 240, 240), 0.16
 """Blue, green and red; and how strongly the words lie over the picture."""
 LEAST_SCALE, MOST_SCALE = 0.3, 0.9
+MARGIN = 4
+"""Pixels between the words and the edge."""
 ROW = 6
 """Of the height of a line of words lie between two of them."""
 
@@ -97,25 +99,39 @@ class ReviewFrame:
 
 def _words(operator: str, at: datetime, index: int) -> str:
     name = operator.encode("ascii", "backslashreplace").decode()
-    return f"{name}  {at:%Y-%m-%d %H:%M:%S %Z}  frame {index}  NOT REDACTED"
+    return f"{name} {at:%Y-%m-%d %H:%M:%S %Z} frame {index} NOT REDACTED"
 
 
 def _marked(picture: NDArray[np.uint8], words: str) -> NDArray[np.uint8]:
-    """With the words in a band at the bottom, and again and again over the picture."""
+    """With the words at the bottom, and again and again, faintly, over the picture."""
     height, width = picture.shape[:2]
-    scale = min(MOST_SCALE, max(LEAST_SCALE, width / 1400))
+    scale = min(MOST_SCALE, max(LEAST_SCALE, width / 1800))
     (wide, high), _ = cv2.getTextSize(words, FONT, scale, 1)
     over = picture.copy()
     for n, y in enumerate(range(high * 2, height + high, high * ROW)):
         for x in range(-(n * wide // 3) % (wide + 4 * high) - wide, width, wide + 4 * high):
             cv2.putText(over, words, (x, y), FONT, scale, INK, 1, cv2.LINE_AA)
     marked = np.asarray(cv2.addWeighted(over, GHOST, picture, 1 - GHOST, 0), np.uint8)
-    band = min(height, 2 * high + 4)
-    marked[height - band :] = BAND
-    fitted = scale * min(1.0, (width - 8) / max(1, wide))
-    at = (4, height - max(2, band // 2 - high // 2))
-    cv2.putText(marked, words, at, FONT, fitted, INK, 1, cv2.LINE_AA)
+    lines = _lines(words, width - 2 * MARGIN, scale)
+    for n, line in enumerate(reversed(lines)):
+        x, y = MARGIN, height - MARGIN - round(n * 1.6 * high)
+        for right, down in ((-1, 0), (1, 0), (0, -1), (0, 1)):  # thicker letters are wider
+            place = (x + right, y + down)
+            cv2.putText(marked, line, place, FONT, scale, SHADE, 1, cv2.LINE_AA)
+        cv2.putText(marked, line, (x, y), FONT, scale, INK, 1, cv2.LINE_AA)
     return marked
+
+
+def _lines(words: str, width: int, scale: float) -> list[str]:
+    """The words in as many lines as they need; nothing is drawn over all of a face for that."""
+    lines = [""]
+    for word in words.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and cv2.getTextSize(longer, FONT, scale, 1)[0][0] > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 def _encoded(picture: NDArray[np.uint8]) -> bytes:

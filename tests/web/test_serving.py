@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Self
@@ -133,13 +134,29 @@ def test_it_ends_within_three_seconds_with_viewers_connected(server: Server) -> 
 
 
 def test_it_ends_with_a_viewer_who_reads_nothing(server: Server) -> None:
-    request = f"GET /endless HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
     with server.connected() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-        deaf.sendall(request.encode())
+        deaf.sendall(asked_for("/endless"))
         sleep(1)
         code, seconds = server.end()
     assert (code, seconds < END) == (0, True)
+
+
+def asked_for(path: str) -> bytes:
+    head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    return head.encode()
+
+
+def test_a_viewer_who_does_not_read_is_cut_off(lasting: Server) -> None:
+    with lasting.connected() as deaf:
+        deaf.sendall(asked_for("/flood"))
+        sleep(4)
+        deaf.settimeout(5)
+        received = 0
+        with suppress(ConnectionResetError):
+            while data := deaf.recv(1 << 20):
+                received += len(data)
+                assert received < 1 << 28  # it goes on and on
 
 
 def closed_after(connection: socket.socket, drip: bytes, most: float) -> float:
