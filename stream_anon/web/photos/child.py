@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stream_anon.core.parts import Part
     from stream_anon.pipeline.picture import Photo
 
-WARM = 4
+WARM = 2
 """Settings whose detectors stay loaded."""
 BASE_MEMORY, BYTES_A_PIXEL = 2 << 30, 64
 """Of the limit: for networks, and for each pixel of the largest photo."""
