@@ -5,6 +5,7 @@ Each message is a photo and the settings for it; the answer is the picture, or w
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,9 @@ def work(parent: ParentPipe) -> None:
             if not limited:
                 _limit_memory(int(message.fields["most_pixels"]))
                 limited = True
-            parent.send(_answer(warm, message))
+            answer = _answer(warm, message)
+            answer.fields["memory"] = _memory()
+            parent.send(answer)
 
 
 def _answer(warm: WarmRedactors, message: Message) -> Message:
@@ -88,6 +91,14 @@ def _shown(part: Part) -> dict[str, Any]:
         "score": round(float(part.score), 3),
         "color": f"#{red:02x}{green:02x}{blue:02x}",
     }
+
+
+def _memory() -> int:
+    """Bytes that this process takes; 0 where the system does not say."""
+    with suppress(OSError, IndexError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 def _limit_memory(most_pixels: int) -> None:
