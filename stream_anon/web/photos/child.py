@@ -6,8 +6,10 @@ Each message is a photo and the settings for it; the answer is the picture, or w
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,12 +29,15 @@ if TYPE_CHECKING:
 
 WARM = 2
 """Settings whose detectors stay loaded."""
+ORPHAN_CHECK = 0.5
+"""Seconds between two looks."""
 BASE_MEMORY, BYTES_A_PIXEL = 2 << 30, 64
 """Of the limit: for networks, and for each pixel of the largest photo."""
 
 
 def work(parent: ParentPipe) -> None:
     """Redact photos until the parent is gone."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     warm, limited = WarmRedactors(WARM), False
     with networks_kept():
         while (message := parent.receive()) is not None:
@@ -42,6 +47,13 @@ def work(parent: ParentPipe) -> None:
             answer = _answer(warm, message)
             answer.fields["memory"] = _memory()
             parent.send(answer)
+
+
+def _end_with(parent: int) -> None:
+    """A photo takes long, and its pipe is not read meanwhile: look whether the parent is there."""
+    while os.getppid() == parent:
+        sleep(ORPHAN_CHECK)
+    os._exit(0)
 
 
 def _answer(warm: WarmRedactors, message: Message) -> Message:
