@@ -38,7 +38,7 @@ STATUS: tuple[tuple[type[StreamAnonError], int], ...] = (
     (CancelledError, 409),
     (DiskFullError, 507),
     (DependencyError, 503),
-    (ModelError, 503),
+    (ModelError, 422),
     (ParserError, 500),
     (StalledError, 503),
     (StreamAnonError, 500),
