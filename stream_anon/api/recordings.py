@@ -40,6 +40,7 @@ def redact(
     keep: Sequence[int] = (),
     only: Sequence[int] = (),
     masks: str | PathLike[str] | None = None,
+    edits: str | PathLike[str] | None = None,
     export_tracks: str | PathLike[str] | None = None,
     export_masks: str | PathLike[str] | None = None,
     seal: str | list[str] | None = None,
@@ -70,6 +71,7 @@ def redact(
         keep: numbers of people in it who are left clear, wherever it is surely them.
         only: numbers of people in it who alone are hidden.
         masks: hide exactly what this record of masks says instead of looking for faces.
+        edits: corrections of that record, as somebody made them in a review.
         export_tracks: write what was hidden here, as JSON to edit.
         export_masks: write the record of masks here, to render from; `.gz` compresses it.
         seal: public keys of age, or files of them: what is hidden is stored, encrypted to them, so
@@ -88,7 +90,9 @@ def redact(
         output,
         overrides(settings, scope, method, audio=audio, overwrite=overwrite, seal=seal),
         config,
-        _Files(report, tracks, masks, export_tracks, export_masks, sealed, _clear(keep, only)),
+        _Files(
+            report, tracks, masks, edits, export_tracks, export_masks, sealed, _clear(keep, only)
+        ),
         select(begin, end, video_track, trim=trim),
         on_progress,
     ).run()
@@ -113,6 +117,7 @@ def start(
     keep: Sequence[int] = (),
     only: Sequence[int] = (),
     masks: str | PathLike[str] | None = None,
+    edits: str | PathLike[str] | None = None,
     export_tracks: str | PathLike[str] | None = None,
     export_masks: str | PathLike[str] | None = None,
     seal: str | list[str] | None = None,
@@ -129,7 +134,9 @@ def start(
         output,
         overrides(settings, scope, method, audio=audio, overwrite=overwrite, seal=seal),
         config,
-        _Files(report, tracks, masks, export_tracks, export_masks, sealed, _clear(keep, only)),
+        _Files(
+            report, tracks, masks, edits, export_tracks, export_masks, sealed, _clear(keep, only)
+        ),
         select(begin, end, video_track, trim=trim),
         on_progress,
     ).begin()
@@ -141,6 +148,7 @@ class _Files(NamedTuple):
     report: str | PathLike[str] | None
     tracks: str | PathLike[str] | None
     masks: str | PathLike[str] | None
+    edits: str | PathLike[str] | None
     export_tracks: str | PathLike[str] | None
     export_masks: str | PathLike[str] | None
     sealed: str | PathLike[str] | None
@@ -173,6 +181,7 @@ def _job(
             tracks=path_or_none(files.tracks),
             clear=files.clear,
             masks=path_or_none(files.masks),
+            edits=path_or_none(files.edits),
             export_tracks=path_or_none(files.export_tracks),
             export_masks=path_or_none(files.export_masks),
             sealed=path_or_none(files.sealed),

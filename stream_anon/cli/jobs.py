@@ -61,7 +61,8 @@ class Request:
 
     def _check_audit(self) -> None:
         """Refuse an audit that would report what is wanted."""
-        if self.clear or any(z.mode == "ignore" for z in self.settings.redaction.zones):
+        edited = self.files.get("edits") is not None
+        if edited or self.clear or any(z.mode == "ignore" for z in self.settings.redaction.zones):
             raise ConfigError(
                 "--audit would report everybody who is left clear on purpose, too: leave it out, "
                 "and run stream-anon audit afterwards if you can tell them apart"
@@ -153,6 +154,7 @@ def run_one(
             tracks=files.get("tracks"),
             clear=request.clear,
             masks=files.get("masks"),
+            edits=files.get("edits"),
             export_tracks=files.get("export_tracks"),
             export_masks=files.get("export_masks"),
             sign=files.get("sign"),

@@ -20,6 +20,8 @@ from stream_anon.cli.labels import labels
 from stream_anon.cli.live import live
 from stream_anon.cli.models.commands import models
 from stream_anon.cli.redact import EPILOG, redact
+from stream_anon.cli.serve import serve
+from stream_anon.cli.tokens import tokens
 from stream_anon.cli.tracks import tracks
 from stream_anon.cli.unseal import unseal
 from stream_anon.cli.zones import zones
@@ -51,6 +53,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(models)
+app.add_typer(tokens)
 app.command(epilog=EPILOG)(redact)
 app.command(epilog=AUDIT_EPILOG)(audit)
 app.command()(verify)
@@ -58,6 +61,7 @@ app.command()(tracks)
 app.command()(zones)
 app.command()(labels)
 app.command()(live)
+app.command()(serve)
 app.command()(devices)
 app.command()(unseal)
 app.command()(doctor)

@@ -92,6 +92,12 @@ Masks = Annotated[
 ]
 
 
+Edits = Annotated[
+    Path | None,
+    option("Change that record as this file of edits says.", WHAT, metavar="FILE.json"),
+]
+
+
 OUTPUT = "Output"
 """The panel of the options below."""
 

@@ -15,6 +15,7 @@ from stream_anon.config.sections import (
     Settings,
     Zone,
 )
+from stream_anon.config.web import Web
 
 __all__ = [
     "Background",
@@ -27,6 +28,7 @@ __all__ = [
     "Redaction",
     "Rule",
     "Settings",
+    "Web",
     "Zone",
     "known_keys",
     "load_settings",

@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from stream_anon.config.web import Web
 from stream_anon.core.invalid import printable
 from stream_anon.core.polygons import crosses_itself, polygon_area
 from stream_anon.core.sound_plan import SoundPlan
@@ -303,5 +304,6 @@ class Settings(_Section):
     output: Output = Output()
     pipeline: Pipeline = Pipeline()
     live: Live = Live()
+    web: Web = Web()
     detectors: dict[DetectorName, OwnDetector] = {}
     """Networks of the user's own, by name."""

@@ -92,17 +92,20 @@ def open_file(path: Path, *, demuxer: str | None = None) -> InputContainer:
     return av.open(f"file:{path}", format=demuxer, options=options, metadata_errors="replace")
 
 
-def open_bytes(data: bytes, demuxer: str) -> InputContainer:
+def open_bytes(data: bytes, demuxer: str, most_pixels: int | None = None) -> InputContainer:
     """Open what is in memory for reading; nothing else is read along with it.
 
     Args:
         data: a whole file.
         demuxer: FFmpeg's name, one of `SELF_CONTAINED`.
+        most_pixels: of a picture; opening a larger one allocates nothing for it.
 
     Raises:
         FFmpegError: it cannot be read.
     """
     options = {"protocol_whitelist": "", "format_whitelist": demuxer}
+    if most_pixels is not None:
+        options["max_pixels"] = str(most_pixels)  # of the decoder that looks at the first picture
     file = io.BytesIO(data)
     return av.open(file, "r", format=demuxer, options=options, metadata_errors="replace")
 

@@ -49,6 +49,27 @@ def create_owned(path: Path) -> int | None:
     return lock
 
 
+def lock_alone(path: Path) -> int:
+    """Lock a file for as long as this process lives; it is created where it is missing.
+
+    Returns:
+        What holds the lock until it is closed.
+
+    Raises:
+        BlockingIOError: another process has it.
+        OSError: it cannot be opened.
+    """
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if fcntl is None:
+        return lock
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
 def remove_abandoned(path: Path) -> None:
     """Remove a file that nobody has locked; one that is gone is fine.
 

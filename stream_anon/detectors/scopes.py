@@ -58,6 +58,18 @@ def _not_installed(row: Row) -> str:
     return f"the weights of {row.name} are not on this machine: get them {row.how_to_get}"
 
 
+def with_parser(chosen: Sequence[Row]) -> tuple[Row, ...]:
+    """These detectors and one that sees body parts, where it is installed: to show what is seen."""
+    if any(not row.is_fast for row in chosen):
+        return tuple(chosen)
+    able = (row for row in BUILT_IN.values() if not row.is_fast and row.is_installed())
+    parser = next(able, None)
+    if parser is None:
+        return tuple(chosen)
+    needed = [BUILT_IN[name] for name in parser.needs]
+    return tuple({row.name: row for row in (parser, *chosen, *needed)}.values())
+
+
 def seen_by(chosen: Iterable[Row]) -> frozenset[str]:
     """Every label that these detectors can answer with."""
     return frozenset().union(*(row.labels for row in chosen))

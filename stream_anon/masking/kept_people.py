@@ -1,49 +1,21 @@
-"""Leaving some people of a tracks file clear, wherever it is sure that it is them.
-
-A track may go on with somebody else where people cross. So a kept track is hidden while it overlaps
-somebody hidden, and from then on until its colours are again those from before, and not those of
-whomever it met; and wherever its colours are no longer its own.
-"""
+"""Leaving some people of a tracks file clear, wherever it is sure that it is them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stream_anon.core.clear import REVIEW
 from stream_anon.core.redacted import MaskedFrame, Unknown
 from stream_anon.errors import ConfigError
-from stream_anon.masking.appearance import appearance_of, place_of
+from stream_anon.masking.keeping import Keeping, add_crossings, listed
 from stream_anon.masking.tracks_masker import TracksMasker
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
     from stream_anon.core.clear import Clear
     from stream_anon.core.frame import Frame, StreamInfo
-    from stream_anon.core.parts import Box, Part
-    from stream_anon.masking.appearance import Appearance
+    from stream_anon.masking.keeping import Crossings
     from stream_anon.masking.tracks_file import TracksFile
-
-CROSSES = 0.1
-"""Overlap (IoU) of two masks from which one person may be taken for the other."""
-GUARD = 3
-"""Frames before and after a crossing that belong to it."""
-SAME = 0.7
-"""Likeness from which a track shows the one that it showed before, …"""
-APART = 0.15
-"""… if it is less like whomever it met by this much, …"""
-UNREAD = "nobody knows who was there before"
-AGAIN = 3
-"""… in so many looks in a row."""
-OTHER = 0.5
-"""Likeness below which a track shows somebody else, also where nobody was met."""
-EVERY = 5
-"""Frames between two looks while nothing is in doubt."""
-FADES = 0.1
-"""Share of each look in what somebody is remembered to look like."""
-MOST_SHOWN = 20
-"""Ranges of frames that are listed."""
 
 
 def kept_in(tracks: TracksFile, clear: Clear) -> frozenset[int]:
@@ -56,31 +28,11 @@ def kept_in(tracks: TracksFile, clear: Clear) -> frozenset[int]:
     for number in (*clear.keep, *clear.only):
         if number not in known:
             raise ConfigError(
-                f"the tracks file has nobody with the number {number}: it has {_listed(known)}"
+                f"the tracks file has nobody with the number {number}: it has {listed(known)}"
             )
     persons = tracks.people()
     chosen = {persons[number] for number in (*clear.keep, *clear.only)}
     return frozenset(n for n in known if (persons[n] in chosen) == bool(clear.keep))
-
-
-def _listed(numbers: Collection[int]) -> str:
-    shown = [str(number) for number in sorted(numbers)]
-    more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
-    return ", ".join(shown[:10]) + more if shown else "nobody"
-
-
-@dataclass(slots=True)
-class _Doubt:
-    """How sure it is that a kept track shows its own person."""
-
-    why: str | None = None
-    """Why it may be somebody else now; None where that is not in doubt."""
-    met: set[int] = field(default_factory=set)
-    """Tracks that it may have been taken for since it was sure the last time."""
-    agreed: int = 0
-    """Looks in a row that say that it is the same person."""
-    is_blind: bool = False
-    """Nobody can tell: the frames before it met somebody are not read."""
 
 
 class KeepingMasker:
@@ -92,41 +44,25 @@ class KeepingMasker:
         Raises:
             ConfigError: there is no such person, or the tracks belong to a video of another size.
         """
-        self._kept = kept_in(tracks, clear)
-        self._person = tracks.people()
+        kept = kept_in(tracks, clear)
         # Hidden is what --only names, and of the rest what the file says.
         drawn = [
             track.model_copy(update={"hide": track.hide or bool(clear.only)})
-            if track.id not in self._kept
+            if track.id not in kept
             else track.model_copy(update={"hide": True})
             for track in tracks.tracks
         ]
         self._masker = TracksMasker(tracks.model_copy(update={"tracks": drawn}), info)
-        self._zero = float(info.zero)
-        self._crossings = _crossings(self._masker.parts, self._kept)
         self._begins: dict[int, int] = {}
-        """First frame of each track."""
+        """First frame of each kept track."""
         for track in tracks.tracks:
-            first = min((box[0] for box in track.boxes), default=0)
-            self._begins[track.id] = min(first, self._begins.get(track.id, first))
-        self._crossed = {
-            (index, other)
-            for met in self._crossings.values()
-            for index, others in met.items()
-            for other in others
-        }
-        self._doubts: dict[int, _Doubt] = {}
-        """By kept track."""
-        self._judged = -1
-        """The newest frame whose people are known."""
-        self._gap = range(0)
-        """The frames before the present one of which nobody knows who was there."""
-        self._looks: dict[int, Appearance] = {}
-        """What people look like where it was surely them, by person."""
-        self._looked_at: dict[int, int] = {}
-        """Frame of the last look at each track."""
-        self._review: dict[tuple[int, str], list[_Span]] = {}
-        """What was hidden for doubt, by track and reason."""
+            if track.id in kept and track.boxes:
+                first = min(box[0] for box in track.boxes)
+                self._begins[track.id] = min(first, self._begins.get(track.id, first))
+        crossings: Crossings = {}
+        for index, shown in self._masker.parts.items():
+            add_crossings(crossings, index, shown, kept)
+        self._keeping = Keeping(crossings, float(info.zero), tracks.people())
 
     def masks(self, frames: Iterable[Frame]) -> Iterator[MaskedFrame]:
         """Every frame with its mask, in order."""
@@ -134,170 +70,10 @@ class KeepingMasker:
             if isinstance(masked.parts, Unknown):
                 yield masked
             else:
-                self._gap = range(self._judged + 1, masked.frame.index)
-                self._judged = masked.frame.index
-                yield MaskedFrame(masked.frame, self._hidden(masked.frame, masked.parts))
+                hidden = self._keeping.hidden(masked.frame, masked.parts, self._begins)
+                yield MaskedFrame(masked.frame, hidden)
 
     @property
     def notes(self) -> list[str]:
         """Where people who are to be clear were hidden, for somebody to review."""
-        found = sorted(
-            (span.first, track, why, span)
-            for (track, why), spans in self._review.items()
-            for span in spans
-        )
-        notes = [
-            f"{REVIEW} person {track} is hidden {span.text}: {why}"
-            for _, track, why, span in found[:MOST_SHOWN]
-        ]
-        if len(found) > MOST_SHOWN:
-            notes.append(f"{REVIEW} {len(found) - MOST_SHOWN} more such ranges of frames")
-        return notes
-
-    def _hidden(self, frame: Frame, parts: Sequence[Part]) -> tuple[Part, ...]:
-        people: dict[int, list[Part]] = {}
-        for part in parts:
-            people.setdefault(part.person, []).append(part)
-        clear: set[int] = set()
-        # Those who are hidden come first: others are told from them.
-        for track in sorted(people, key=lambda track: track in self._kept):
-            if track not in self._kept:
-                self._remember(frame, track, people[track])
-            elif (why := self._doubt(frame, track, people[track])) is None:
-                clear.add(track)
-            else:
-                self._list(frame, track, why)
-        return tuple(part for part in parts if part.person not in clear)
-
-    def _list(self, frame: Frame, track: int, why: str) -> None:
-        spans = self._review.setdefault((track, why), [])
-        time = frame.time - self._zero
-        if spans and spans[-1].last >= frame.index - 1:
-            spans[-1].last, spans[-1].end = frame.index, time
-        else:
-            spans.append(_Span(frame.index, time, frame.index, time))
-
-    def _remember(self, frame: Frame, track: int, parts: Sequence[Part]) -> None:
-        """Look at somebody hidden now and then."""
-        if track < 0 or (frame.index, track) in self._crossed or not self._is_due(frame, track):
-            return
-        if (looks := self._look(frame, track, parts)) is not None:
-            self._learn(track, looks)
-
-    def _doubt(self, frame: Frame, track: int, parts: Sequence[Part]) -> str | None:
-        """Why a kept track may show somebody else in a frame; None where it does not."""
-        crossings = self._crossings.get(track, {})
-        doubt = self._doubts.get(track)
-        if doubt is None:
-            doubt = self._doubts[track] = _Doubt()
-            before = [met for at, met in crossings.items() if at < frame.index]
-            if before and self._begins[track] < frame.index:
-                doubt.met, doubt.is_blind = set().union(*before), True
-                doubt.why = _meets(doubt.met)
-        if self._gap and self._begins[track] < frame.index:
-            for index in self._gap:
-                doubt.met |= crossings.get(index, set())
-            doubt.why = _meets(doubt.met) if doubt.met else doubt.why or UNREAD
-            doubt.agreed = 0
-        if met := crossings.get(frame.index):
-            doubt.met |= met
-            doubt.why, doubt.agreed = _meets(doubt.met), 0
-        elif _is_double(parts):
-            doubt.why, doubt.agreed = doubt.why or "two places at once", 0
-        elif self._has_company(frame, track, parts):
-            pass  # what is seen there is partly somebody else, who is clear as well
-        elif (doubt.why or self._is_due(frame, track)) and (
-            looks := self._look(frame, track, parts)
-        ):
-            self._judge(doubt, track, looks)
-        return doubt.why
-
-    def _has_company(self, frame: Frame, track: int, parts: Sequence[Part]) -> bool:
-        return any(
-            other.person != track and other.person in self._kept and _cross(part.box, other.box)
-            for other in self._masker.parts.get(frame.index, ())
-            for part in parts
-        )
-
-    def _judge(self, doubt: _Doubt, track: int, looks: Appearance) -> None:
-        """Take a look at a kept track into account."""
-        own = self._looks.get(self._person[track])
-        if doubt.why is None:
-            likeness = 1.0 if own is None else looks.likeness(own)
-            if likeness < OTHER:
-                doubt.why, doubt.agreed = "looks like somebody else", 0
-            elif likeness >= SAME:  # whoever replaces them slowly is not learned
-                self._learn(track, looks)
-            return
-        is_same = not doubt.is_blind and self._is_same(looks, own, doubt.met)
-        doubt.agreed = doubt.agreed + 1 if is_same else 0
-        if doubt.agreed >= AGAIN:
-            doubt.why, doubt.met, doubt.agreed = None, set(), 0
-
-    def _is_same(self, looks: Appearance, own: Appearance | None, met: Collection[int]) -> bool:
-        others = [self._looks.get(self._person[track]) for track in met]
-        if own is None:  # the track began beside others: whoever it is, it is none of them
-            return all(other is not None and looks.likeness(other) < SAME for other in others)
-        likeness = looks.likeness(own)
-        return likeness >= SAME and all(
-            other is not None and likeness >= looks.likeness(other) + APART for other in others
-        )
-
-    def _is_due(self, frame: Frame, track: int) -> bool:
-        return frame.index - self._looked_at.get(track, -EVERY) >= EVERY
-
-    def _look(self, frame: Frame, track: int, parts: Sequence[Part]) -> Appearance | None:
-        self._looked_at[track] = frame.index
-        place = place_of(parts)
-        return None if place is None else appearance_of(frame, place)
-
-    def _learn(self, track: int, looks: Appearance) -> None:
-        person = self._person[track]
-        known = self._looks.get(person)
-        self._looks[person] = looks if known is None else known.blended(looks, FADES)
-
-
-@dataclass(slots=True)
-class _Span:
-    """Frames in a row, and their times in seconds."""
-
-    first: int
-    begin: float
-    last: int
-    end: float
-
-    @property
-    def text(self) -> str:
-        if self.first == self.last:
-            return f"in frame {self.first} ({self.begin:.1f} s)"
-        return f"in frames {self.first} to {self.last} ({self.begin:.1f} s to {self.end:.1f} s)"
-
-
-def _meets(others: Collection[int]) -> str:
-    return f"it may be {_listed(others)}, whom it meets"
-
-
-def _is_double(parts: Sequence[Part]) -> bool:
-    labels = [part.label for part in parts]
-    return len(labels) > len(set(labels))
-
-
-def _crossings(
-    parts: Mapping[int, Sequence[Part]], kept: Collection[int]
-) -> dict[int, dict[int, set[int]]]:
-    """By kept track and frame: the hidden tracks that it is too close to."""
-    found: dict[int, dict[int, set[int]]] = {}
-    for index, shown in parts.items():
-        own = [part for part in shown if part.person in kept]
-        for part in own:
-            for other in shown:
-                if other.person in kept or other.person < 0 or not _cross(part.box, other.box):
-                    continue
-                frames = found.setdefault(part.person, {})
-                for near in range(index - GUARD, index + GUARD + 1):
-                    frames.setdefault(near, set()).add(other.person)
-    return found
-
-
-def _cross(a: Box, b: Box) -> bool:
-    return a.iou(b) > CROSSES
+        return self._keeping.notes

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from stream_anon.core.zones import is_zone
 from stream_anon.masking.appearance import appearance_of, place_of
-from stream_anon.masking.kept_people import CROSSES
+from stream_anon.masking.keeping import CROSSES
 from stream_anon.masking.tracks_file import Join
 
 if TYPE_CHECKING:

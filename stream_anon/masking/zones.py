@@ -64,7 +64,11 @@ class Zones:
         """
         self._picture = Box(0, 0, width, height)
         placed = [(zone, [(x * width, y * height) for x, y in zone.points]) for zone in zones]
-        self.hidden = tuple(_part(zone, points) for zone, points in placed if zone.mode == "hide")
+        self.hidden = tuple(
+            polygon_part(zone_label(zone.name), points)
+            for zone, points in placed
+            if zone.mode == "hide"
+        )
         """What is hidden in every frame."""
         self._ignored = [points for zone, points in placed if zone.mode == "ignore"]
         self.outside: dict[Hashable, int] = {} if before is None else before.outside.copy()
@@ -143,12 +147,16 @@ class ZonedMasks:
 
 def zone_rules(redaction: Redaction) -> dict[str, Redaction]:
     """How each hidden zone is hidden, by its label."""
-    edge = min(redaction.edge, EDGE)
     return {
-        zone_label(zone.name): redaction.by(Rule(method=zone.method, edge=edge))
+        zone_label(zone.name): zone_rule(redaction, zone.method)
         for zone in redaction.zones
         if zone.mode == "hide"
     }
+
+
+def zone_rule(redaction: Redaction, method: str | None = None) -> Redaction:
+    """How one is hidden; by the method of everything else where it has none of its own."""
+    return redaction.by(Rule(method=method, edge=min(redaction.edge, EDGE)))
 
 
 def overlap(points: Sequence[tuple[float, float]], box: Box) -> float:
@@ -171,8 +179,13 @@ def overlap(points: Sequence[tuple[float, float]], box: Box) -> float:
     return polygon_area(clipped)
 
 
-def _part(zone: Zone, points: Sequence[tuple[float, float]]) -> Part:
-    """A polygon as what is hidden; its mask is coarse, and reaches a little beyond it."""
+def polygon_part(label: str, points: Sequence[tuple[float, float]]) -> Part:
+    """A polygon as what is hidden; its mask is coarse, and reaches a little beyond it.
+
+    Args:
+        label: of a zone.
+        points: its corners in pixels, in order.
+    """
     left, top = (min(values) for values in zip(*points, strict=True))
     width, height = (max(v) - min(v) for v in zip(*points, strict=True))
     step = max(1.0, max(width, height) / MOST_SAMPLES)
@@ -184,4 +197,4 @@ def _part(zone: Zone, points: Sequence[tuple[float, float]]) -> Part:
     mask = np.asarray(cv2.dilate(mask, np.ones((3, 3), np.uint8)), np.uint8)
     mask.setflags(write=False)
     box = Box(left, top, columns * step, rows * step)
-    return Part(zone_label(zone.name), box, mask, 1.0, NOBODY)
+    return Part(label, box, mask, 1.0, NOBODY)

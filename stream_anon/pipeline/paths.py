@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 
 
 def check_asked(
-    output: object | None, wanted: Wanted, tracks: Path | None, masks: Path | None
+    output: object | None,
+    wanted: Wanted,
+    tracks: Path | None,
+    masks: Path | None,
+    edits: Path | None = None,
 ) -> None:
     """Refuse what contradicts itself, or would do nothing."""
     if tracks is not None and masks is not None:
         raise ConfigError("both a tracks file and a record of masks say what to hide: give one")
+    if edits is not None and masks is None:
+        raise ConfigError("edits change a record of masks: name it, too (--masks)")
     if output is None and wanted.masks is None:
         raise ConfigError("there is nothing to write: name an output, or a file for the masks")
 

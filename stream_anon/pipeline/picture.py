@@ -7,25 +7,24 @@ import threading
 from collections import OrderedDict
 from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import av
 import numpy as np
 
-from stream_anon.core.demuxers import open_bytes
-from stream_anon.core.frame import Frame, StreamInfo
 from stream_anon.core.process_state import single_threaded_opencv
-from stream_anon.detectors.scopes import choose, resolve_scope
-from stream_anon.errors import ConfigError, ParserError, SourceError, StreamAnonError
+from stream_anon.core.redacted import Unknown
+from stream_anon.detectors.scopes import choose, resolve_scope, seen_by, with_parser
+from stream_anon.errors import ConfigError, ParserError, StreamAnonError
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.masker import Masker
 from stream_anon.pipeline.engines import load_engines
+from stream_anon.pipeline.picture_file import AVIF, MIN_SIDE, UNIT, decoded, format_of, frame_of
+from stream_anon.pipeline.picture_views import View, raw_view, segmentation_map
 from stream_anon.pipeline.rules import rules_by_label, told_apart
 from stream_anon.redaction.redactor import Redactor
 from stream_anon.sinks.encoding.encoders import encoder_called, options_for
 from stream_anon.sinks.encoding.planes import Pictures, open_encoder
-from stream_anon.sources.decoding.pictures import Upright
-from stream_anon.sources.decoding.stills import check_single
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,25 +33,34 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_anon.config import Settings
-    from stream_anon.core.frame import ColorTags
-    from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.core.frame import ColorTags, Frame, StreamInfo
+    from stream_anon.core.parts import Part
+    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.detectors.registry import Row
     from stream_anon.pipeline.engines import Engines
 
-MIN_SIDE = 16
+    EnginesKey = tuple[ColorTags, Fraction, tuple[str, ...]]
+
 MAX_ENGINES = 4
 """Kinds of colours whose detectors stay loaded."""
-UNIT = Fraction(1, 25)
-FORMATS = (
-    (b"\xff\xd8\xff", "jpeg_pipe", "mjpeg"),
-    (b"\x89PNG\r\n\x1a\n", "png_pipe", "png"),
-    (b"RIFF", "webp_pipe", "libwebp"),
-    (b"II*\0", "tiff_pipe", "tiff"),
-    (b"MM\0*", "tiff_pipe", "tiff"),
-)
-"""First bytes, demuxer and encoder."""
-AVIF = "mov", "libsvtav1"
-AVIF_BRANDS = (b"avif", b"avis")
-HEIC_BRANDS = (b"heic", b"heix", b"mif1")
+MEDIA_TYPES = {
+    "mjpeg": "image/jpeg",
+    "png": "image/png",
+    "libwebp": "image/webp",
+    "tiff": "image/tiff",
+    "libsvtav1": "image/avif",
+}
+"""By encoder."""
+
+
+class Photo(NamedTuple):
+    """A picture file that may be given away, and what was found in it."""
+
+    data: bytes
+    media_type: str
+    parts: tuple[Part, ...]
+    """Hidden ones; of a map all that are seen. In pixels of the upright picture."""
+    hidden_whole: bool = False
 
 
 class WarmRedactors:
@@ -95,7 +103,7 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
         self._rows = choose(settings.parsing.engine, settings.redaction.scope, settings.detectors)
         self._hidden = resolve_scope(settings.redaction.scope, self._rows)
         self._rules = rules_by_label(settings.redaction, self._hidden, self._rows)
-        self._engines: OrderedDict[tuple[ColorTags, Fraction], Engines] = OrderedDict()
+        self._engines: OrderedDict[EnginesKey, Engines] = OrderedDict()
         self._lock = threading.Lock()
 
     def redact_array(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -111,7 +119,8 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
             raise ConfigError(f"a picture must have at least {MIN_SIDE}x{MIN_SIDE} pixels")
         with self._lock, _in_our_tree():
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
-            info, redacted = self._redact(picture, Fraction(1))
+            info, frame = frame_of(picture, Fraction(1))
+            redacted = self._redacted(info, self._masked(info, frame))
             made = Pictures(info, encoder_called("png")).make(redacted)
             return np.asarray(made.to_ndarray(format="rgb24"), np.uint8)
 
@@ -124,46 +133,79 @@ class PictureRedactor(AbstractContextManager["PictureRedactor"]):
             SourceError: it is none, or it is damaged.
             StreamAnonError: it could not be redacted.
         """
-        demuxer, encoder = _format(data)
-        with self._lock, _in_our_tree():
-            picture, aspect = _decoded(data, demuxer)
-            info, redacted = self._redact(picture, aspect)
-            return self._encoded(info, redacted, encoder)
+        return self.redact_photo(data).data
 
-    def _redact(self, picture: av.VideoFrame, aspect: Fraction) -> tuple[StreamInfo, RedactedFrame]:
-        upright = Upright(picture, "picture")
-        planes, _ = upright.read(picture)
-        frame = Frame(planes, 0, 0, UNIT)
-        info = StreamInfo(
-            "picture",
-            frame.width,
-            frame.height,
-            UNIT,
-            pixel_aspect=1 / aspect if upright.turned else aspect,
-            color=upright.color,
-            frames=1,
-            still=True,
-        )
-        engines = self._engines_for(info)
-        horizon = Horizon.of_recording(self._settings, info)
+    def redact_photo(
+        self, data: bytes, *, view: View = View.REDACTED, most_pixels: int | None = None
+    ) -> Photo:
+        """As `redact_bytes`, with what is hidden.
+
+        Args:
+            data: a JPEG, PNG, WebP, TIFF or AVIF picture.
+            view: of it. A map and a raw picture are PNG.
+            most_pixels: larger pictures are refused before they are decoded; None for any size.
+
+        Raises:
+            ConfigError: a raw picture outside of debug mode.
+            SourceError: it is none, it is damaged or too large.
+            StreamAnonError: it could not be redacted.
+        """
+        demuxer, encoder = format_of(data)
+        with self._lock, _in_our_tree():
+            info, frame = frame_of(*decoded(data, demuxer, most_pixels))
+            if view is View.RAW:
+                return Photo(raw_view(self._settings, info, frame), "image/png", ())
+            masked = self._masked(info, frame)
+            redacted = self._redacted(info, masked)
+            hidden = () if isinstance(masked.parts, Unknown) else masked.parts
+            whole = redacted.hidden_whole is not None
+            if view is View.REDACTED:
+                picture = self._encoded(info, redacted, encoder)
+                return Photo(picture, MEDIA_TYPES[encoder], hidden, hidden_whole=whole)
+            seen = self._seen(info, frame) or hidden
+            return Photo(segmentation_map(info, redacted, seen), "image/png", seen)
+
+    def _masked(self, info: StreamInfo, frame: Frame) -> MaskedFrame:
+        engines = self._engines_for(info, self._rows)
+        return self._parts_of(info, frame, engines, self._hidden, told_apart(self._rules))
+
+    def _seen(self, info: StreamInfo, frame: Frame) -> tuple[Part, ...]:
+        """All that detectors see, also what is not hidden."""
+        rows = with_parser(self._rows)
+        labels, engines = seen_by(rows), self._engines_for(info, rows)
+        parts = self._parts_of(info, frame, engines, labels, labels).parts
+        return () if isinstance(parts, Unknown) else parts
+
+    def _parts_of(
+        self,
+        info: StreamInfo,
+        frame: Frame,
+        engines: Engines,
+        labels: frozenset[str],
+        apart: frozenset[str],
+    ) -> MaskedFrame:
         with single_threaded_opencv:
             masker = Masker(
                 engines.fast,
-                self._hidden,
+                labels,
                 self._settings,
                 info,
-                horizon,
+                Horizon.of_recording(self._settings, info),
                 bodies=engines.slow,
-                apart=told_apart(self._rules),
+                apart=apart,
             )
             (masked,) = masker.masks([frame])
-            redactor = Redactor(self._settings.redaction, info.color, rules=self._rules)
-            return info, redactor.redact(masked)
+            return masked
 
-    def _engines_for(self, info: StreamInfo) -> Engines:
-        key = info.color, info.pixel_aspect
+    def _redacted(self, info: StreamInfo, masked: MaskedFrame) -> RedactedFrame:
+        with single_threaded_opencv:
+            redactor = Redactor(self._settings.redaction, info.color, rules=self._rules)
+            return redactor.redact(masked)
+
+    def _engines_for(self, info: StreamInfo, rows: tuple[Row, ...]) -> Engines:
+        key = info.color, info.pixel_aspect, tuple(row.name for row in rows)
         if key not in self._engines:
-            self._engines[key] = load_engines(self._rows, self._settings, info, None)
+            self._engines[key] = load_engines(rows, self._settings, info, None)
             if len(self._engines) > MAX_ENGINES:
                 self._engines.popitem(last=False)[1].close()
         self._engines.move_to_end(key)
@@ -212,39 +254,3 @@ class _in_our_tree:  # noqa: N801 - used like a function
             raise ParserError(
                 f"the picture could not be redacted ({type(error).__name__}): nothing is returned"
             ) from error
-
-
-def _format(data: bytes) -> tuple[str, str]:
-    for head, demuxer, encoder in FORMATS:
-        if data.startswith(head) and (head != b"RIFF" or data[8:12] == b"WEBP"):
-            return demuxer, encoder
-    brand = data[8:12] if data[4:8] == b"ftyp" else b""
-    if brand in AVIF_BRANDS:
-        return AVIF
-    if brand in HEIC_BRANDS:
-        raise SourceError(
-            "HEIC can be read but not written: save the picture to a file and redact that to .jpg"
-        )
-    raise SourceError(
-        "the picture is not a JPEG, PNG, WebP, TIFF or AVIF: convert it to one of these first"
-    )
-
-
-def _decoded(data: bytes, demuxer: str) -> tuple[av.VideoFrame, Fraction]:
-    """The picture and the aspect of its pixels."""
-    try:
-        if (whole := check_single(data)) is not None:
-            return whole, Fraction(1)
-        with open_bytes(data, demuxer) as container:
-            stream = container.streams.video[0]
-            strict = "" if demuxer == "tiff_pipe" else "+explode"  # it would refuse any odd tag
-            stream.codec_context.options = {"err_detect": f"crccheck{strict}"}
-            picture = next(container.decode(stream), None)
-            aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    except (av.error.FFmpegError, ValueError, IndexError) as error:
-        raise SourceError("the picture cannot be decoded: it is damaged or cut short") from error
-    if picture is None or cast("Any", picture).is_corrupt:
-        raise SourceError("the picture cannot be decoded: it is damaged or cut short")
-    if min(picture.width, picture.height) < MIN_SIDE:
-        raise SourceError(f"a picture must have at least {MIN_SIDE}x{MIN_SIDE} pixels")
-    return picture, Fraction(aspect or 1)

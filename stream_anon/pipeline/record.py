@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stream_anon.audit.sign import Signer
     from stream_anon.config import Settings
     from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.masking.edits import Edits
     from stream_anon.pipeline.excerpt import Selection
     from stream_anon.sources.base import Source
 
@@ -42,6 +43,8 @@ class RecordedRun(Protocol):
     input: HashedFile
     tracks: HashedFile | None
     masks_file: HashedFile | None
+    edits_file: HashedFile | None
+    edits: Edits
     engine: str
     model_hash: str
     selection: Selection
@@ -192,6 +195,7 @@ class Record:
             model_hash=run.model_hash,
             tracks=run.tracks,
             masks=run.masks_file,
+            edits=(run.edits_file, run.edits.to_json()) if run.edits_file else None,
             selection=run.selection,
             promises=run.promises,
             output=hashed,

@@ -42,6 +42,7 @@ def redact_file(
     tracks: Path | None = None,
     clear: Clear = NOBODY,
     masks: Path | None = None,
+    edits: Path | None = None,
     export_tracks: Path | None = None,
     export_masks: Path | None = None,
     sign: Path | None = None,
@@ -60,6 +61,7 @@ def redact_file(
         tracks: hide what this file says instead of looking for faces.
         clear: who of them is left clear.
         masks: hide exactly what this record of masks says instead of looking for faces.
+        edits: corrections of that record, by somebody who has looked at it.
         export_tracks: write what was hidden here, as JSON to edit.
         export_masks: write the record of masks here; `.gz` compresses it.
         sign: a private key in PEM format (Ed25519) that the report is signed with.
@@ -72,20 +74,20 @@ def redact_file(
     settings = with_public_keys(settings)
     sealed = seal_path(output, settings, sealed)
     wanted = Wanted(report, export_tracks, export_masks, sealed)
-    check_asked(output, wanted, tracks, masks)
+    check_asked(output, wanted, tracks, masks, edits)
     if sign is not None and report is None:
         raise ConfigError("a signature stands in the report: name a file for the report, too")
     clear.check(tracks)
     outputs = [output, *wanted.all] if isinstance(output, Path) else wanted.all
     try:
-        check_paths(source_path, [path for path in (tracks, masks, sign) if path], outputs)
+        check_paths(source_path, [path for path in (tracks, masks, edits, sign) if path], outputs)
         check_beside(settings, wanted.all)
     except (OSError, ValueError) as error:
         raise ConfigError(f"a file name cannot be used: {error}") from error
     signer = load_signer(sign) if sign is not None else None
     with ExitStack() as stack:
         stack.enter_context(single_threaded_opencv)
-        run = RecordingRun(stack, source_path, settings, tracks, masks, selection, clear)
+        run = RecordingRun(stack, source_path, settings, tracks, masks, selection, clear, edits)
         record = Record(stack, run, wanted, on_progress, signer)
         if output is None:
             _only_masks(run, record)

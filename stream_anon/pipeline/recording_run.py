@@ -12,6 +12,8 @@ from stream_anon.core.files import HashedFile
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.scopes import choose, resolve_scope
 from stream_anon.errors import ConfigError, SourceError
+from stream_anon.masking.edited_masks import EditedMasker
+from stream_anon.masking.edits import Edits, load_edits
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.identities import HUMAN
 from stream_anon.masking.kept_people import KeepingMasker
@@ -20,9 +22,10 @@ from stream_anon.masking.masks_file import open_masks
 from stream_anon.masking.masks_masker import MasksMasker
 from stream_anon.masking.tracks_file import load_tracks
 from stream_anon.masking.tracks_masker import TracksMasker
-from stream_anon.masking.zones import ZonedMasks, Zones
+from stream_anon.masking.zones import ZonedMasks, Zones, zone_rule
 from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.excerpt import ExcerptMasker
+from stream_anon.pipeline.mutes import with_mutes
 from stream_anon.pipeline.output import open_output
 from stream_anon.pipeline.rules import (
     promises,
@@ -50,6 +53,7 @@ log = stream_logger(__name__)
 
 TRACKS_ENGINE = "tracks file"
 MASKS_ENGINE = "record of masks"
+NO_EDITS = Edits()
 
 
 class RecordingRun:
@@ -64,6 +68,7 @@ class RecordingRun:
         masks: Path | None,
         selection: Selection,
         clear: Clear = NOBODY,
+        edits: Path | None = None,
     ) -> None:
         self.in_use = stack.enter_context(ExitStack())
         """Closes what the threads use."""
@@ -71,6 +76,8 @@ class RecordingRun:
         self.input = HashedFile(source)
         self.tracks = HashedFile(tracks) if tracks else None
         self.masks_file = HashedFile(masks) if masks else None
+        self.edits_file = HashedFile(edits) if edits else None
+        self.edits: Edits = load_edits(edits) if edits else NO_EDITS
         self._clear = clear
         self.sink: MediaSink | None = None
         self.apart: frozenset[str] = frozenset()
@@ -87,6 +94,8 @@ class RecordingRun:
         if given is not None:
             self.check_input()
             self._given = given(self.source.info)
+            if isinstance(self._given, EditedMasker):
+                self._take_edits(self._given)
             self.masks = self._with_zones(self._given)
             self.model_hash = ""
         else:
@@ -157,8 +166,19 @@ class RecordingRun:
                     f"{path.name} is truncated: frames after its end are hidden whole, and it is "
                     "not known whether it was made from this input"
                 )
+            self._reader = reader
+            if self.edits_file is not None:
+                return partial(EditedMasker, self.edits, reader)
             return partial(MasksMasker, reader)
         return None
+
+    def _take_edits(self, masker: EditedMasker) -> None:
+        """What edits change besides masks: how zones are hidden, and the sound."""
+        redaction, output = self.settings.redaction, self.settings.output
+        self.rules |= dict.fromkeys(masker.zone_labels, zone_rule(redaction))
+        audio = with_mutes(output.audio, self.edits, self._reader, self.source.info.zero)
+        changed = output.model_copy(update={"audio": audio})
+        self.settings = self.settings.model_copy(update={"output": changed})
 
     def open_sink(
         self, stack: ExitStack, output: Path | Pipe, along: Sequence[PartFile], seal: Seal | None
@@ -225,12 +245,13 @@ class RecordingRun:
         notes += self.source.notes
         if converted := self.source.info.converted_from:
             notes.append(f"pictures were converted from {converted} to 8-bit 4:2:0")
-        given = [file for file in (self.tracks, self.masks_file) if file is not None]
+        files = (self.tracks, self.masks_file, self.edits_file)
+        given = [file for file in files if file is not None]
         if given and "scope" in self.settings.redaction.model_fields_set:
             notes.append(f"the scope had no effect: {given[0].path.name} says what to hide")
-        if isinstance(self._given, KeepingMasker):
+        if isinstance(self._given, KeepingMasker | EditedMasker):
             notes += self._given.notes
-        if isinstance(self._given, MasksMasker):
+        if isinstance(self._given, MasksMasker | EditedMasker):
             _, idle = rules_for_tracks(self.settings.redaction, frozenset(self._given.labels))
             notes += [f"the rule for {name} had no effect: no mask has it" for name in idle]
         return notes + [

@@ -101,6 +101,7 @@ def report_record(
     model_hash: str,
     tracks: HashedFile | None = None,
     masks: HashedFile | None = None,
+    edits: tuple[HashedFile, list[dict[str, Any]]] | None = None,
     selection: Selection,
     promises: dict[str, str],
     output: tuple[Path, str | None] | None = None,
@@ -116,6 +117,7 @@ def report_record(
         model_hash: SHA-256 of its weights; empty where it has none.
         tracks: the tracks file that said what to hide, if any.
         masks: the same of a record of masks.
+        edits: the file of its edits, and what is in it, reasons included.
         selection: what of the input was asked for.
         promises: what each method promises, by its name.
         output: its name, and SHA-256 where it is known; None where nothing was rendered.
@@ -133,6 +135,7 @@ def report_record(
         "engine": {"name": engine, "model_sha256": model_hash or None},
         "tracks": _named(tracks) if tracks else None,
         "masks": _named(masks) if masks else None,
+        **({"edits": {**_named(edits[0]), "list": edits[1]}} if edits else {}),
         **selection.to_dict(),
         "methods": promises,
         "settings": asked,

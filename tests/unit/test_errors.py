@@ -111,6 +111,7 @@ def _below(kind: type[Exception]) -> Iterator[type[Exception]]:
 ARGUMENTS: dict[str, Callable[[Any], Exception]] = {
     "CheckpointError": lambda kind: kind("a.pt", ["x", "y"], [], ["z"]),
     "ConnectionLost": lambda kind: kind("it is away", permanent=True),
+    "Refused": lambda kind: kind(401, "log in first", {"www-authenticate": "Bearer"}),
     "_Failed": lambda kind: kind("it is full", for_good=True),
 }
 """How to make those that take more than a message."""

@@ -60,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
         "sealing",
     },
     "api": {*GROUND, "api", "pipeline"},
+    "web": {*GROUND, "__init__", "api", "pipeline", "processes", "web"},
     "cli": {
         *GROUND,
         *PARTS,
@@ -70,6 +71,7 @@ ALLOWED: dict[str, set[str]] = {
         "detectors",
         "pipeline",
         "processes",
+        "web",
     },
     "__init__": {*GROUND, "api", "audit.findings", "pipeline", "sinks.tap"},
     "__main__": {"cli"},

@@ -13,7 +13,8 @@ from stream_anon.core.frame import Frame
 from stream_anon.core.parts import Box
 from stream_anon.core.redacted import Unknown
 from stream_anon.errors import ConfigError
-from stream_anon.masking.kept_people import GUARD, KeepingMasker
+from stream_anon.masking.keeping import GUARD
+from stream_anon.masking.kept_people import KeepingMasker
 from stream_anon.masking.tracks_file import TracksFile, load_tracks
 from stream_anon.redaction.redactor import Redactor
 from tests.dressed import (
@@ -255,6 +256,14 @@ class TestDoubt:
         assert found[10] == set()
         assert found[40] == set()
         assert "two places at once" in notes[0]
+
+    def test_two_guesses_at_one_place_are_one_person(self) -> None:
+        boxes = track(0, left)["boxes"]
+        second = [(n, x + 6, y + 5, w, h) for n, x, y, w, h in boxes if 20 <= n < 25]
+        file = tracks_file({"id": 0, "label": "face", "boxes": [*boxes, *second]})
+        found, notes = hidden(file, scene(Person(RED, left)), keep=(0,))
+        assert not any(found.values())
+        assert notes == []
 
     def test_a_steady_person_is_clear_in_every_frame(self) -> None:
         file = tracks_file(track(0, rightward))

@@ -115,15 +115,19 @@ def pages_in_tiff(file: BinaryIO, name: str) -> int:
     return max(pages, 1)
 
 
-def check_single(data: bytes) -> av.VideoFrame | None:
+def check_single(data: bytes, most_pixels: int | None = None) -> av.VideoFrame | None:
     """The whole picture in `data` where it is stored in pieces; None where FFmpeg gives it.
+
+    Args:
+        data: a whole file.
+        most_pixels: that opening it may allocate for; None for any number.
 
     Raises:
         SourceError: there are several pictures, or one that FFmpeg does not read right.
     """
     name, file, pictures = "the picture", io.BytesIO(data), 1
     if data[4:8] == b"ftyp":
-        with open_bytes(data, "mov") as container:
+        with open_bytes(data, "mov", most_pixels) as container:
             if is_animated(container):
                 pictures = 2
             else:

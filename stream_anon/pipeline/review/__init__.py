@@ -1,0 +1,1 @@
+"""Reviewing a redaction: who was found and where, and pictures for whoever corrects it."""

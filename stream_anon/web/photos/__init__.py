@@ -1,0 +1,1 @@
+"""Photos that are sent: decoded and redacted in a process of their own."""

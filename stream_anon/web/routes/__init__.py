@@ -1,0 +1,1 @@
+"""Routes, a module for each subject; each has `router(services)`. No logic of its own."""
