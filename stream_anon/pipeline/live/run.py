@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from stream_anon.core.channel import Cancelled
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.core.stream_log import StreamName, stream_logger
+from stream_anon.detectors.runtime import Network, Networks
 from stream_anon.detectors.scopes import choose
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
 from stream_anon.pipeline.figures.notify import Notifier
@@ -68,6 +69,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         *,
         pace: bool = False,
         name: str | None = None,
+        networks: Networks = Network,
     ) -> None:
         """Check everything that can be checked without opening it.
 
@@ -77,6 +79,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             settings: everything else.
             pace: play a file at its own pace.
             name: of the stream, for the log; None takes the source's, without credentials.
+            networks: loads the detectors' networks.
 
         Raises:
             StreamAnonError: this cannot be run.
@@ -85,6 +88,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         self._settings = settings = for_live(settings)
         address = parse_source(source, pace=pace, settings=settings.live)
         self._name = StreamName(name, address.label)
+        self._networks = networks
         self.stats = LiveStats()
         """Counts, from the beginning on."""
         self._fanout = Fanout(outputs, settings, self.stats, self._name, self._tell)
@@ -282,7 +286,9 @@ class LiveRun(AbstractContextManager["LiveRun"]):
 
     def _play(self, info: StreamInfo) -> None:
         settings, fanout = self._settings, self._fanout
-        context = context_for(info, settings, self._detectors, self._controls, self.stats)
+        context = context_for(
+            info, settings, self._detectors, self._controls, self.stats, self._networks
+        )
         fanout.open(info)
         presenter = Presenter(
             info,
