@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+from stream_anon.web.cameras.room import CameraRoom
 from stream_anon.web.closing import Closing
 from stream_anon.web.configuration import Configuration
 from stream_anon.web.figures import Figures
@@ -32,7 +33,7 @@ class Services:
     configuration: Configuration
     """The settings in force: `settings` is what the server began with."""
     photos: PhotoRoom
-    cameras: Any = None  # CameraRoom, filled by web.cameras
+    cameras: CameraRoom
     jobs: Any = None  # JobRoom, filled by web.jobs
     reviews: Any = None  # filled by web.review
 
@@ -94,11 +95,17 @@ class Services:
             most_pixels=self.web.photo_max_megapixels * 10**6, timeout=self.web.photo_timeout
         )
         stack.callback(self.photos.close)
+        self.cameras = CameraRoom(self.configuration.settings, self.store)
+        stack.callback(self.cameras.close)
+        self.cameras.open()
+        self.configuration.follow(self.cameras.configure)
 
     def interrupt(self) -> None:
         """The server is about to end: requests that wait for a room are to get their answer now."""
         self.closing.set()
         self.photos.interrupt()
+        if hasattr(self, "cameras"):
+            self.cameras.interrupt()
 
     def close(self) -> None:
         """End what is under way, and free all of it. Called once, by the owner."""

@@ -89,7 +89,7 @@ class NetworkService:
         except PortClosed:
             self._turns.end()
 
-    # -- what comes in --------------------------------------------------------------------------
+    # -- what comes in ----------------------------------------------------------------------------
 
     def _obey(self) -> None:
         message = self._control.receive()
@@ -153,7 +153,7 @@ class NetworkService:
         channel.input = channel.output = None
         channel.port.close()
 
-    # -- the workers ----------------------------------------------------------------------------
+    # -- the workers ------------------------------------------------------------------------------
 
     def _work(self, number: int) -> None:
         while (taken := self._turns.take()) is not None:

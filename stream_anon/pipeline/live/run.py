@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from stream_anon.core.channel import Cancelled
+from stream_anon.core.frame import ColorTags
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.core.stream_log import StreamName, stream_logger
 from stream_anon.detectors.runtime import Network, Networks
@@ -102,6 +103,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         )
         self._source, self._source_label = LiveSource(address, settings.live), address.label
         self._session: LiveSession | None = None
+        self._info: StreamInfo | None = None
         self._requests = Requests()
         self._notifier = Notifier()
         self._once: Once[Snapshot] = Once()
@@ -110,6 +112,11 @@ class LiveRun(AbstractContextManager["LiveRun"]):
     def label(self) -> str:
         """Display name of the source, without credentials."""
         return self._source_label
+
+    @property
+    def color(self) -> ColorTags:
+        """How the numbers of its frames become colours; known when the first one comes."""
+        return ColorTags() if self._info is None else self._info.color
 
     @property
     def incomplete(self) -> dict[str, str]:
@@ -286,6 +293,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
 
     def _play(self, info: StreamInfo) -> None:
         settings, fanout = self._settings, self._fanout
+        self._info = info
         context = context_for(
             info, settings, self._detectors, self._controls, self.stats, self._networks
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from stream_anon.web.store.camera_tables import CAMERAS
 from stream_anon.web.store.core_tables import CORE
 
-STEPS: tuple[str, ...] = (CORE,)
+STEPS: tuple[str, ...] = (CORE, CAMERAS)
 """SQL scripts; the database's `user_version` is the number of those that it has been through."""
