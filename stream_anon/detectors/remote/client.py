@@ -120,6 +120,9 @@ class RemoteNetwork:
             self._load(LOADING)
         except ParserError as error:
             raise ModelError(str(error)) from error
+        except BaseException:
+            self._leave()
+            raise
 
     def inputs(self) -> list[list[int | None] | None]:
         """The shape of each input; None for a side that may be any, or for a rank that may."""

@@ -33,6 +33,11 @@ class Message(NamedTuple):
             os.close(extra)
         return self.fds[0] if self.fds else None
 
+    def close(self) -> None:
+        """Close its descriptors: nobody takes it."""
+        for fd in self.fds:
+            os.close(fd)
+
 
 class Port:
     """One end. Any thread may send; one receives."""

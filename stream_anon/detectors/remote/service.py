@@ -88,6 +88,9 @@ class NetworkService:
                     key.data()
         except PortClosed:
             self._turns.end()
+            for key in list(self._selector.get_map().values()):
+                key.fileobj.close()  # type: ignore[union-attr]
+            self._selector.close()
 
     # -- what comes in ----------------------------------------------------------------------------
 
@@ -115,7 +118,8 @@ class NetworkService:
         except (PortClosed, TimeoutError):
             self._selector.unregister(link)
             link.close()
-            self._turns.forget(stream)
+            for job in self._turns.forget(stream):
+                job.message.close()
             return
         self._selector.register(
             channel.port, selectors.EVENT_READ, lambda: self._take_question(channel)
@@ -129,6 +133,7 @@ class NetworkService:
             return
         is_slow = channel.is_slow or job.message.fields.get("slow") is True
         if not self._turns.add(channel.stream, job, slow=is_slow):
+            job.message.close()
             self._drop(channel)
 
     def _drop(self, channel: Channel) -> None:

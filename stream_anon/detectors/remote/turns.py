@@ -61,10 +61,10 @@ class Turns(Generic[T]):
             self._is_slow_at_work = False
             self._lock.notify_all()
 
-    def forget(self, stream: int) -> None:
-        """The stream is gone, and its jobs with it."""
+    def forget(self, stream: int) -> list[T]:
+        """The stream is gone; its jobs, which nobody is to do."""
         with self._lock:
-            self._waiting.pop(stream, None)
+            return [job for job, _ in self._waiting.pop(stream, ())]
 
     def end(self) -> None:
         """No more jobs: workers are let go."""

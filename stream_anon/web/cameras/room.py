@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -10,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from stream_anon.errors import ConfigError, StreamAnonError
 from stream_anon.pipeline.rules import detectors_for
+from stream_anon.web.cameras.changes import Changes
 from stream_anon.web.cameras.detectors import DetectorService
 from stream_anon.web.cameras.model import (
     Camera,
     check_name,
     check_source,
     is_id,
-    label_of,
     new_id,
     settings_of,
 )
 from stream_anon.web.cameras.running import MODULE, Order, RunningCamera
+from stream_anon.web.cameras.shown import shown
 from stream_anon.web.cameras.tables import CameraTable
 from stream_anon.web.errors import NotThere
 
@@ -64,7 +64,8 @@ class CameraRoom:
         self._lock = threading.RLock()
         self._cameras = {camera.id: camera for camera in self._table.all()}
         self._running: dict[str, RunningCamera] = {}
-        self._watchers: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+        self.changes = Changes()
+        """Told when the state of a camera changes."""
         self._is_closing = False
 
     def open(self) -> None:
@@ -149,7 +150,7 @@ class CameraRoom:
             self._cameras[camera.id] = camera
             self._begin(camera)
             shown = self._shown(camera)
-        self._tell()
+        self.changes.tell()
         return shown
 
     def update(
@@ -175,7 +176,7 @@ class CameraRoom:
             if running is not None:
                 self._follow(running, before, after, settings, self._settings)
             shown = self._shown(after)
-        self._tell()
+        self.changes.tell()
         return shown
 
     def remove(self, camera_id: str, note: Callable[[], object] = lambda: None) -> None:
@@ -195,7 +196,7 @@ class CameraRoom:
             camera = self._turned(camera_id, on=True, note=note)
             if camera_id not in self._running:
                 self._begin(camera)
-        self._tell()
+        self.changes.tell()
 
     def stop(self, camera_id: str, note: Callable[[], object] = lambda: None) -> None:
         """Turn it off; viewers are let go."""
@@ -213,7 +214,7 @@ class CameraRoom:
                 self._begin(camera)
             else:
                 running.renew(self._order(camera))
-        self._tell()
+        self.changes.tell()
 
     def configure(self, redaction: Redaction) -> None:
         """Other settings of the room: they hold for cameras that have none of their own, at once.
@@ -228,27 +229,7 @@ class CameraRoom:
                 with suppress(StreamAnonError):
                     settings = settings_of(camera.settings, self._settings)
                     self._follow(running, camera, camera, settings, before)
-        self._tell()
-
-    # -- those who want to know -------------------------------------------------------------------
-
-    async def changed(self, timeout: float) -> None:
-        """Until the state of a camera changes, or for `timeout` seconds."""
-        event = asyncio.Event()
-        self._watchers[event] = asyncio.get_running_loop()
-        try:
-            if not self._is_closing:
-                async with asyncio.timeout(timeout):
-                    await event.wait()
-        except TimeoutError:
-            return
-        finally:
-            del self._watchers[event]
-
-    def _tell(self) -> None:
-        for event, loop in list(self._watchers.items()):
-            with suppress(RuntimeError):  # the loop has ended
-                loop.call_soon_threadsafe(event.set)
+        self.changes.tell()
 
     # -- the end ----------------------------------------------------------------------------------
 
@@ -259,7 +240,7 @@ class CameraRoom:
             running = list(self._running.values())
         for one in running:
             one.ask_to_end()
-        self._tell()
+        self.changes.tell()
 
     def close(self) -> None:
         """End all of it. Called once, by the owner."""
@@ -281,7 +262,9 @@ class CameraRoom:
     def _begin(self, camera: Camera) -> None:
         if self._is_closing:
             return
-        running = RunningCamera(self._order(camera), self._detectors, self._tell, self._module)
+        running = RunningCamera(
+            self._order(camera), self._detectors, self.changes.tell, self._module
+        )
         self._running[camera.id] = running
         running.start()
 
@@ -333,30 +316,8 @@ class CameraRoom:
     def _end(self, running: RunningCamera | None) -> None:
         if running is not None:
             running.close()
-        self._tell()
+        self.changes.tell()
 
     def _shown(self, camera: Camera) -> dict[str, Any]:
-        running = self._running.get(camera.id)
-        figures = {} if running is None else running.figures
-        redaction = self._order(camera).settings.redaction
-        return {
-            "id": camera.id,
-            "name": camera.name,
-            "source": label_of(camera.source, self._settings),
-            "state": "stopped" if running is None else running.state,
-            "reason": "" if running is None else running.reason,
-            "fps": figures.get("fps", 0.0),
-            "latency_ms": figures.get("latency_ms"),
-            "people": figures.get("people", 0),
-            "hidden_whole": figures.get("hidden_whole", 0),
-            "hidden_now": figures.get("hidden_now"),
-            "restarts": 0 if running is None else running.restarts,
-            "viewers": 0 if running is None else running.newest.viewers,
-            "settings": redaction.model_dump(mode="json", include=SHOWN),
-            "own": sorted(camera.settings),
-            "anonymization": True,
-        }
-
-
-SHOWN = {"scope", "method", "cells", "color", "edge", "rules", "zones"}
-"""Settings of a camera, for display."""
+        settings = self._order(camera).settings
+        return shown(camera, self._running.get(camera.id), settings)

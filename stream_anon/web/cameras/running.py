@@ -141,7 +141,7 @@ class RunningCamera:
             wait, reason = 0.0, ""
             try:
                 self._serve(backoff)
-            except _Failed as failed:
+            except SaidFailed as failed:
                 wait, reason = PERMANENT_WAIT if failed.permanent else backoff.wait(), str(failed)
             except (ChildGone, PortClosed, OSError) as error:
                 wait, reason = backoff.wait(), f"its process has ended: {error}"
@@ -208,7 +208,9 @@ class RunningCamera:
             text = without_credentials(str(fields.get("text", "")))
             log.log(int(fields.get("level", logging.INFO)), "%s", text)
         elif message.kind == "failed":
-            raise _Failed(str(fields["reason"]), permanent=fields["permanent"] is True)
+            failed = SaidFailed(str(fields["reason"]))
+            failed.permanent = fields["permanent"] is True
+            raise failed
 
     def _take_link(self, link: Port) -> None:
         with self._lock:
@@ -256,12 +258,11 @@ class RunningCamera:
             self._on_change()
 
 
-class _Failed(Exception):
-    """What a process said last."""
+class SaidFailed(Exception):
+    """What a process said last. Internal."""
 
-    def __init__(self, reason: str, *, permanent: bool) -> None:
-        super().__init__(reason)
-        self.permanent = permanent
+    permanent = False
+    """Trying again will not do."""
 
 
 def _plain(redaction: Redaction) -> dict[str, Any]:

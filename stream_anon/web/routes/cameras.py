@@ -83,7 +83,7 @@ def _look(routes: APIRouter, services: Services) -> None:
             while True:
                 found = [_for(who, camera) for camera in room.list()]
                 yield b"event: cameras\ndata: " + json.dumps(found).encode() + b"\n\n"
-                await room.changed(EVENTS)
+                await room.changes.wait(EVENTS)
 
         return StreamingResponse(services.closing.until(lists()), media_type="text/event-stream")
 
