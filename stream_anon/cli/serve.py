@@ -15,7 +15,7 @@ from stream_anon.cli.live import Mode
 from stream_anon.cli.options import LogLevel, option
 from stream_anon.config import load_settings
 from stream_anon.core import dependencies
-from stream_anon.errors import EXIT_OK
+from stream_anon.errors import EXIT_OK, DependencyError
 
 if TYPE_CHECKING:
     from stream_anon.config import Settings
@@ -95,9 +95,15 @@ def serve(
 
 
 def _serve(settings: Settings, operator: str | None, viewer: str | None) -> int:
-    from stream_anon.web.security.who import Role  # noqa: PLC0415 - the extra may be missing
-    from stream_anon.web.server import serve as run  # noqa: PLC0415
-    from stream_anon.web.services import Services  # noqa: PLC0415
+    try:
+        from stream_anon.web.security.who import Role  # noqa: PLC0415 - the extra may be missing
+        from stream_anon.web.server import serve as run  # noqa: PLC0415
+        from stream_anon.web.services import Services  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            f"the control room needs {error.name}: pip install 'stream-anon[web]' "
+            "(from a checkout: ./scripts/setup web)"
+        ) from error
 
     given = {Role.operator: operator, Role.viewer: viewer}
     with Services(settings) as services:

@@ -32,6 +32,7 @@ def create_app(services: Services) -> FastAPI:
         openapi_url=None,
         middleware=[
             Middleware(SafeHeaders, secure=services.is_secure),
+            Middleware(errors.Unexpected),
             Middleware(
                 Gate,
                 hosts=services.hosts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ STATUS: tuple[tuple[type[StreamAnonError], int], ...] = (
     (CancelledError, 409),
     (DiskFullError, 507),
     (DependencyError, 503),
-    (ModelError, 503),
+    (ModelError, 422),
     (ParserError, 500),
     (StalledError, 503),
     (StreamAnonError, 500),
@@ -91,15 +93,40 @@ def install(app: FastAPI) -> None:
         where = ".".join(str(step) for step in first["loc"])
         return answer(422, f"{where}: {_lower(first['msg'])}")
 
-    async def unexpected(_request: Request, error: Exception) -> JSONResponse:
-        log.error("unexpected %s while answering a request", type(error).__name__)
-        return answer(500, "unexpected error: the server's log has it")
-
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(StreamAnonError, ours)
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(Exception, unexpected)
+
+
+class Unexpected:
+    """Middleware: an error that nobody expects is a 500 that says nothing, and a line in the log.
+
+    The line says what and where: the error's own text may quote what was sent.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            log.error(
+                "unexpected %s at %s:%s", type(error).__name__, where.filename, where.lineno or 0
+            )
+            if started or scope["type"] != "http":
+                raise
+            said = "unexpected error: the server's log says where"
+            await answer(500, said)(scope, receive, send)
 
 
 def _lower(text: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -25,9 +27,13 @@ KEEP_ALIVE = 15
 """Seconds that a connection may wait for its next request."""
 LINGER = 1.0
 """Seconds in which a client can read the answer to a body of which the rest is not wanted."""
+UNREAD = 60.0
+"""Seconds that a client may leave an answer unread."""
 GRACE = 2
 """Seconds that requests have to end once the server does."""
 MOST_CONNECTIONS = 1000
+M_MMAP_THRESHOLD, LARGE = -3, 1 << 20
+"""Bytes from which on an allocation goes back to the system once it is free."""
 
 
 class PatientProtocol(H11Protocol):
@@ -36,6 +42,7 @@ class PatientProtocol(H11Protocol):
     """
 
     _head_limit: asyncio.TimerHandle | None = None
+    _unread_limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -43,7 +50,21 @@ class PatientProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        self._is_read()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread_limit = self.loop.call_later(UNREAD, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_read()
+
+    def _is_read(self) -> None:
+        if self._unread_limit is not None:
+            self._unread_limit.cancel()
+            self._unread_limit = None
 
     def handle_events(self) -> None:
         super().handle_events()
@@ -99,6 +120,7 @@ def serve(services: Services, started: Callable[[str], None]) -> None:
         ConfigError: it cannot listen there.
     """
     web = services.web
+    _give_memory_back()
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with listen(web) as sock:
         config = uvicorn.Config(
@@ -119,3 +141,9 @@ def serve(services: Services, started: Callable[[str], None]) -> None:
         )
         address = address_of(web, sock.getsockname()[1])
         _Server(config, services, lambda: started(address)).run(sockets=[sock])
+
+
+def _give_memory_back() -> None:
+    """Of photos and of scrypt, each thread of glibc's would keep what it once had."""
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from stream_anon.web.cameras.room import CameraRoom
 from stream_anon.web.closing import Closing
 from stream_anon.web.configuration import Configuration
-from stream_anon.web.figures import Figures
+from stream_anon.web.figures import Figure, Figures
 from stream_anon.web.listening import check_listening, names_of
 from stream_anon.web.photos.room import PhotoRoom
 from stream_anon.web.security.auth import Auth
@@ -17,6 +17,7 @@ from stream_anon.web.store.folder import private_folder
 from stream_anon.web.store.store import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from stream_anon.config import Settings, Web
@@ -84,6 +85,7 @@ class Services:
                 secure=self.is_secure,
                 anonymous=self.web.anonymous,
             )
+            self.figures.add_source(self._figures)
             self.configuration = Configuration(self.settings, self.store, self.audit_log)
             self._open_rooms(stack)
             self._stack = stack.pop_all()
@@ -99,6 +101,9 @@ class Services:
         stack.callback(self.cameras.close)
         self.cameras.open()
         self.configuration.follow(self.cameras.configure)
+
+    def _figures(self) -> Iterator[Figure]:
+        yield Figure("failed_logins_total", "Logins that failed.", self.auth.failures)
 
     def interrupt(self) -> None:
         """The server is about to end: requests that wait for a room are to get their answer now."""

@@ -25,7 +25,9 @@ class Client:
     def __init__(self, room: Room, token: str | None = None) -> None:
         self._room = room
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        transport = httpx.ASGITransport(room.app, client=("127.0.0.1", 5000))
+        transport = httpx.ASGITransport(
+            room.app, client=("127.0.0.1", 5000), raise_app_exceptions=False
+        )
         self.http = httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers)
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:

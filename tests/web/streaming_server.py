@@ -41,12 +41,20 @@ def router(services: Services) -> APIRouter:
 
         return StreamingResponse(services.closing.until(parts()), media_type="text/plain")
 
+    @routes.get("/flood")
+    async def flood(_who: Viewer) -> StreamingResponse:
+        async def parts() -> AsyncIterator[bytes]:
+            while True:
+                yield bytes(1 << 18)
+
+        return StreamingResponse(services.closing.until(parts()), media_type="text/plain")
+
     return routes
 
 
 if __name__ == "__main__":
     app.ROUTES = (*app.ROUTES, SimpleNamespace(router=router))  # type: ignore[assignment]
-    server.HEAD_TIMEOUT = 1.0
+    server.HEAD_TIMEOUT = server.UNREAD = 1.0
     bodies.SILENCE = 1.0
     bodies.PATIENCE = 2.0
     sys.argv[0] = "stream-anon"

@@ -161,6 +161,21 @@ def test_errors_are_one_line_of_json_without_what_was_sent_in_secret(room: Room)
     assert "\n" not in answer.json()["error"]
 
 
+def test_what_nobody_expected_says_nothing(
+    room: Room, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError("a password")
+
+    monkeypatch.setattr(room.services.audit_log, "entries", broken)
+    answer = room.operator.get("/api/v1/audit-log")
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "unexpected error: the server's log says where"}
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "RuntimeError" in caplog.text
+    assert "a password" not in caplog.text
+
+
 class TestListening:
     @pytest.mark.parametrize(
         ("web", "missing"),

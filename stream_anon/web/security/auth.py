@@ -43,6 +43,8 @@ class Auth:
         self.limit = RateLimit()
         self.secure = secure
         self._anonymous = anonymous
+        self.failures = 0
+        """Logins that failed."""
         self._checks = threading.BoundedSemaphore(MOST_CHECKS)
 
     @property
@@ -98,6 +100,7 @@ class Auth:
             self._checks.release()
         if token is None or (token.kind == "link" and not links):
             self.limit.failed(address)
+            self.failures += 1
             raise Refused(
                 401, "this token is not known, or no longer", {"www-authenticate": "Bearer"}
             )
