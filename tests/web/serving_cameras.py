@@ -96,9 +96,9 @@ class ControlRoom:
         found = self.camera(camera_id)
         return found["state"] == "live" and found["fps"] > 0 and found["hidden_now"] is None
 
-    def pictures(self, camera_id: str) -> Iterator[bytes]:
-        """JPEGs of its stream, for a viewer."""
-        with self.viewer.stream("GET", f"/api/v1/cameras/{camera_id}/stream") as answer:
+    def pictures(self, camera_id: str, client: httpx.Client | None = None) -> Iterator[bytes]:
+        """JPEGs of its stream, for a viewer unless another client is named."""
+        with (client or self.viewer).stream("GET", f"/api/v1/cameras/{camera_id}/stream") as answer:
             assert answer.status_code == 200
             kind = answer.headers["content-type"]
             assert kind == "multipart/x-mixed-replace; boundary=picture"
@@ -180,7 +180,8 @@ class Truth:
 
         self.clip = clip
         with av.open(str(clip.path)) as container:
-            self.lumas = [f.to_ndarray(format="gray") for f in container.decode(video=0)]
+            decoded = (f.to_ndarray(format="gray") for f in container.decode(video=0))
+            self.lumas = [np.asarray(luma, np.uint8) for luma in decoded]
 
     def leaks(self, jpeg: bytes) -> tuple[int, int] | None:
         """Faces in a picture, and how many of them can be seen; None for one hidden whole."""

@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from stream_anon.config import Zone
 from stream_anon.web.cameras.model import LONGEST_NAME, LONGEST_SOURCE
+from stream_anon.web.cameras.raw_view import MINUTES
 from stream_anon.web.cameras.stream import MotionJpeg
 from stream_anon.web.errors import Refused
 from stream_anon.web.security.roles import Operator, Viewer
@@ -93,9 +94,10 @@ def _look(routes: APIRouter, services: Services) -> None:
         return _for(who, room.get(camera_id))
 
     @routes.get("/{camera_id}/stream", response_class=Response)
-    def stream(_who: Viewer, camera_id: str) -> Response:
+    def stream(who: Viewer, camera_id: str) -> Response:
         """Its redacted pictures as Motion JPEG; a slow viewer skips some."""
-        return MotionJpeg(_slot(services, camera_id))
+        # Raw ones lie in a slot of their own, which only the login that asked for them gets.
+        return MotionJpeg(room.raw_slot(camera_id, who) or _slot(services, camera_id))
 
     @routes.get("/{camera_id}/still", response_class=Response)
     def still(_who: Viewer, camera_id: str) -> Response:
@@ -156,11 +158,19 @@ def _change(routes: APIRouter, services: Services) -> None:
 
     @routes.post("/{camera_id}/anonymization")
     def anonymization(who: Operator, camera_id: str, wanted: Switch) -> dict[str, Any]:
-        """Whether its picture is anonymized: always, for now; turning that off is refused."""
-        room.get(camera_id)
-        if not wanted.on:
-            raise Refused(403, "pictures of cameras are always anonymized here")
-        audit_log.add(who, "turn anonymization on", camera_id)
+        """Turn anonymization of its picture off for this login, in debug mode and for five minutes,
+        or on again. Viewers and other operators go on to see it anonymized.
+        """
+
+        def note(why_ended: str) -> None:
+            if why_ended:
+                audit_log.add(who, "anonymization is on again", camera_id, {"why": why_ended})
+            else:
+                audit_log.add(who, "turn anonymization off", camera_id, {"minutes": MINUTES})
+
+        room.anonymize(camera_id, who, on=wanted.on, note=note)
+        if wanted.on:
+            audit_log.add(who, "turn anonymization on", camera_id)
         found: dict[str, Any] = room.get(camera_id)
         return found
 
