@@ -96,7 +96,7 @@ def working_picture(
     gain = _gain(small_luma)
     if gain > STARVED and scale > AVERAGED:
         calm = cv2.medianBlur(np.ascontiguousarray(luma[top:bottom, left:right]), 3)
-        small_luma = shrunk(calm, columns, rows)
+        small_luma = shrunk(calm.astype(np.uint8, copy=False), columns, rows)
     yuv = cv2.merge(
         [small_luma, shrunk(blue[half], columns, rows), shrunk(red[half], columns, rows)]
     )

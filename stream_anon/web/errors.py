@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
+class NotThere(StreamAnonError):
+    """There is no such thing under this id."""
+
+
 STATUS: tuple[tuple[type[StreamAnonError], int], ...] = (
+    (NotThere, 404),
     (ConfigError, 422),
     (SourceError, 422),
     (CancelledError, 409),

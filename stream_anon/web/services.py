@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
+from stream_anon.web.cameras.figures import camera_figures
+from stream_anon.web.cameras.room import CameraRoom
 from stream_anon.web.closing import Closing
 from stream_anon.web.configuration import Configuration
 from stream_anon.web.figures import Figure, Figures
@@ -35,7 +37,7 @@ class Services:
     configuration: Configuration
     """The settings in force: `settings` is what the server began with."""
     photos: PhotoRoom
-    cameras: Any = None  # CameraRoom, filled by web.cameras
+    cameras: CameraRoom
     jobs: JobRoom
     reviews: ReviewRoom
 
@@ -102,6 +104,13 @@ class Services:
         stack.callback(self.jobs.close)
         self.reviews = ReviewRoom(self.jobs, self.store)
         stack.callback(self.reviews.close)
+        self.cameras = CameraRoom(
+            self.configuration.settings, self.store, is_known=self.auth.still_knows
+        )
+        stack.callback(self.cameras.close)
+        self.cameras.open()
+        self.configuration.follow(self.cameras.configure)
+        self.figures.add_source(lambda: camera_figures(self.cameras))
 
     def _figures(self) -> Iterator[Figure]:
         yield Figure("failed_logins_total", "Logins that failed.", self.auth.failures)
@@ -112,6 +121,8 @@ class Services:
         self.closing.set()
         self.photos.interrupt()
         self.reviews.interrupt()
+        if hasattr(self, "cameras"):
+            self.cameras.interrupt()
 
     def close(self) -> None:
         """End what is under way, and free all of it. Called once, by the owner."""

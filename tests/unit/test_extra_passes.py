@@ -247,12 +247,12 @@ SHOT = 3
 """Frames of a shot, at 25 in a second."""
 
 
-def looks_at_shots(count: int, **settings: object) -> dict[int, int]:
+def looks_at_shots(count: int, effort: str = "normal") -> dict[int, int]:
     """How many extra passes each frame has of a video in which a shot follows the other."""
     shots = [make_plane(192, 320, pattern="texture", seed=n) for n in range(count)]
     frames = [make_frame(320, 192, n, luma=shots[n // SHOT].copy()) for n in range(SHOT * count)]
     parser = StubParser(nobody)
-    masks_of(parser, frames, **settings)
+    masks_of(parser, frames, parsing__effort=effort)
     looks: dict[int, int] = {}
     for index, detection_pass in parser.asked:
         if detection_pass.enlarge > 1 or detection_pass.turn:
@@ -268,5 +268,5 @@ def test_shots_that_follow_fast_are_not_each_searched_for_small_faces() -> None:
 
 
 def test_but_they_are_where_everything_is_searched_thoroughly() -> None:
-    looks = looks_at_shots(6, parsing__effort="thorough")
+    looks = looks_at_shots(6, "thorough")
     assert set(range(0, 18, SHOT)) <= set(looks)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.labels import AUTO, EVERYTHING
 from stream_anon.detectors.scopes import names_any, not_running, resolve_scope
-from stream_anon.errors import ScopeError, StreamAnonError
+from stream_anon.errors import ConfigError, ScopeError, StreamAnonError
 from stream_anon.pipeline.rules import rules_by_label, warn_of_reading
 from stream_anon.redaction.registry import method_names
 
@@ -130,6 +130,18 @@ class Controls:
                 "restart it with this scope, or name what to hide"
             )
         return missing
+
+    def show_raw(self, *, on: bool) -> None:
+        """Make debug views without redaction, or none.
+
+        Raises:
+            ConfigError: this is not a debug run.
+        """
+        if on and not self._debug:
+            raise ConfigError("raw pictures are for debug runs: start with --mode debug")
+        with self._lock:
+            self.choice = replace(self.choice, raw=on)
+        log.warning("debug: raw pictures %s", "on" if on else "off")
 
     def press(self, key: str) -> None:
         """Do what a key in the preview stands for; unknown keys do nothing."""

@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from stream_anon.core.channel import Cancelled
+from stream_anon.core.frame import ColorTags
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.core.stream_log import StreamName, stream_logger
+from stream_anon.detectors.runtime import Network, Networks
 from stream_anon.detectors.scopes import choose
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
 from stream_anon.pipeline.figures.notify import Notifier
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from stream_anon.config import Redaction, Settings
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.redacted import DebugFrame
     from stream_anon.pipeline.figures.stats import Snapshot
     from stream_anon.pipeline.live.outputs import Outputs
     from stream_anon.sinks.tap import TapSink
@@ -68,6 +71,8 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         *,
         pace: bool = False,
         name: str | None = None,
+        networks: Networks = Network,
+        on_debug: Callable[[DebugFrame], None] | None = None,
     ) -> None:
         """Check everything that can be checked without opening it.
 
@@ -77,6 +82,8 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             settings: everything else.
             pace: play a file at its own pace.
             name: of the stream, for the log; None takes the source's, without credentials.
+            networks: loads the detectors' networks.
+            on_debug: called, by the thread that presents, with what `show_raw` asks for.
 
         Raises:
             StreamAnonError: this cannot be run.
@@ -85,6 +92,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         self._settings = settings = for_live(settings)
         address = parse_source(source, pace=pace, settings=settings.live)
         self._name = StreamName(name, address.label)
+        self._networks, self._on_debug = networks, on_debug
         self.stats = LiveStats()
         """Counts, from the beginning on."""
         self._fanout = Fanout(outputs, settings, self.stats, self._name, self._tell)
@@ -102,6 +110,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         )
         self._source, self._source_label = LiveSource(address, settings.live), address.label
         self._session: LiveSession | None = None
+        self._info: StreamInfo | None = None
         self._requests = Requests()
         self._notifier = Notifier()
         self._once: Once[Snapshot] = Once()
@@ -110,6 +119,11 @@ class LiveRun(AbstractContextManager["LiveRun"]):
     def label(self) -> str:
         """Display name of the source, without credentials."""
         return self._source_label
+
+    @property
+    def color(self) -> ColorTags:
+        """How the numbers of its frames become colours; known when the first one comes."""
+        return ColorTags() if self._info is None else self._info.color
 
     @property
     def incomplete(self) -> dict[str, str]:
@@ -204,6 +218,14 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         """Have the settings for redaction read again, soon; as `stop`."""
         self._requests.reload = load
 
+    def show_raw(self, *, on: bool) -> None:
+        """Give raw pictures to `on_debug`, under a banner, or stop that; outputs get none.
+
+        Raises:
+            ConfigError: this is not a debug run.
+        """
+        self._controls.show_raw(on=on)
+
     def __exit__(
         self,
         _kind: type[BaseException] | None,
@@ -286,7 +308,10 @@ class LiveRun(AbstractContextManager["LiveRun"]):
 
     def _play(self, info: StreamInfo) -> None:
         settings, fanout = self._settings, self._fanout
-        context = context_for(info, settings, self._detectors, self._controls, self.stats)
+        self._info = info
+        context = context_for(
+            info, settings, self._detectors, self._controls, self.stats, self._networks
+        )
         fanout.open(info)
         presenter = Presenter(
             info,
@@ -297,6 +322,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             fanout,
             fanout.preview,
             fanout.feed,
+            self._on_debug,
         )
         session = self._session = LiveSession(
             self._source, context, presenter, fanout, self._notifier, self._requests
