@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from stream_anon.detectors.runtime import Network, Networks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -69,6 +71,8 @@ class Loading:
     """Where those come from, for display."""
     notes: list[str] = field(default_factory=list)
     """Notes for the user are added here."""
+    networks: Networks = Network
+    """Loads their networks."""
 
 
 def whole_frame_pass(info: StreamInfo, short_side: int) -> DetectionPass:

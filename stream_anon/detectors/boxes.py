@@ -11,7 +11,6 @@ import numpy as np
 
 from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.picture import WorkingPicture, working_picture
-from stream_anon.detectors.runtime import Network
 from stream_anon.detectors.shapes import full_box
 from stream_anon.errors import ParserError
 
@@ -105,7 +104,7 @@ class BoxDetector:
         self._made, self._color = made, info.color
         self._pixel_aspect = float(info.pixel_aspect)
         self._min_score = made.min_score or settings.masking.track_score
-        self._network = Network(
+        self._network = loading.networks(
             weights, threads=settings.parsing.threads, precision=settings.parsing.precision
         )
 

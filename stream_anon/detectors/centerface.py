@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from importlib.resources import files
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from stream_anon.core.parts import Box, Part
 from stream_anon.detectors.base import DetectionPass
 from stream_anon.detectors.labels import CENTERFACE_LABELS
 from stream_anon.detectors.picture import WorkingPicture, working_picture
-from stream_anon.detectors.runtime import Network
+from stream_anon.detectors.runtime import Network, Networks, Precision
 from stream_anon.detectors.shapes import ellipse
 from stream_anon.errors import ModelError, ParserError
 
@@ -79,7 +79,8 @@ class CenterFace:
         pixel_aspect: float = 1.0,
         min_score: float,
         threads: int = 0,
-        precision: Literal["auto", "f32"] = "auto",
+        precision: Precision = "auto",
+        networks: Networks = Network,
     ) -> None:
         """Load the network.
 
@@ -89,6 +90,7 @@ class CenterFace:
             min_score: answers below this are left out, 0..1.
             threads: processor threads; 0 takes half of the cores: the encoder wants the rest.
             precision: `auto` computes in bfloat16 where the processor does so natively.
+            networks: loads it.
 
         Raises:
             ModelError: weights are missing or damaged.
@@ -96,7 +98,7 @@ class CenterFace:
         self._color = color
         self._pixel_aspect = pixel_aspect
         self._min_score = min_score
-        self._network = Network(find_weights(), threads=threads, precision=precision)
+        self._network = networks(find_weights(), threads=threads, precision=precision)
 
     def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         picture = working_picture(frame, detection_pass, self._color, self._pixel_aspect)
@@ -137,6 +139,7 @@ def load(loading: Loading) -> CenterFace:
         min_score=settings.masking.track_score,
         threads=settings.parsing.threads,
         precision=settings.parsing.precision,
+        networks=loading.networks,
     )
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stream_anon.core.dependencies import cause
 from stream_anon.detectors.boxes import BoxDetector, Made, Preparation
 from stream_anon.detectors.families.registry import FAMILIES
-from stream_anon.detectors.openvino_start import import_openvino, new_core
 from stream_anon.detectors.registry import Row, rows
-from stream_anon.detectors.runtime import Network
 from stream_anon.errors import ConfigError, ModelError, ParserError
 
 if TYPE_CHECKING:
@@ -55,7 +53,7 @@ def _load(name: str, given: OwnDetector, loading: Loading) -> BoxDetector:
     except OSError as error:
         reason = (error.strerror or "failed").lower()
         raise ModelError(f"cannot read {given.model} of detectors.{name}: {reason}") from error
-    canvas = _canvas(name, given, weights)
+    canvas = _canvas(name, given, weights, loading)
     _check(name, given, weights, canvas or (TRIED, TRIED), loading)
     known = FAMILIES[given.format]
     usual = known.preparation
@@ -75,26 +73,26 @@ def _load(name: str, given: OwnDetector, loading: Loading) -> BoxDetector:
     return BoxDetector(made, weights, loading)
 
 
-def _canvas(name: str, given: OwnDetector, weights: bytes) -> tuple[int, int] | None:
+def _canvas(
+    name: str, given: OwnDetector, weights: bytes, loading: Loading
+) -> tuple[int, int] | None:
     """Rows and columns of the input; None where the network takes any."""
-    core = new_core(import_openvino())
     try:
-        shapes = [port.partial_shape for port in core.read_model(weights).inputs]
-    except Exception as error:
+        with closing(loading.networks(weights)) as network:
+            shapes = network.inputs()
+    except ModelError as error:
         raise ModelError(
-            f"OpenVINO cannot read {given.model} of detectors.{name} ({cause(error)}): it must be "
-            "an ONNX file"
+            f"OpenVINO cannot read {given.model} of detectors.{name}: it must be an ONNX file"
         ) from error
-    fits = len(shapes) == 1 and shapes[0].rank.is_static and len(shapes[0]) == 4
-    if not fits or (shapes[0][1].is_static and shapes[0][1].get_length() != 3):
-        told = ", ".join(map(str, shapes))
+    shape = shapes[0] if len(shapes) == 1 else None
+    if shape is None or len(shape) != 4 or shape[1] not in (None, 3):
+        told = ", ".join(map(_shown, shapes))
         raise ModelError(
             f"{given.model} of detectors.{name} takes {told}: it must take one picture, "
             "(1, 3, rows, columns)"
         )
-    sides = shapes[0][2], shapes[0][3]
-    if all(side.is_static for side in sides):
-        rows, columns = (side.get_length() for side in sides)
+    rows, columns = shape[2], shape[3]
+    if rows is not None and columns is not None:
         if given.size and (rows, columns) != (given.size, given.size):
             raise ConfigError(
                 f"setting detectors.{name}.size is {given.size}, but {given.model} takes pictures "
@@ -104,12 +102,16 @@ def _canvas(name: str, given: OwnDetector, weights: bytes) -> tuple[int, int] | 
     return (given.size, given.size) if given.size else None
 
 
+def _shown(shape: list[int | None] | None) -> str:
+    return "[...]" if shape is None else f"[{','.join(str(side or '?') for side in shape)}]"
+
+
 def _check(
     name: str, given: OwnDetector, weights: bytes, shape: tuple[int, int], loading: Loading
 ) -> None:
     """Run the network once, and compare its outputs with what the format says."""
     parsing, family = loading.settings.parsing, FAMILIES[given.format].family
-    network = Network(weights, threads=parsing.threads, precision=parsing.precision)
+    network = loading.networks(weights, threads=parsing.threads, precision=parsing.precision)
     try:
         outputs = network.run(np.zeros((1, 3, *shape), np.float32))
     except ParserError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,9 +14,11 @@ from stream_anon.core.process_state import first_alone
 from stream_anon.core.processors import usable_processors
 from stream_anon.detectors.compiled import COMPILED, Key
 from stream_anon.detectors.openvino_start import import_openvino, new_core
-from stream_anon.errors import ModelError, ParserError
+from stream_anon.errors import ModelError, ParserError, StreamAnonError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 
@@ -25,8 +27,36 @@ class Built(NamedTuple):
 
     identity: str
     """The same for the same network: a hash of what it was made from."""
-    model: Any
-    """An `openvino.Model`; stays as it is."""
+    build: Callable[[], Any]
+    """Makes the `openvino.Model`, in the process that runs it."""
+    name: str = ""
+    """A row of `remote.built`, for a service that is to build it; empty where there is none."""
+
+
+Weights = bytes | Path | Built
+Precision = Literal["auto", "f32"]
+
+
+class Runnable(Protocol):
+    """A network that is loaded, here or elsewhere. Used by one thread at a time."""
+
+    def inputs(self) -> list[list[int | None] | None]:
+        """The shape of each input; None for a side that may be any, or for a rank that may."""
+
+    def run(self, picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """All outputs for one input; raises `ParserError`."""
+
+    def close(self) -> None:
+        """Free it. Called once."""
+
+
+class Networks(Protocol):
+    """Loads networks: `Network` in this process, `RemoteNetworks` in another one."""
+
+    def __call__(
+        self, weights: Weights, *, threads: int = 0, precision: Precision = "auto"
+    ) -> Runnable:
+        """As `Network`."""
 
 
 ANEW = f"see stream-anon doctor, or pip install --force-reinstall {LIBRARIES['openvino'].package}"
@@ -44,10 +74,10 @@ class Network:
 
     def __init__(
         self,
-        weights: bytes | Path | Built,
+        weights: Weights,
         *,
         threads: int = 0,
-        precision: Literal["auto", "f32"] = "auto",
+        precision: Precision = "auto",
     ) -> None:
         """Read the network.
 
@@ -64,6 +94,8 @@ class Network:
         """
         self._core = new_core(import_openvino())
         self._weights = str(weights) if isinstance(weights, Path) else weights
+        self._built: Any = None
+        """The model of a `Built`; stays as it is."""
         self._settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
@@ -75,13 +107,29 @@ class Network:
         self._settings["INFERENCE_NUM_THREADS"] = threads or max(1, usable_processors() // 2)
         self._requests: OrderedDict[Key, Any] = OrderedDict()
         try:
-            self._identity = _identity(weights)
+            self._identity = identity_of(weights)
             with first_alone("read"):
                 self._read()
+        except StreamAnonError:
+            raise
         except Exception as error:
             raise ModelError(
                 f"OpenVINO cannot read the network's weights ({cause(error)}): {ANEW}"
             ) from error
+
+    def inputs(self) -> list[list[int | None] | None]:
+        """The shape of each input; None for a side that may be any, or for a rank that may."""
+        shapes = [port.partial_shape for port in self._read().inputs]
+        return [
+            [side.get_length() if side.is_static else None for side in shape]
+            if shape.rank.is_static
+            else None
+            for shape in shapes
+        ]
+
+    def has_compiled(self, shape: tuple[int, ...]) -> bool:
+        """Whether a picture of this shape can be run at once."""
+        return self._key(shape) in self._requests
 
     def run(self, picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """All outputs for one input of any size.
@@ -102,7 +150,7 @@ class Network:
             ) from error
 
     def _request(self, shape: tuple[int, ...]) -> Any:
-        key = Key(self._identity, tuple(sorted(self._settings.items())), shape)
+        key = self._key(shape)
         if key in self._requests:
             self._requests.move_to_end(key)
             return self._requests[key]
@@ -116,6 +164,9 @@ class Network:
         if len(self._requests) > COMPILED_SIZES:
             self._free(next(iter(self._requests)))
         return request
+
+    def _key(self, shape: tuple[int, ...]) -> Key:
+        return Key(self._identity, tuple(sorted(self._settings.items())), shape)
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
         with first_alone("compile"):
@@ -133,7 +184,9 @@ class Network:
     def _read(self) -> Any:
         """A copy that may be changed."""
         if isinstance(self._weights, Built):
-            return self._weights.model.clone()
+            if self._built is None:
+                self._built = self._weights.build()
+            return self._built.clone()
         return self._core.read_model(self._weights)
 
     def _free(self, key: Key) -> None:
@@ -146,7 +199,7 @@ class Network:
             self._free(key)
 
 
-def _identity(weights: bytes | Path | Built) -> str:
+def identity_of(weights: Weights) -> str:
     """The same for the same weights."""
     if isinstance(weights, Built):
         return weights.identity

@@ -15,7 +15,6 @@ import numpy as np
 from stream_anon.core.parts import Part
 from stream_anon.detectors.boxes import Preparation
 from stream_anon.detectors.picture import working_picture
-from stream_anon.detectors.runtime import Network
 from stream_anon.detectors.weights import store
 from stream_anon.detectors.weights.catalogue import CATALOGUE
 from stream_anon.errors import ParserError
@@ -78,7 +77,9 @@ class TextDetector:
         self._color, self._pixel_aspect = info.color, float(info.pixel_aspect)
         self._min_score = settings.masking.track_score
         weights, parsing = store.read(SET, FILE), settings.parsing
-        self._network = Network(weights, threads=parsing.threads, precision=parsing.precision)
+        self._network = loading.networks(
+            weights, threads=parsing.threads, precision=parsing.precision
+        )
 
     def parse(self, frame: Frame, detection_pass: DetectionPass) -> list[Part]:
         if detection_pass.region is None:

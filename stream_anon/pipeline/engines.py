@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from stream_anon.detectors.base import Loading
 from stream_anon.detectors.compiled import COMPILED
+from stream_anon.detectors.runtime import Network, Networks
 from stream_anon.errors import ModelError
 from stream_anon.pipeline.calibration import FIRST_SECONDS, calibration_pictures
 
@@ -63,7 +64,11 @@ def networks_kept() -> AbstractContextManager[None]:
 
 
 def load_engines(
-    rows: Sequence[Row], settings: Settings, info: StreamInfo, source: Path | None
+    rows: Sequence[Row],
+    settings: Settings,
+    info: StreamInfo,
+    source: Path | None,
+    networks: Networks = Network,
 ) -> Engines:
     """Load the detectors that `choose` gave.
 
@@ -73,6 +78,7 @@ def load_engines(
         info: of the stream.
         source: its file, to calibrate on where one has to be; None for a live stream, which does
             not wait for that.
+        networks: loads their networks.
 
     Raises:
         ModelError: weights are missing or damaged, or there are two slow ones.
@@ -80,7 +86,7 @@ def load_engines(
     slow = [row.name for row in rows if not row.is_fast]
     if len(slow) > 1:
         raise ModelError(f"one run has one slow detector, not {' and '.join(slow)}: name one")
-    loading = Loading(settings, info)
+    loading = Loading(settings, info, networks=networks)
     if source is not None:
         file = source
         loading = Loading(
@@ -88,6 +94,7 @@ def load_engines(
             info,
             lambda short_side: calibration_pictures(file, short_side, FIRST_SECONDS),
             file.name,
+            networks=networks,
         )
     engines = Engines([], notes=loading.notes)
     try:

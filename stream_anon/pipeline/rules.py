@@ -102,6 +102,16 @@ def check_redaction(settings: Settings) -> None:
     rules_by_label(settings.redaction, scope, chosen)
 
 
+def detectors_for(settings: Settings) -> tuple[str, ...]:
+    """Names of the detectors that a run with these settings has.
+
+    Raises:
+        ConfigError: an unknown engine, scope or label.
+    """
+    chosen = choose(settings.parsing.engine, settings.redaction.scope, settings.detectors)
+    return tuple(row.name for row in chosen)
+
+
 def told_apart(rules: Mapping[str, Redaction]) -> frozenset[str]:
     """Labels that are hidden in another way than the person they are a part of.
 

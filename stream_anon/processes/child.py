@@ -20,7 +20,7 @@ from stream_anon.errors import DEBUG_VARIABLE
 from stream_anon.processes.wire import Message, WireError, read_message, write_message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 log = stream_logger(__name__)
 
@@ -53,8 +53,13 @@ class Child:
     child's own words on the standard error stream are dropped: they may hold passwords.
     """
 
-    def __init__(self, module: str) -> None:
-        """Run a module of this package as a program; it is to call `processes.host.serve`."""
+    def __init__(self, module: str, *, pass_fds: Sequence[int] = ()) -> None:
+        """Run a module of this package as a program; it is to call `processes.host.serve`.
+
+        Args:
+            module: its dotted name.
+            pass_fds: descriptors that it has under the same numbers.
+        """
         self.name = module.rpartition(".")[2]
         debug = os.environ.get(DEBUG_VARIABLE) == "1"
         self._process = subprocess.Popen(  # noqa: S603 - our own module
@@ -66,6 +71,7 @@ class Child:
             stderr=None if debug else subprocess.DEVNULL,
             bufsize=0,
             pipesize=PIPE_BYTES,
+            pass_fds=tuple(pass_fds),
             start_new_session=True,  # Ctrl-C is for the parent, which then ends its children
         )
         self.most_received = 0

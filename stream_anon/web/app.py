@@ -9,7 +9,17 @@ from starlette.middleware import Middleware
 
 from stream_anon import __version__
 from stream_anon.web import document, errors
-from stream_anon.web.routes import audit_log, config, health, jobs, pages, predict, review, session
+from stream_anon.web.routes import (
+    audit_log,
+    cameras,
+    config,
+    health,
+    jobs,
+    pages,
+    predict,
+    review,
+    session,
+)
 from stream_anon.web.security.bodies import OVERHEAD, BodyLimits
 from stream_anon.web.security.gate import Gate
 from stream_anon.web.security.headers import SafeHeaders
@@ -17,7 +27,7 @@ from stream_anon.web.security.headers import SafeHeaders
 if TYPE_CHECKING:
     from stream_anon.web.services import Services
 
-ROUTES = (session, predict, config, audit_log, health, jobs, review, pages)
+ROUTES = (session, predict, config, audit_log, health, cameras, jobs, review, pages)
 """Modules with `router(services)`."""
 MIB = 1 << 20
 BY_ENDING = {"tracks": 64 * MIB, "edits": 8 * MIB}

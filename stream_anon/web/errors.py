@@ -32,13 +32,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
+class NotThere(StreamAnonError):
+    """There is no such thing under this id."""
+
+
 STATUS: tuple[tuple[type[StreamAnonError], int], ...] = (
+    (NotThere, 404),
     (ConfigError, 422),
     (SourceError, 422),
     (CancelledError, 409),
     (DiskFullError, 507),
     (DependencyError, 503),
-    (ModelError, 503),
+    (ModelError, 422),
     (ParserError, 500),
     (StalledError, 503),
     (StreamAnonError, 500),

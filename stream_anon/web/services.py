@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
+from stream_anon.web.cameras.room import CameraRoom
 from stream_anon.web.closing import Closing
 from stream_anon.web.configuration import Configuration
 from stream_anon.web.figures import Figure, Figures
@@ -35,7 +36,7 @@ class Services:
     configuration: Configuration
     """The settings in force: `settings` is what the server began with."""
     photos: PhotoRoom
-    cameras: Any = None  # CameraRoom, filled by web.cameras
+    cameras: CameraRoom
     jobs: JobRoom
     reviews: ReviewRoom
 
@@ -98,6 +99,10 @@ class Services:
             most_pixels=self.web.photo_max_megapixels * 10**6, timeout=self.web.photo_timeout
         )
         stack.callback(self.photos.close)
+        self.cameras = CameraRoom(self.configuration.settings, self.store)
+        stack.callback(self.cameras.close)
+        self.cameras.open()
+        self.configuration.follow(self.cameras.configure)
         self.jobs = JobRoom(self.folder, self.store, lambda: self.configuration.settings)
         stack.callback(self.jobs.close)
         self.reviews = ReviewRoom(self.jobs, self.store)
@@ -111,6 +116,8 @@ class Services:
         self.closing.set()
         self.photos.interrupt()
         self.reviews.interrupt()
+        if hasattr(self, "cameras"):
+            self.cameras.interrupt()
 
     def close(self) -> None:
         """End what is under way, and free all of it. Called once, by the owner."""

@@ -60,7 +60,17 @@ ALLOWED: dict[str, set[str]] = {
         "sealing",
     },
     "api": {*GROUND, "api", "pipeline"},
-    "web": {*GROUND, "__init__", "api", "pipeline", "processes", "web"},
+    "web": {
+        *GROUND,
+        "__init__",
+        "api",
+        "detectors.remote",
+        "pipeline",
+        "processes",
+        "sinks.tap",
+        "sources.registry",
+        "web",
+    },
     "cli": {
         *GROUND,
         *PARTS,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stream_anon.detectors.runtime import Network
+    from stream_anon.detectors.runtime import Runnable
 
 ROWS, COLUMNS = 64, 96
 BINS = 11
@@ -258,7 +258,7 @@ def of(parts: Sequence[Part], label: str) -> list[Part]:
     return [part for part in parts if part.label == label]
 
 
-def noted(network: Network, patch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+def noted(network: Runnable, patch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """The shapes of what a network gets, from here on."""
     shapes, run = list[tuple[int, ...]](), network.run
 

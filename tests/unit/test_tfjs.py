@@ -207,7 +207,7 @@ def test_the_size_of_the_input_can_be_changed() -> None:
     drawing.const("flat", [1, 16, 2])
     drawing.node("ResizeBilinear", "x", "half", name="a", half_pixel_centers={"b": True})
     drawing.node("Reshape", "a", "flat")
-    built = Built("toy", convert(read_graph("toy.json", *drawing.files())))
+    built = Built("toy", lambda: convert(read_graph("toy.json", *drawing.files())))
     network = Network(built, threads=1, precision="f32")
     for rows, columns in ((8, 8), (16, 4)):
         x = some(1, rows, columns, 2)

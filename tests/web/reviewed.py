@@ -18,6 +18,18 @@ ROUTES = {
     "GET /api/v1/openapi.json": "viewer",
     "GET /api/v1/audit-log": "operator",
     # cameras
+    "GET /api/v1/cameras": "viewer",
+    "GET /api/v1/cameras/events": "viewer",
+    "GET /api/v1/cameras/{camera_id}": "viewer",
+    "GET /api/v1/cameras/{camera_id}/stream": "viewer",
+    "GET /api/v1/cameras/{camera_id}/still": "viewer",
+    "GET /api/v1/cameras/{camera_id}/history": "viewer",
+    "POST /api/v1/cameras": "operator",
+    "PATCH /api/v1/cameras/{camera_id}": "operator",
+    "DELETE /api/v1/cameras/{camera_id}": "operator",
+    "PUT /api/v1/cameras/{camera_id}/zones": "operator",
+    "POST /api/v1/cameras/{camera_id}/anonymization": "operator",
+    "POST /api/v1/cameras/{camera_id}/{action}": "operator",
     # jobs and review
     "POST /api/v1/jobs": "viewer",
     "GET /api/v1/jobs": "viewer",

@@ -18,6 +18,8 @@ ODD: tuple[Any, ...] = (
     {"redaction": {"method": "\0"}}, {"redaction": {"cells": 2**70}}, {"redaction": {"": 1}},
     {"redaction": {"edge": 1e400}}, {"redaction": {"zones": [{"name": 1, "points": [[1e400, 0]]}]}},
 )  # fmt: skip
+ENDLESS = ("/events", "/stream")
+"""Answers that do not end by themselves."""
 TEXTS = ("", "0", "-1", "99999999999999999999", "x" * 9000, "\0", "\u202e", "%00", "null", "[]")
 
 
@@ -60,6 +62,8 @@ def test_nothing_odd_is_a_servers_error(busy_room: Room) -> None:
         for body in ODD if method != "GET" else ():
             answer = busy_room.operator.request(method, concrete, json=_finite(body))
             assert answer.status_code < 500, (method, path, body, answer.text)
+        if path.endswith(ENDLESS):
+            continue
         for content in (b"", b"{", b"\xff\xfe", b"[" * 5000, b'{"a":' * 3000):
             answer = busy_room.operator.request(
                 method, concrete, content=content, headers={"content-type": "application/json"}

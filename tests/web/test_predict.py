@@ -276,7 +276,21 @@ def test_what_is_no_form_with_a_photo_is_refused(lab: Room, form: Any, code: int
     assert set(answer.json()) == {"error"}
 
 
+def test_a_process_that_took_much_memory_gives_it_back(lab: Room) -> None:
+    child = lab.services.photos._child
+    assert child is not None
+    lab.services.photos.kept_memory = 1 << 20
+    try:
+        assert predict(lab.viewer, b"no photo").status_code == 422
+        assert lab.services.photos._child is None
+        with pytest.raises(ProcessLookupError):
+            os.kill(child.pid, 0)
+    finally:
+        lab.services.photos.kept_memory = photos.KEPT_MEMORY
+
+
 def test_a_process_that_breaks_is_replaced(lab: Room) -> None:
+    lab.services.photos.start()
     child = lab.services.photos._child
     assert child is not None
     os.kill(child.pid, signal.SIGSTOP)

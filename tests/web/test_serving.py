@@ -15,7 +15,9 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Self
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 
 if TYPE_CHECKING:
@@ -140,6 +142,50 @@ def test_it_ends_with_a_viewer_who_reads_nothing(server: Server) -> None:
         sleep(1)
         code, seconds = server.end()
     assert (code, seconds < END) == (0, True)
+
+
+def test_no_photo_outlives_a_server_that_is_killed(server: Server) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (1500, 2000, 3), np.uint8)
+    photo = cv2.imencode(".jpg", noise)[1].tobytes()
+
+    def send() -> None:
+        with suppress(httpx.HTTPError):
+            httpx.post(
+                f"{server.address}/predict",
+                files={"image": photo},
+                headers=server.headers,
+                timeout=60,
+            )
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    children = wait_for_children(server.process.pid)
+    sleep(2)
+    server.process.kill()
+    server.process.wait()
+    sending.join()
+    deadline = monotonic() + 3
+    while any(map(is_running, children)) and monotonic() < deadline:
+        sleep(0.05)
+    assert not any(map(is_running, children))
+
+
+def wait_for_children(pid: int) -> list[int]:
+    deadline = monotonic() + START
+    while monotonic() < deadline:
+        lists = Path(f"/proc/{pid}/task").glob("*/children")
+        if found := [int(child) for one in lists for child in one.read_text().split()]:
+            return found
+        sleep(0.05)
+    raise AssertionError("no process for photos was started")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"  # ended, and nobody has asked how
 
 
 def asked_for(path: str) -> bytes:

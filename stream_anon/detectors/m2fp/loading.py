@@ -36,6 +36,7 @@ def load(loading: Loading) -> M2FPParser:
         min_score=settings.m2fp.min_score,
         min_area=settings.masking.min_area,
         threads=settings.m2fp.threads,
+        networks=loading.networks,
     )
 
 

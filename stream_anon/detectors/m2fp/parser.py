@@ -15,7 +15,7 @@ from stream_anon.detectors.labels import CIHP_LABELS
 from stream_anon.detectors.m2fp.answers import Instance, instances
 from stream_anon.detectors.m2fp.configuration import MEAN
 from stream_anon.detectors.picture import WorkingPicture, working_picture
-from stream_anon.detectors.runtime import Network
+from stream_anon.detectors.runtime import Network, Networks
 from stream_anon.errors import ModelError, ParserError
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class M2FPParser:
         min_score: float,
         min_area: float,
         threads: int = 0,
+        networks: Networks = Network,
     ) -> None:
         """Load the network.
 
@@ -71,6 +72,7 @@ class M2FPParser:
             min_score: answers below this are left out, 0..1.
             min_area: smaller parts are left out, in square pixels of the frame.
             threads: processor threads; 0 takes all cores: such a pass is rare and long.
+            networks: loads it.
 
         Raises:
             ModelError: the network cannot be read, or parses something else than people.
@@ -82,7 +84,7 @@ class M2FPParser:
         self._pixel_aspect = pixel_aspect
         self._min_score = min_score
         self._min_area = min_area
-        self._network = Network(
+        self._network = networks(
             converted.path, threads=threads or usable_processors(), precision="f32"
         )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from stream_anon.detectors.persons import nanodet
 from stream_anon.detectors.persons.heads import head_in, head_of
 from stream_anon.detectors.persons.silhouettes import SIDE, Silhouettes
 from stream_anon.detectors.picture import working_picture
-from stream_anon.detectors.runtime import Built, Network
+from stream_anon.detectors.runtime import Built, Network, Networks, Precision
 from stream_anon.detectors.shapes import ellipse
 from stream_anon.detectors.tfjs.convert import convert
 from stream_anon.detectors.tfjs.graph import read_graph
@@ -65,7 +66,8 @@ class Persons:
         pixel_aspect: float = 1.0,
         min_score: float,
         threads: int = 0,
-        precision: Literal["auto", "f32"] = "auto",
+        precision: Precision = "auto",
+        networks: Networks = Network,
     ) -> None:
         """Load both networks.
 
@@ -75,6 +77,7 @@ class Persons:
             min_score: answers below this are left out, 0..1.
             threads: processor threads; 0 takes half of the cores: the encoder wants the rest.
             precision: `auto` computes in bfloat16 where the processor does so natively.
+            networks: loads both.
 
         Raises:
             DependencyError: OpenVINO is missing, or does not start.
@@ -82,10 +85,10 @@ class Persons:
         """
         self._color, self._pixel_aspect = color, pixel_aspect
         self._min_score = min_score
-        boxes, outlines = _built("nanodet"), _built("selfie")
+        boxes, outlines = built("nanodet"), built("selfie")
         self.model_hash = hashlib.sha256((boxes.identity + outlines.identity).encode()).hexdigest()
-        self._boxes = Network(boxes, threads=threads, precision=precision)
-        self._outlines = Network(outlines, threads=threads, precision=precision)
+        self._boxes = networks(boxes, threads=threads, precision=precision)
+        self._outlines = networks(outlines, threads=threads, precision=precision)
         self._silhouettes = Silhouettes(self._outlines, color, pixel_aspect)
         self._frame: Frame | None = None
         self._known: dict[DetectionPass, _Answer] = {}
@@ -162,8 +165,8 @@ def _within(box: Box, frame: Frame) -> Box | None:
     return Box(left, top, right - left, bottom - top)
 
 
-def _built(network: str) -> Built:
-    """One of the two networks.
+def built(network: str) -> Built:
+    """One of the two networks, `nanodet` or `selfie`.
 
     Raises:
         DependencyError: OpenVINO is missing, or does not start.
@@ -171,8 +174,12 @@ def _built(network: str) -> Built:
     """
     weights = store.read(SET, f"{network}.bin")
     topology = store.read(SET, f"{network}.json")
-    graph = read_graph(f"{network}.json", topology, weights)
-    return Built(hashlib.sha256(topology + weights).hexdigest(), convert(graph))
+    identity = hashlib.sha256(topology + weights).hexdigest()
+    return Built(identity, partial(_build, network, topology, weights), f"{SET}/{network}")
+
+
+def _build(network: str, topology: bytes, weights: bytes) -> Any:
+    return convert(read_graph(f"{network}.json", topology, weights))
 
 
 def load(loading: Loading) -> Persons:
@@ -193,6 +200,7 @@ def load(loading: Loading) -> Persons:
         min_score=settings.masking.track_score,
         threads=settings.parsing.threads,
         precision=settings.parsing.precision,
+        networks=loading.networks,
     )
     if info.live:
         detector.warm_up()

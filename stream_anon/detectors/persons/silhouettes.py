@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stream_anon.core.frame import ColorTags, Frame
-    from stream_anon.detectors.runtime import Network
+    from stream_anon.detectors.runtime import Runnable
 
     Mask = NDArray[np.uint8]
     Likely = NDArray[np.float32]
@@ -62,7 +62,7 @@ class Silhouette(NamedTuple):
 class Silhouettes:
     """Gives people their masks. Used by one thread."""
 
-    def __init__(self, network: Network, color: ColorTags, pixel_aspect: float) -> None:
+    def __init__(self, network: Runnable, color: ColorTags, pixel_aspect: float) -> None:
         self._network = network
         self._color, self._pixel_aspect = color, pixel_aspect
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stream_anon.core.channel import Channel, Overflow
 from stream_anon.core.stream_log import StreamThread
+from stream_anon.detectors.runtime import Network, Networks
 from stream_anon.errors import ConfigError
 from stream_anon.pipeline.engines import load_engines
 from stream_anon.pipeline.live.context import InferenceContext
@@ -32,14 +33,15 @@ def context_for(
     detectors: Sequence[Row],
     controls: Controls,
     stats: LiveStats,
+    networks: Networks = Network,
 ) -> InferenceContext:
-    """The context of one stream; its engines are loaded later."""
+    """The context of one stream; its engines are loaded later, their networks by `networks`."""
     room = max(2, round(settings.live.latency * float(info.nominal_rate)) + 1)
     frames: Channel[Frame] = Channel(room, Overflow.DROP_OLDEST)
     masked: Channel[ChosenFrame] = Channel(2 * room, Overflow.DROP_OLDEST)
 
     def load() -> LiveEngines:
-        engines = load_engines(detectors, settings, info, None)
+        engines = load_engines(detectors, settings, info, None, networks)
         try:
             return LiveEngines(engines, settings, info)
         except BaseException:

@@ -32,6 +32,8 @@ class Outputs:
     """Seconds after which a recording goes on in the next file."""
     keep: float | None = None
     """Seconds after which a file of the recording is deleted."""
+    tapped: bool = False
+    """Its taps are enough: it needs no other output."""
 
 
 def parse_outputs(outputs: Outputs) -> list[SinkAddress]:
@@ -47,7 +49,7 @@ def parse_outputs(outputs: Outputs) -> list[SinkAddress]:
 
 
 def _check(outputs: Outputs, addresses: list[SinkAddress]) -> None:
-    if not addresses and not outputs.preview:
+    if not (addresses or outputs.preview or outputs.tapped):
         raise ConfigError("there is no output: name one with --to, or show one with --preview")
     for n, address in enumerate(addresses):
         check_output(address, outputs, addresses[:n])

@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from stream_anon.core.channel import Cancelled
+from stream_anon.core.frame import ColorTags
 from stream_anon.core.process_state import single_threaded_opencv
 from stream_anon.core.stream_log import StreamName, stream_logger
+from stream_anon.detectors.runtime import Network, Networks
 from stream_anon.detectors.scopes import choose
 from stream_anon.pipeline.figures.metrics import health, serve_metrics
 from stream_anon.pipeline.figures.notify import Notifier
@@ -68,6 +70,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         *,
         pace: bool = False,
         name: str | None = None,
+        networks: Networks = Network,
     ) -> None:
         """Check everything that can be checked without opening it.
 
@@ -77,6 +80,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             settings: everything else.
             pace: play a file at its own pace.
             name: of the stream, for the log; None takes the source's, without credentials.
+            networks: loads the detectors' networks.
 
         Raises:
             StreamAnonError: this cannot be run.
@@ -85,6 +89,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         self._settings = settings = for_live(settings)
         address = parse_source(source, pace=pace, settings=settings.live)
         self._name = StreamName(name, address.label)
+        self._networks = networks
         self.stats = LiveStats()
         """Counts, from the beginning on."""
         self._fanout = Fanout(outputs, settings, self.stats, self._name, self._tell)
@@ -98,6 +103,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         )
         self._source, self._source_label = LiveSource(address, settings.live), address.label
         self._session: LiveSession | None = None
+        self._info: StreamInfo | None = None
         self._requests = Requests()
         self._notifier = Notifier()
         self._once: Once[Snapshot] = Once()
@@ -106,6 +112,11 @@ class LiveRun(AbstractContextManager["LiveRun"]):
     def label(self) -> str:
         """Display name of the source, without credentials."""
         return self._source_label
+
+    @property
+    def color(self) -> ColorTags:
+        """How the numbers of its frames become colours; known when the first one comes."""
+        return ColorTags() if self._info is None else self._info.color
 
     @property
     def incomplete(self) -> dict[str, str]:
@@ -282,7 +293,10 @@ class LiveRun(AbstractContextManager["LiveRun"]):
 
     def _play(self, info: StreamInfo) -> None:
         settings, fanout = self._settings, self._fanout
-        context = context_for(info, settings, self._detectors, self._controls, self.stats)
+        self._info = info
+        context = context_for(
+            info, settings, self._detectors, self._controls, self.stats, self._networks
+        )
         fanout.open(info)
         presenter = Presenter(
             info,

@@ -5,8 +5,11 @@ Each message is a photo and the settings for it; the answer is the picture, or w
 
 from __future__ import annotations
 
+import os
+import threading
 from contextlib import suppress
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,21 +27,33 @@ if TYPE_CHECKING:
     from stream_anon.core.parts import Part
     from stream_anon.pipeline.picture import Photo
 
-WARM = 4
+WARM = 2
 """Settings whose detectors stay loaded."""
+ORPHAN_CHECK = 0.5
+"""Seconds between two looks."""
 BASE_MEMORY, BYTES_A_PIXEL = 2 << 30, 64
 """Of the limit: for networks, and for each pixel of the largest photo."""
 
 
 def work(parent: ParentPipe) -> None:
     """Redact photos until the parent is gone."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     warm, limited = WarmRedactors(WARM), False
     with networks_kept():
         while (message := parent.receive()) is not None:
             if not limited:
                 _limit_memory(int(message.fields["most_pixels"]))
                 limited = True
-            parent.send(_answer(warm, message))
+            answer = _answer(warm, message)
+            answer.fields["memory"] = _memory()
+            parent.send(answer)
+
+
+def _end_with(parent: int) -> None:
+    """A photo takes long, and its pipe is not read meanwhile: look whether the parent is there."""
+    while os.getppid() == parent:
+        sleep(ORPHAN_CHECK)
+    os._exit(0)
 
 
 def _answer(warm: WarmRedactors, message: Message) -> Message:
@@ -88,6 +103,14 @@ def _shown(part: Part) -> dict[str, Any]:
         "score": round(float(part.score), 3),
         "color": f"#{red:02x}{green:02x}{blue:02x}",
     }
+
+
+def _memory() -> int:
+    """Bytes that this process takes; 0 where the system does not say."""
+    with suppress(OSError, IndexError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 def _limit_memory(most_pixels: int) -> None:

@@ -24,6 +24,10 @@ LARGEST_ANSWER = 1 << 29
 """Bytes."""
 
 
+KEPT_MEMORY = 3 << 29
+"""Bytes that the process may keep from one photo to the next; networks for large ones take more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A picture that may be given away."""
@@ -50,6 +54,7 @@ class PhotoRoom:
         self._room = threading.BoundedSemaphore(MOST_WAITING)
         self._child: Child | None = None
         self._closed = False
+        self.kept_memory = KEPT_MEMORY
 
     def place(self) -> Place:
         """A place for one photo, to be taken before it is read.
@@ -93,6 +98,8 @@ class PhotoRoom:
             except ChildGone as error:
                 self._end_child()
                 raise self._gone(error) from error
+            if message.fields.get("memory", 0) > self.kept_memory:
+                self._end_child()  # the next photo waits for a new one
         if message.kind == "failed":
             raise _error(message.fields)
         (answer,) = message.planes

@@ -1,4 +1,4 @@
-"""The pages. They hold no data of their own: their scripts fetch it from the API, with its checks."""
+"""The pages. They hold no data: their scripts fetch it from the API, with its checks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ def router(services: Services) -> APIRouter:
             who=who,
             mode=configuration.settings.live.mode,
             anonymizes=configuration.anonymizes,
-            has_cameras=services.cameras is not None,
             **more,
         )
 

@@ -28,9 +28,7 @@ def router(services: Services) -> APIRouter:
         try:
             who, cookie = auth.log_in(text, request)
         except Refused as refused:
-            shown = page(
-                request, LOGIN, refused.status, done=False, problem=refused.status
-            )
+            shown = page(request, LOGIN, refused.status, done=False, problem=refused.status)
             shown.headers.update(refused.headers)
             return shown
         services.audit_log.add(who, "log in")

@@ -71,7 +71,7 @@ class Gate:
         origins = headers.getlist("origin")
         if not origins:
             # Browsers send it with each write. A program has none, and no cookie either.
-            if scope["type"] == "http" and self._cookie not in headers.get("cookie", ""):
+            if scope["type"] == "http" and self._cookie not in ";".join(headers.getlist("cookie")):
                 return None
             return 403, "a write with a login's cookie needs an Origin header: send a token instead"
         if origins != [f"{self._scheme(scope)}://{named[0]}"]:

@@ -22,13 +22,14 @@ export function openCamera(which, done) {
   form.source.value = "";
   form.source.required = !camera;
   form.source.placeholder = camera?.source ?? "";
-  const own = camera?.settings ?? {};
+  const settings = Object.entries(camera?.settings ?? {});
+  const own = Object.fromEntries(settings.filter(([name]) => camera.own.includes(name)));
   pick(form.scope, [own.scope ?? ""].flat().join(","));
   pick(form.method, own.method ?? "");
   form.rules.value = Object.entries(own.rules ?? {})
     .map(([name, rule]) => `${name} = ${rule.method ?? rule}`)
     .join("\n");
-  openZones(own.zones ?? []);
+  openZones(camera?.settings.zones ?? []);
   dialog.showModal();
 }
 

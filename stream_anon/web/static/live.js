@@ -82,4 +82,4 @@ toggle?.addEventListener("click", async () => {
   if (await attempt(() => api("POST", "/config", { anonymization: on }))) location.reload();
 });
 
-if (document.getElementById("empty").hidden) listen();
+listen();

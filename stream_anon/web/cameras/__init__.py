@@ -1,0 +1,1 @@
+"""Cameras: a process each, one detector service for all, and the newest picture for who watches."""

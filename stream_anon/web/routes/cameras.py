@@ -1,0 +1,189 @@
+"""Cameras: what there is, their pictures, and what operators do to them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from starlette.responses import Response, StreamingResponse
+
+from stream_anon.config import Zone
+from stream_anon.web.cameras.model import LONGEST_NAME, LONGEST_SOURCE
+from stream_anon.web.cameras.stream import MotionJpeg
+from stream_anon.web.errors import Refused
+from stream_anon.web.security.roles import Operator, Viewer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from stream_anon.web.cameras.slot import NewestPicture
+    from stream_anon.web.security.who import Who
+    from stream_anon.web.services import Services
+
+EVENTS = 1.0
+"""Seconds between two lists that are sent while nothing changes."""
+MOST_ZONES = 50
+OPERATORS = ("source",)
+"""Fields that viewers do not get."""
+
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Source = Annotated[str, Field(min_length=1, max_length=LONGEST_SOURCE)]
+Own = Annotated[dict[str, Any], Field(max_length=32)]
+
+
+class New(BaseModel):
+    """A camera to add."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name
+    source: Source
+    settings: Own = {}
+    """Of redaction, where they differ from those of the control room."""
+
+
+class Change(BaseModel):
+    """What to change of a camera; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name | None = None
+    source: Source | None = None
+    settings: Own | None = None
+    """Those that are null are the control room's again."""
+
+
+class Switch(BaseModel):
+    """Whether a camera's picture is anonymized."""
+
+    model_config = ConfigDict(extra="forbid")
+    on: StrictBool
+
+
+def router(services: Services) -> APIRouter:
+    routes = APIRouter(tags=["cameras"], prefix="/api/v1/cameras")
+    _look(routes, services)
+    _change(routes, services)
+    return routes
+
+
+def _look(routes: APIRouter, services: Services) -> None:
+    room = services.cameras
+
+    @routes.get("")
+    def cameras(who: Viewer) -> list[dict[str, Any]]:
+        """All cameras and how they are doing."""
+        return [_for(who, camera) for camera in room.list()]
+
+    @routes.get("/events", response_class=StreamingResponse)
+    async def events(who: Viewer) -> StreamingResponse:
+        """The list of cameras as server-sent events: once a second, and when something changes."""
+
+        async def lists() -> AsyncIterator[bytes]:
+            while True:
+                found = [_for(who, camera) for camera in room.list()]
+                yield b"event: cameras\ndata: " + json.dumps(found).encode() + b"\n\n"
+                await room.changes.wait(EVENTS)
+
+        return StreamingResponse(services.closing.until(lists()), media_type="text/event-stream")
+
+    @routes.get("/{camera_id}")
+    def camera(who: Viewer, camera_id: str) -> dict[str, Any]:
+        """One camera and how it is doing."""
+        return _for(who, room.get(camera_id))
+
+    @routes.get("/{camera_id}/stream", response_class=Response)
+    def stream(_who: Viewer, camera_id: str) -> Response:
+        """Its redacted pictures as Motion JPEG; a slow viewer skips some."""
+        return MotionJpeg(_slot(services, camera_id))
+
+    @routes.get("/{camera_id}/still", response_class=Response)
+    def still(_who: Viewer, camera_id: str) -> Response:
+        """Its newest redacted picture, a second old at most."""
+        picture = _slot(services, camera_id).newest()
+        if picture is None:
+            raise Refused(503, "the camera has no picture now: try again", {"retry-after": "1"})
+        return Response(picture.jpeg, media_type="image/jpeg")
+
+    @routes.get("/{camera_id}/history")
+    def history(_who: Viewer, camera_id: str) -> list[dict[str, Any]]:
+        """Its figures of the last five minutes, a point every two seconds."""
+        found: list[dict[str, Any]] = room.history(camera_id)
+        return found
+
+
+def _change(routes: APIRouter, services: Services) -> None:
+    room, audit_log = services.cameras, services.audit_log
+
+    @routes.post("", status_code=201)
+    def add(who: Operator, wanted: New) -> dict[str, Any]:
+        """Add a camera; it starts at once."""
+
+        def note(camera_id: str) -> None:
+            details = {"name": wanted.name, "settings": wanted.settings}
+            audit_log.add(who, "add camera", camera_id, details)
+
+        added: dict[str, Any] = room.add(wanted.name, wanted.source, wanted.settings, note)
+        return added
+
+    @routes.patch("/{camera_id}")
+    def change(who: Operator, camera_id: str, wanted: Change) -> dict[str, Any]:
+        """Change a camera; settings hold from its next frame on."""
+        changes = wanted.model_dump(exclude_none=True, exclude={"settings"})
+        if wanted.settings is not None:
+            changes["settings"] = wanted.settings
+        return _updated(who, camera_id, changes)
+
+    @routes.put("/{camera_id}/zones")
+    def zones(
+        who: Operator, camera_id: str, wanted: Annotated[list[Zone], Body(max_length=MOST_ZONES)]
+    ) -> dict[str, Any]:
+        """Replace the zones of a camera."""
+        given = [zone.model_dump(mode="json", exclude_none=True) for zone in wanted]
+        return _updated(who, camera_id, {"settings": {"zones": given}})
+
+    def _updated(who: Who, camera_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+        shown = {name: "changed" if name == "source" else v for name, v in changes.items()}
+        after: dict[str, Any] = room.update(
+            camera_id, changes, lambda: audit_log.add(who, "change camera", camera_id, shown)
+        )
+        return after
+
+    @routes.delete("/{camera_id}", status_code=204)
+    def remove(who: Operator, camera_id: str) -> None:
+        """Remove a camera; its viewers are let go."""
+        room.remove(camera_id, lambda: audit_log.add(who, "remove camera", camera_id))
+
+    @routes.post("/{camera_id}/anonymization")
+    def anonymization(who: Operator, camera_id: str, wanted: Switch) -> dict[str, Any]:
+        """Whether its picture is anonymized: always, for now; turning that off is refused."""
+        room.get(camera_id)
+        if not wanted.on:
+            raise Refused(403, "pictures of cameras are always anonymized here")
+        audit_log.add(who, "turn anonymization on", camera_id)
+        found: dict[str, Any] = room.get(camera_id)
+        return found
+
+    @routes.post("/{camera_id}/{action}")
+    def act(
+        who: Operator, camera_id: str, action: Literal["start", "stop", "restart"]
+    ) -> dict[str, Any]:
+        """Start, stop or restart a camera."""
+        do = {"start": room.start, "stop": room.stop, "restart": room.restart}[action]
+        do(camera_id, lambda: audit_log.add(who, f"{action} camera", camera_id))
+        found: dict[str, Any] = room.get(camera_id)
+        return found
+
+
+def _slot(services: Services, camera_id: str) -> NewestPicture:
+    slot: NewestPicture | None = services.cameras.slot(camera_id)
+    if slot is None:
+        raise Refused(409, "the camera is off: start it first")
+    return slot
+
+
+def _for(who: Who, camera: dict[str, Any]) -> dict[str, Any]:
+    """What somebody may know of a camera."""
+    if who.is_operator:
+        return camera
+    return {name: value for name, value in camera.items() if name not in OPERATORS}
