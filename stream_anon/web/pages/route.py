@@ -32,6 +32,8 @@ class PageRoute(APIRoute):
                     raise
                 if refused.status == 401:
                     return RedirectResponse(LOGIN, 303)
-                return page(request, "refused.html", refused.status, status=refused.status)
+                return page(
+                    request, "refused.html", refused.status, needs_role=refused.status == 403
+                )
 
         return answered

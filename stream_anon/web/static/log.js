@@ -5,6 +5,7 @@ import { api, attempt, el } from "./base.js";
 const rows = document.getElementById("entries");
 const older = document.getElementById("older");
 const MOST = 100;
+const SHOWN = 12;
 let last = null;
 
 async function load() {
@@ -24,9 +25,9 @@ function row(entry) {
     "tr",
     {},
     el("td", { class: "time" }, el("time", { datetime: entry.time }, when.toLocaleString(document.documentElement.lang))),
-    el("td", {}, entry.who),
-    el("td", {}, entry.action),
-    el("td", { class: "code" }, entry.subject ?? ""),
+    el("td", { class: "name" }, entry.who),
+    el("td", { class: "name" }, entry.action),
+    el("td", { class: "code", title: entry.subject }, entry.subject.slice(0, SHOWN)),
     el("td", { class: "code" }, details),
   );
 }

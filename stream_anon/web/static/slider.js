@@ -18,17 +18,26 @@ export function slider(before, after, isVideo) {
     range.value = (100 * (event.clientX - box.left)) / box.width;
     range.dispatchEvent(new Event("input"));
   });
-  if (isVideo) together(one, other);
-  return el("div", { class: "slider" }, sides, range, el("div", { class: "ends" }, el("span", {}, t("before")), el("span", {}, t("after"))));
+  const ends = el("div", { class: "ends" }, el("span", {}, t("before")), el("span", {}, t("after")));
+  return el("div", { class: "slider" }, sides, range, ends, isVideo ? together(one, other) : null);
 }
 
-function together(leader, follower) {
+/** A button that plays both; the one on top leads. */
+function together(follower, leader) {
   for (const video of [leader, follower]) video.muted = true;
-  follower.controls = true;
-  follower.addEventListener("play", () => leader.play());
-  follower.addEventListener("pause", () => leader.pause());
-  follower.addEventListener("seeked", () => (leader.currentTime = follower.currentTime));
-  follower.addEventListener("timeupdate", () => {
-    if (Math.abs(leader.currentTime - follower.currentTime) > 0.15) leader.currentTime = follower.currentTime;
+  const button = el("button", { type: "button" }, t("play"));
+  button.addEventListener("click", () => (leader.paused ? leader.play() : leader.pause()));
+  leader.addEventListener("play", () => {
+    button.textContent = t("pause");
+    follower.play();
   });
+  leader.addEventListener("pause", () => {
+    button.textContent = t("play");
+    follower.pause();
+    follower.currentTime = leader.currentTime;
+  });
+  leader.addEventListener("timeupdate", () => {
+    if (Math.abs(leader.currentTime - follower.currentTime) > 0.15) follower.currentTime = leader.currentTime;
+  });
+  return button;
 }
