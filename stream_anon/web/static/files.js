@@ -91,9 +91,10 @@ function send(files) {
     // One after the other: they would only share the line.
     waiting = waiting.then(async () => {
       const job = await attempt(() => sending.start());
-      shown.element.remove();
-      if (job) await refresh();
+      if (job) shown.element.replaceWith(row(job).element);
+      else shown.element.remove();
       count();
+      await refresh();
     });
   }
 }
