@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 CHROMIUM = shutil.which("chromium")
 START = 60.0
@@ -81,10 +81,12 @@ class Visit:
         self.page.set_default_timeout(PATIENCE)
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on(
-            "console",
-            lambda line: self.complaints.append(line.text) if line.type == "error" else None,
-        )
+        self.page.on("console", self._heard)
+
+    def _heard(self, line: ConsoleMessage) -> None:
+        # What the server refuses is logged as well, and is no fault of the page.
+        if line.type == "error" and not line.text.startswith("Failed to load resource"):
+            self.complaints.append(line.text)
 
     def open(self, place: str) -> None:
         self.page.goto(self.address + place)

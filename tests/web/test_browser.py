@@ -63,7 +63,6 @@ def test_logging_in_and_out(browser: Browser, address: str) -> None:
         page.fill("#token", "wrong" * 6)
         page.keyboard.press("Enter")
         assert page.get_by_role("alert").inner_text().startswith("This token is not known")
-        visit.complaints = [one for one in visit.complaints if "401" not in one]
 
 
 def test_a_video_is_sent_watched_and_comes_back_redacted(
@@ -102,7 +101,6 @@ def test_several_files_one_of_them_cancelled_and_one_no_picture(
     page.locator(".job.cancelled").wait_for()
     page.get_by_role("button", name="Delete").click()
     page.get_by_text("Nothing here yet").wait_for()
-    visit.complaints = [one for one in visit.complaints if "422" not in one and "415" not in one]
 
 
 def is_hidden(footage: Footage, result: Path, frame: int) -> bool:
@@ -122,8 +120,8 @@ def test_a_camera_is_added_seen_changed_and_removed(
 ) -> None:
     page = visit.page
     stream = tmp_path / "stream.ts"
-    make_footage(stream, width=640, height=360, seconds=30.0, rate=10)
-    with Feed(steady(stream)) as feed:
+    make_footage(stream, width=480, height=270, seconds=10.0, rate=10)
+    with Feed(steady(stream, stream, stream, stream)) as feed:
         page.get_by_role("button", name="Add a camera").click()
         page.get_by_label("Name").fill("Front door")
         page.get_by_label("Address").fill(feed.url)

@@ -85,7 +85,7 @@ def test_scripts_use_words_that_are_there_and_all_of_them() -> None:
     known = words("en")["script"]
     used = set(re.findall(r"""\bt\(\s*["'](\w+)["']""", text))
     assert used <= known.keys(), used - known.keys()
-    built = {key for key in known if re.match(r"state_|e_|zone_(hide|ignore)", key)}
+    built = {key for key in known if re.match(r"state_|e_|l_|zone_(hide|ignore)", key)}
     unused = {key for key in known if not re.search(rf"""["'`]{key}["'`]""", text)} - built
     states = {"uploading", "waiting", "running", "done", "failed", "cancelled"}
     assert unused - states - {"audit", "result", "report", "tracks"} == set()

@@ -8,6 +8,11 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+/** What a detector calls a part, in the page's language. */
+export function labelled(name) {
+  return words[`l_${name}`] ?? name;
+}
+
 /** An answer that was an error: `status`, and one line in `message`. */
 export class Refused extends Error {
   constructor(status, line) {

@@ -1,6 +1,6 @@
 // A review as it is worked on: the frame, who is selected, the range, and what is done to them.
 
-import { say, t } from "./base.js";
+import { labelled, say, t } from "./base.js";
 import { Boxes } from "./boxes.js";
 import { Edits, boxAt, editNear, rangeOf, withKey } from "./edits.js";
 
@@ -47,7 +47,7 @@ export class Desk {
       .map((one) => ({
         key: `t${one.track}:${one.label}`,
         track: one.track,
-        label: t("box_of", { label: this.lanes.get(one.track).label, n: one.track }),
+        label: t("box_of", { label: labelled(this.lanes.get(one.track).label), n: one.track }),
         part: one.label,
         box: one.box,
         isKept: !one.hidden,

@@ -5,6 +5,7 @@ import { el, t } from "./base.js";
 const WIDE = 300;
 const HIGH = 44;
 const SPAN = 300;
+const LEAST = 60;
 
 /** An SVG of points [{t, fps, latency_ms, hidden_whole}], the newest at the right. */
 export function plot(points) {
@@ -13,7 +14,8 @@ export function plot(points) {
   const svg = el("svg", { class: "plot", viewBox: `0 0 ${WIDE} ${HIGH}`, preserveAspectRatio: "none", role: "img", "aria-label": label });
   if (points.length < 2) return svg;
   const end = now.t;
-  const x = (p) => ((p.t - end) / SPAN + 1) * WIDE;
+  const span = Math.min(SPAN, Math.max(LEAST, end - points[0].t));
+  const x = (p) => ((p.t - end) / span + 1) * WIDE;
   const scale = (key) => {
     const most = Math.max(1, ...points.map((p) => p[key] ?? 0));
     return (p) => HIGH - 1 - ((p[key] ?? 0) / most) * (HIGH - 4);

@@ -1,6 +1,6 @@
 // The page of a review: puts the desk, the stage, the timeline and the keys together.
 
-import { Refused, api, attempt, clock, el, put, say, t } from "./base.js";
+import { Refused, api, attempt, clock, el, labelled, put, say, t } from "./base.js";
 import { Desk } from "./desk.js";
 import { showEdits } from "./edit_list.js";
 import { Frames } from "./frames.js";
@@ -124,7 +124,7 @@ class Page {
     place.replaceChildren(
       el("img", { src: lane.thumb, alt: "" }),
       el("p", {}, el("strong", {}, t("track", { n: lane.track })), el("br"),
-        el("small", {}, `${lane.label} · ${t("score", { score: lane.score })} · ${t("range", { from: lane.first, to: lane.last })}`)),
+        el("small", {}, `${labelled(lane.label)} · ${t("score", { score: lane.score })} · ${t("range", { from: lane.first, to: lane.last })}`)),
     );
   }
 

@@ -1,6 +1,6 @@
 // The timeline: a lane for each person, and for boxes, zones and mutes where there are some.
 
-import { el, t } from "./base.js";
+import { el, labelled, t } from "./base.js";
 import { rangeOf } from "./edits.js";
 
 export class Timeline {
@@ -14,7 +14,7 @@ export class Timeline {
   }
 
   add(lane) {
-    const label = t("lane", { label: lane.label, n: lane.track, from: lane.first, to: lane.last });
+    const label = t("lane", { label: labelled(lane.label), n: lane.track, from: lane.first, to: lane.last });
     const hints = el("small", { class: "hints" });
     const head = el(
       "button",
