@@ -39,6 +39,11 @@ def test_languages_have_the_same_words() -> None:
     assert same == {"common.product"}
 
 
+def test_no_word_is_named_like_a_method_of_its_dictionary() -> None:
+    names = {key for own in words("en").values() for key in own}
+    assert not names & set(dir(dict))  # a template would show that
+
+
 class _Bare(HTMLParser):
     """Texts and shown attributes of a template without its tags."""
 
