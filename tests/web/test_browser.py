@@ -12,7 +12,7 @@ from footage import make_footage
 
 from tests.feeds import Feed, steady
 from tests.runs import lumas
-from tests.web.browser import OPERATOR, VIEWER, Visit, chromium, served
+from tests.web.browser import VIEWER, Visit, chromium, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +120,7 @@ def test_a_camera_is_added_seen_changed_and_removed(
 ) -> None:
     page = visit.page
     stream = tmp_path / "stream.ts"
-    make_footage(stream, width=480, height=270, seconds=10.0, rate=10)
+    make_footage(stream, width=320, height=180, seconds=10.0, rate=8)
     with Feed(steady(stream, stream, stream, stream)) as feed:
         page.get_by_role("button", name="Add a camera").click()
         page.get_by_label("Name").fill("Front door")
@@ -129,12 +129,13 @@ def test_a_camera_is_added_seen_changed_and_removed(
         tile = page.get_by_role("article", name="Front door")
         tile.locator(".state.live").wait_for()
         visit.wait_until("document.querySelector('.tile img').naturalWidth > 0")
-        first = _seen(visit)
+        pictures = {_seen(visit).tobytes()}
         deadline = monotonic() + 20
-        while np.abs(_seen(visit).astype(int) - first).max() < 30:
+        while len(pictures) < 3:
+            pictures.add(_seen(visit).tobytes())
             assert monotonic() < deadline, "the picture does not move"
         tile.locator(".plot .fps").wait_for()
-        assert float(tile.locator("dd").first.inner_text()) > 3
+        assert float(tile.locator("dd").first.inner_text()) > 1
         tile.get_by_role("button", name="Settings").click()
         page.get_by_label("How to hide it").select_option("fill")
         page.keyboard.press("Enter")
@@ -192,14 +193,13 @@ def test_the_page_speaks_chinese(browser: Browser, address: str) -> None:
         assert page.get_by_role("heading", level=1).inner_text() == "Help"
 
 
-@pytest.mark.parametrize("place", ["/", "/files", "/log", "/help"])
-def test_a_phone_needs_no_scrolling_sideways(browser: Browser, address: str, place: str) -> None:
+def test_a_phone_needs_no_scrolling_sideways(browser: Browser, address: str) -> None:
     with Visit(browser, address, viewport=PHONE, has_touch=True) as visit:
-        visit.log_in(OPERATOR)
-        visit.open(place)
-        visit.page.wait_for_load_state("networkidle" if place != "/" else "load")
-        wide = visit.page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= PHONE["width"]
+        visit.log_in()
+        for place in ("/", "/files", "/log", "/help"):
+            visit.open(place)
+            visit.page.get_by_role("heading", level=1).wait_for()
+            assert visit.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
 def test_everything_is_reached_with_the_keyboard(visit: Visit) -> None:
