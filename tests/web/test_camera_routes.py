@@ -9,6 +9,7 @@ import pytest
 
 from stream_anon.web import services
 from stream_anon.web.cameras import stream
+from stream_anon.web.cameras.events import CameraEvents
 from stream_anon.web.cameras.slot import NewestPicture
 from stream_anon.web.cameras.stream import MotionJpeg
 from tests.web.odd_room import SECRETS, SOURCE, NoDetectors, odd_cameras, wait_until
@@ -159,3 +160,30 @@ def test_a_viewer_who_is_gone_or_stuck_is_let_go(monkeypatch: pytest.MonkeyPatch
         served(slot, sent, **{way: True})
         assert slot.viewers == 0
         assert len(sent) <= 3
+
+
+@pytest.mark.slow
+def test_events_come_at_once_at_each_change_and_without_addresses_for_viewers(room: Room) -> None:
+    added(room)
+    cameras = room.services.cameras
+    made: list[int] = []
+    events = CameraEvents(cameras, lambda camera, operator: made.append(1) or camera["state"])  # type: ignore[func-returns-value]
+
+    async def watch(seen: list[bytes]) -> None:
+        async for event in events.lists(operator=False):
+            seen.append(event)
+            if b"stopped" in event:
+                return
+
+    async def all_of_them() -> list[list[bytes]]:
+        seen: list[list[bytes]] = [[] for _ in range(20)]
+        watching = [asyncio.ensure_future(watch(one)) for one in seen]
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(cameras.stop, cameras.list()[0]["id"])
+        await asyncio.wait_for(asyncio.gather(*watching), 10)
+        return seen
+
+    for seen in asyncio.run(all_of_them()):
+        assert seen[0] == b'event: cameras\ndata: ["live"]\n\n'
+        assert seen[-1] == b'event: cameras\ndata: ["stopped"]\n\n'
+    assert len(made) <= 20, "a list is made once for all"
