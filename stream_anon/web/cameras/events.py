@@ -7,6 +7,8 @@ import json
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from stream_anon.web.cameras.stream import until_unknown
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -33,13 +35,24 @@ class CameraEvents:
         self._made_at = 0.0
         self._making: asyncio.Future[None] | None = None
 
-    async def lists(self, *, operator: bool) -> AsyncIterator[bytes]:
-        """One at once, then one a second, and at each change."""
-        while True:
-            await self._refresh()
-            yield self._made[operator]
-            await self._room.changes.wait(EVERY)
-            await asyncio.sleep(FRESH / 2)  # changes come in groups
+    async def lists(
+        self, *, operator: bool, is_known: Callable[[], bool] = lambda: True
+    ) -> AsyncIterator[bytes]:
+        """One at once, then one a second, and at each change.
+
+        Args:
+            operator: whose lists.
+            is_known: whether whoever watches is still logged in, which may block; the end if not.
+        """
+        unknown = asyncio.ensure_future(until_unknown(is_known))
+        try:
+            while not unknown.done():
+                await self._refresh()
+                yield self._made[operator]
+                await self._room.changes.wait(EVERY)
+                await asyncio.sleep(FRESH / 2)  # changes come in groups
+        finally:
+            unknown.cancel()
 
     async def _refresh(self) -> None:
         """A new list where there is none that is fresh; one thread makes it, all wait for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Body
@@ -67,6 +68,7 @@ def router(services: Services) -> APIRouter:
 def _look(routes: APIRouter, services: Services) -> None:
     room = services.cameras
     feed = CameraEvents(room, _shown)
+    is_known = services.auth.still_knows
 
     @routes.get("")
     def cameras(who: Viewer) -> list[dict[str, Any]]:
@@ -76,8 +78,8 @@ def _look(routes: APIRouter, services: Services) -> None:
     @routes.get("/events", response_class=StreamingResponse)
     async def events(who: Viewer) -> StreamingResponse:
         """The list of cameras as server-sent events: once a second, and when something changes."""
-        lists = services.closing.until(feed.lists(operator=who.is_operator))
-        return StreamingResponse(lists, media_type="text/event-stream")
+        lists = feed.lists(operator=who.is_operator, is_known=partial(is_known, who))
+        return StreamingResponse(services.closing.until(lists), media_type="text/event-stream")
 
     @routes.get("/{camera_id}")
     def camera(who: Viewer, camera_id: str) -> dict[str, Any]:
@@ -88,7 +90,8 @@ def _look(routes: APIRouter, services: Services) -> None:
     def stream(who: Viewer, camera_id: str) -> Response:
         """Its redacted pictures as Motion JPEG; a slow viewer skips some."""
         # Raw ones lie in a slot of their own, which only the login that asked for them gets.
-        return MotionJpeg(room.raw_slot(camera_id, who) or _slot(services, camera_id))
+        slot = room.raw_slot(camera_id, who) or _slot(services, camera_id)
+        return MotionJpeg(slot, partial(is_known, who))
 
     @routes.get("/{camera_id}/still", response_class=Response)
     def still(_who: Viewer, camera_id: str) -> Response:
