@@ -78,6 +78,7 @@ class Network:
         *,
         threads: int = 0,
         precision: Precision = "auto",
+        sizes: int = COMPILED_SIZES,
     ) -> None:
         """Read the network.
 
@@ -87,6 +88,7 @@ class Network:
             threads: processor threads; 0 takes half of those that this process may use: the
                 encoder wants the rest.
             precision: `auto` computes in bfloat16 where the processor does so natively.
+            sizes: input sizes that stay compiled.
 
         Raises:
             DependencyError: OpenVINO is missing, or does not start.
@@ -106,6 +108,7 @@ class Network:
             self._settings["INFERENCE_PRECISION_HINT"] = precision
         self._settings["INFERENCE_NUM_THREADS"] = threads or max(1, usable_processors() // 2)
         self._requests: OrderedDict[Key, Any] = OrderedDict()
+        self._sizes = sizes
         try:
             self._identity = identity_of(weights)
             with first_alone("read"):
@@ -161,7 +164,7 @@ class Network:
         except BaseException:
             COMPILED.release(key)
             raise
-        if len(self._requests) > COMPILED_SIZES:
+        if len(self._requests) > self._sizes:
             self._free(next(iter(self._requests)))
         return request
 

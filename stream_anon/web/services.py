@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
+from stream_anon.web.cameras.figures import camera_figures
 from stream_anon.web.cameras.room import CameraRoom
 from stream_anon.web.closing import Closing
 from stream_anon.web.configuration import Configuration
@@ -99,10 +100,13 @@ class Services:
             most_pixels=self.web.photo_max_megapixels * 10**6, timeout=self.web.photo_timeout
         )
         stack.callback(self.photos.close)
-        self.cameras = CameraRoom(self.configuration.settings, self.store)
+        self.cameras = CameraRoom(
+            self.configuration.settings, self.store, is_known=self.auth.still_knows
+        )
         stack.callback(self.cameras.close)
         self.cameras.open()
         self.configuration.follow(self.cameras.configure)
+        self.figures.add_source(lambda: camera_figures(self.cameras))
         self.jobs = JobRoom(self.folder, self.store, lambda: self.configuration.settings)
         stack.callback(self.jobs.close)
         self.reviews = ReviewRoom(self.jobs, self.store)

@@ -26,6 +26,7 @@ def work(parent: ParentPipe) -> None:
     told: dict[str, Any] = {
         "redaction": order.fields["settings"]["redaction"],
         "watched": order.fields["watched"],
+        "banner": "",
     }
     over = threading.Event()
     threading.Thread(target=_listen, args=(parent, told, over), daemon=True).start()
@@ -36,6 +37,8 @@ def work(parent: ParentPipe) -> None:
         text = f"{number} {told['redaction']['method']} watched={told['watched']}"
         data = np.frombuffer(text.encode(), np.uint8).reshape(1, -1)
         parent.send(Message("picture", {}, (data,)))
+        raw = np.frombuffer(f"RAW {told['banner']}".encode(), np.uint8).reshape(1, -1)
+        parent.send(Message("raw", {}, (raw,)))  # asked for or not: it may be on its way
         parent.send(Message("figures", _figures(number, source)))
         if "crash" in source and number == 10:
             os.kill(os.getpid(), 9)
@@ -62,6 +65,8 @@ def _listen(parent: ParentPipe, told: dict[str, Any], over: threading.Event) -> 
             told["redaction"] = message.fields["redaction"]
         elif message.kind == "watched":
             told["watched"] = message.fields["on"]
+        elif message.kind == "raw":
+            told["banner"] = message.fields["banner"]
         elif message.kind == "stop":
             over.set()
     os._exit(0)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from stream_anon.web.security.who import Who
+
 CAMERA, DETECTORS = "tests.web.odd_camera", "tests.web.odd_detectors"
 SOURCE = "rtsp://user:s3cret@camera.example/stream?key=t0ken"
 SECRETS = ("s3cret", "t0ken")
@@ -36,11 +38,15 @@ odd_cameras = partial(CameraRoom, module=CAMERA)
 
 
 @contextmanager
-def odd_room(folder: Path, **settings: Any) -> Iterator[CameraRoom]:
+def odd_room(
+    folder: Path, is_known: Callable[[Who], bool] = lambda _: True, **settings: Any
+) -> Iterator[CameraRoom]:
     """A room of its own, over a database in `folder`."""
     folder.mkdir(exist_ok=True)
     store = Store(folder)
-    room = odd_cameras(load_settings(None, settings), store, detectors=NoDetectors())
+    room = odd_cameras(
+        load_settings(None, settings), store, detectors=NoDetectors(), is_known=is_known
+    )
     try:
         room.open()
         yield room

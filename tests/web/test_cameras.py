@@ -61,7 +61,7 @@ def test_a_camera_shows_pictures_and_figures_and_no_credentials(
         (point,) = room.history(camera_id)[:1]
         assert set(point) == {"t", "fps", "latency_ms", "people", "hidden_whole"}
         pid = room.pids()[camera_id]
-        said = [str(room.list()), repr(room._cameras), caplog.text]
+        said = [str(room.list()), repr(list(room._book)), caplog.text]
         said.append(Path(f"/proc/{pid}/cmdline").read_text())
     assert not [text for text in said if any(secret in text for secret in SECRETS)]
     assert pid is not None

@@ -50,6 +50,21 @@ def test_odd_sizes_lose_a_column_at_most() -> None:
     assert shown.shape == (48, 62, 3)
 
 
+def test_a_debug_view_is_encoded_under_a_banner() -> None:
+    color = ColorTags()
+    masked = MaskedFrame(make_frame(320, 240, value=110), ())
+    made = Redactor(Redaction(), color, debug=True)
+    view = made.debug_view(masked, raw=True)
+    data = JpegWriter(color).write_debug(view, "NOT ANONYMIZED  operator")
+    shown: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert shown[2, 318].argmax() == 2, "a red bar"
+    assert (shown[:15].min(axis=2) > 200).sum() > 20, "white words"
+    with pytest.raises(TypeError, match="is a DebugFrame"):
+        JpegWriter(color).write_debug(made.redact(masked), "x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="only a RedactedFrame"):
+        JpegWriter(color).write(view)  # type: ignore[arg-type]
+
+
 def test_nothing_but_a_redacted_frame_is_encoded() -> None:
     with pytest.raises(TypeError, match="only a RedactedFrame"):
         JpegWriter(ColorTags()).write(make_frame(64, 48, 0))  # type: ignore[arg-type]

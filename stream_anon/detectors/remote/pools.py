@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_UNUSED = 4
 """Networks that stay loaded without a stream: a camera that begins again finds them compiled."""
+
+SIZES = 24
+"""Input sizes that stay compiled: cameras differ in shape, and each needs about five."""
 
 
 class Wanted(NamedTuple):
@@ -60,9 +64,9 @@ class Pool:
 class Pools:
     """All of them. Any thread may call anything."""
 
-    def __init__(self, load: Callable[..., Runnable] = Network) -> None:
-        """Args: load: loads one; as `Networks`."""
-        self._load = load
+    def __init__(self, load: Callable[..., Runnable] | None = None) -> None:
+        """Args: load: loads one, as `Networks`; None for `Network`."""
+        self._load = load or partial(Network, sizes=SIZES)
         self._lock = threading.Lock()
         self._pools: OrderedDict[Wanted, Pool] = OrderedDict()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.scopes import resolve_scope
-from stream_anon.errors import StreamAnonError
+from stream_anon.errors import ConfigError, StreamAnonError
 from stream_anon.pipeline.rules import rules_by_label, warn_of_reading
 from stream_anon.redaction.registry import method_names
 
@@ -90,6 +90,18 @@ class Controls:
             "from now on: hiding %s with %s, %d cells across%s",
             *(_named(redaction), redaction.method, redaction.cells, _rules_named(redaction)),
         )
+
+    def show_raw(self, *, on: bool) -> None:
+        """Make debug views without redaction, or none.
+
+        Raises:
+            ConfigError: this is not a debug run.
+        """
+        if on and not self._debug:
+            raise ConfigError("raw pictures are for debug runs: start with --mode debug")
+        with self._lock:
+            self.choice = replace(self.choice, raw=on)
+        log.warning("debug: raw pictures %s", "on" if on else "off")
 
     def press(self, key: str) -> None:
         """Do what a key in the preview stands for; unknown keys do nothing."""

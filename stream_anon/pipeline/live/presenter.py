@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stream_anon.config import Redaction, Settings
     from stream_anon.core.frame import StreamInfo
     from stream_anon.core.live_sound import SoundBlock
-    from stream_anon.core.redacted import MaskedFrame, RedactedFrame
+    from stream_anon.core.redacted import DebugFrame, MaskedFrame, RedactedFrame
     from stream_anon.pipeline.figures.stats import LiveStats
     from stream_anon.pipeline.live.controls import Choice, ChosenFrame, Controls
     from stream_anon.processes.wire import Message
@@ -72,6 +72,7 @@ class Presenter:
         outlets: Iterable[Outlet],
         preview: Outlet | None,
         on_frame: Callable[[RedactedFrame], None] | None = None,
+        on_debug: Callable[[DebugFrame], None] | None = None,
     ) -> None:
         """Be ready.
 
@@ -85,10 +86,11 @@ class Presenter:
                 with each.
             preview: the window.
             on_frame: called with each picture that goes out.
+            on_debug: called with each debug view, in a debug run where one is asked for.
         """
         self._info, self._controls, self._camera = info, controls, camera
         self._stats, self._outlets, self._preview = stats, outlets, preview
-        self._on_frame = on_frame
+        self._on_frame, self._on_debug = on_frame, on_debug
         self._latency = settings.live.latency
         self._debug = settings.live.mode == "debug"
         rate = float(info.nominal_rate)
@@ -178,6 +180,8 @@ class Presenter:
         if not self._debug or not (choice.outlines or choice.raw):
             return None
         view = self._redactor.debug_view(item, raw=choice.raw)
+        if self._on_debug is not None:
+            self._on_debug(view)
         return pack_debug(view, overlay=self._overlay())
 
     @property

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from stream_anon.config import Redaction, Settings
     from stream_anon.core.frame import StreamInfo
+    from stream_anon.core.redacted import DebugFrame
     from stream_anon.pipeline.figures.stats import Snapshot
     from stream_anon.pipeline.live.outputs import Outputs
     from stream_anon.sinks.tap import TapSink
@@ -71,6 +72,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         pace: bool = False,
         name: str | None = None,
         networks: Networks = Network,
+        on_debug: Callable[[DebugFrame], None] | None = None,
     ) -> None:
         """Check everything that can be checked without opening it.
 
@@ -81,6 +83,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             pace: play a file at its own pace.
             name: of the stream, for the log; None takes the source's, without credentials.
             networks: loads the detectors' networks.
+            on_debug: called, by the thread that presents, with what `show_raw` asks for.
 
         Raises:
             StreamAnonError: this cannot be run.
@@ -89,7 +92,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         self._settings = settings = for_live(settings)
         address = parse_source(source, pace=pace, settings=settings.live)
         self._name = StreamName(name, address.label)
-        self._networks = networks
+        self._networks, self._on_debug = networks, on_debug
         self.stats = LiveStats()
         """Counts, from the beginning on."""
         self._fanout = Fanout(outputs, settings, self.stats, self._name, self._tell)
@@ -211,6 +214,14 @@ class LiveRun(AbstractContextManager["LiveRun"]):
         """Have the settings for redaction read again, soon; as `stop`."""
         self._requests.reload = load
 
+    def show_raw(self, *, on: bool) -> None:
+        """Give raw pictures to `on_debug`, under a banner, or stop that; outputs get none.
+
+        Raises:
+            ConfigError: this is not a debug run.
+        """
+        self._controls.show_raw(on=on)
+
     def __exit__(
         self,
         _kind: type[BaseException] | None,
@@ -307,6 +318,7 @@ class LiveRun(AbstractContextManager["LiveRun"]):
             fanout,
             fanout.preview,
             fanout.feed,
+            self._on_debug,
         )
         session = self._session = LiveSession(
             self._source, context, presenter, fanout, self._notifier, self._requests

@@ -2,7 +2,8 @@
 
 The first message is "open". It answers with "picture" (a JPEG), with "figures" now and then, and
 "log"; "ended" or "failed" is its last word. Later messages change what it does. What it hands out
-went through the redactor: there is no other way to a picture here.
+went through the redactor: there is no other way to a picture here. Of a debug run, "raw" is a debug
+view, while its parent asks for that; it has a kind of its own all the way.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stream_anon.config import Redaction, Settings
+from stream_anon.core.channel import Cancelled, Channel, Overflow
 from stream_anon.detectors.remote.client import RemoteNetworks
 from stream_anon.detectors.remote.ports import Port, PortClosed
 from stream_anon.errors import StreamAnonError
@@ -28,7 +30,7 @@ from stream_anon.processes.wire import Message
 from stream_anon.web.cameras.jpeg import JpegWriter
 
 if TYPE_CHECKING:
-    from stream_anon.core.redacted import RedactedFrame
+    from stream_anon.core.redacted import DebugFrame, RedactedFrame
     from stream_anon.sinks.tap import TapSink
 
 FIGURES = 0.5
@@ -84,8 +86,16 @@ class CameraRun:
         settings = Settings.model_validate(order["settings"])
         self._parent = parent
         self._run = LiveRun(
-            order["source"], Outputs(tapped=True), settings, name=order["name"], networks=networks
+            order["source"],
+            Outputs(tapped=True),
+            settings,
+            name=order["name"],
+            networks=networks,
+            on_debug=self._take_raw,
         )
+        self._raw: Channel[DebugFrame] = Channel(1, Overflow.DROP_OLDEST)
+        self._banner = ""
+        """Across raw pictures; empty while there are none."""
         self._is_watched = bool(order["watched"])
         self._over = threading.Event()
 
@@ -96,6 +106,10 @@ class CameraRun:
         elif message.kind == "redaction":
             redaction = Redaction.model_validate(message.fields["redaction"])
             self._run.reload_with(lambda: redaction)
+        elif message.kind == "raw":
+            banner = str(message.fields["banner"])
+            self._run.show_raw(on=bool(banner))
+            self._banner = banner
         elif message.kind == "stop":
             self._run.stop()
 
@@ -108,13 +122,15 @@ class CameraRun:
         tap = self._run.tap()
         reporting = threading.Thread(target=self._report, daemon=True)
         showing = threading.Thread(target=self._show, args=(tap,), daemon=True)
-        reporting.start()
-        showing.start()
+        showing_raw = threading.Thread(target=self._show_raw, daemon=True)
+        for thread in (reporting, showing, showing_raw):
+            thread.start()
         try:
             self._run.run()
         finally:
             self._over.set()
             tap.close()
+            self._raw.cancel()
             reporting.join()
 
     def _show(self, tap: TapSink) -> None:
@@ -130,6 +146,18 @@ class CameraRun:
     def _send(self, writer: JpegWriter, frame: RedactedFrame) -> None:
         picture = np.frombuffer(writer.write(frame), np.uint8).reshape(1, -1)
         self._parent.send(Message("picture", {}, (picture,)))
+
+    def _take_raw(self, frame: DebugFrame) -> None:
+        with suppress(Cancelled):
+            self._raw.put(frame)
+
+    def _show_raw(self) -> None:
+        with suppress(Cancelled):
+            for frame in self._raw:
+                if banner := self._banner:
+                    data = JpegWriter(self._run.color).write_debug(frame, banner)
+                    picture = np.frombuffer(data, np.uint8).reshape(1, -1)
+                    self._parent.send(Message("raw", {}, (picture,)))
 
     def _report(self) -> None:
         while not self._over.wait(FIGURES):
@@ -165,7 +193,7 @@ def _listen(parent: ParentPipe, camera: CameraRun) -> None:
     while (message := parent.receive()) is not None:
         try:
             camera.obey(message)
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, StreamAnonError):
             logging.getLogger(__name__).error("an order to the camera made no sense")
     os._exit(0)  # the parent is gone
 

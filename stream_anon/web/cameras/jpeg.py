@@ -1,14 +1,14 @@
-"""Redacted frames as JPEG."""
+"""Redacted frames as JPEG; of a debug run, its debug views too, under a banner."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from stream_anon.core.color import black_and_spans, luma_weights
-from stream_anon.core.redacted import RedactedFrame
+from stream_anon.core.redacted import DebugFrame, RedactedFrame
 from stream_anon.errors import SinkError
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ QUALITY = 80
 BT601 = 6
 """The matrix that OpenCV has in mind, with 16 to 235 for luma (H.273, table 4)."""
 MIDDLE = 128
+RED, WHITE = (0, 0, 200), (255, 255, 255)
+"""Blue, green and red."""
 
 
 class JpegWriter:
@@ -42,7 +44,18 @@ class JpegWriter:
             raise TypeError(f"only a RedactedFrame is shown, not {type(frame).__name__}")
         return self._encoded(frame.planes)
 
-    def _encoded(self, planes: Planes) -> bytes:
+    def write_debug(self, frame: DebugFrame, banner: str) -> bytes:
+        """What only the operator who asked for it may see, with a banner across it.
+
+        Raises:
+            TypeError: `frame` is not a `DebugFrame`.
+            SinkError: it cannot be encoded.
+        """
+        if type(frame) is not DebugFrame:
+            raise TypeError(f"a debug view is a DebugFrame, not {type(frame).__name__}")
+        return self._encoded(frame.planes, banner)
+
+    def _encoded(self, planes: Planes, banner: str = "") -> bytes:
         y, u, v = planes
         if not self._is_plain:
             y, u, v = self._as_bt601(y, u, v)
@@ -53,6 +66,8 @@ class JpegWriter:
         chroma = packed[rows:].reshape(2, *quarter)
         chroma[0], chroma[1] = (plane[: quarter[0], : quarter[1]] for plane in (u, v))
         bgr = cv2.cvtColor(packed, cv2.COLOR_YUV2BGR_I420)
+        if banner:
+            _draw_banner(bgr, banner)
         done, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
         if not done:
             raise SinkError("a picture could not be made a JPEG")
@@ -74,6 +89,18 @@ class JpegWriter:
         ]
         y8, u8, v8 = (np.asarray(plane, np.uint8) for plane in (luma, *chroma))
         return y8, u8, v8
+
+
+def _draw_banner(bgr: NDArray[Any], text: str) -> None:
+    """A red bar over the top, as large as the picture lets it be."""
+    rows, columns = bgr.shape[:2]
+    high = max(12, rows // 16)
+    bgr[:high] = RED
+    plain = text.encode("ascii", "replace").decode()
+    (wide, _), _ = cv2.getTextSize(plain, cv2.FONT_HERSHEY_SIMPLEX, 1.0, 2)
+    scale = min(high / 40, columns / (1.1 * wide))
+    at = high // 4, round(0.72 * high)
+    cv2.putText(bgr, plain, at, cv2.FONT_HERSHEY_SIMPLEX, scale, WHITE, 2, cv2.LINE_AA)
 
 
 def _to_bt601(color: ColorTags) -> NDArray[np.float64]:

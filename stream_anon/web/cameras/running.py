@@ -19,8 +19,9 @@ from stream_anon.web.cameras.slot import NewestPicture
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stream_anon.config import Redaction, Settings
+    from stream_anon.config import Settings
     from stream_anon.web.cameras.detectors import DetectorService
+    from stream_anon.web.cameras.raw_view import RawView
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class RunningCamera:
         self.figures: dict[str, Any] = {}
         """What its process said last; empty while there is none."""
         self.restarts = 0
+        self._raw: RawView | None = None
 
     @property
     def pid(self) -> int | None:
@@ -106,15 +108,48 @@ class RunningCamera:
         if child is not None:
             child.kill()
 
-    def redact(self, settings: Settings) -> None:
+    @property
+    def order(self) -> Order:
+        """What it was told last."""
+        return self._order
+
+    def redact(self, order: Order) -> None:
         """Other settings of redaction, which its detectors can do: from the next frame on."""
         with self._lock:
-            self._order = Order(self._order.name, self._order.source, settings)
-        self._send(Message("redaction", {"redaction": _plain(settings.redaction)}))
+            self._order = order
+        redaction = order.settings.redaction.model_dump(mode="json")
+        self._send(Message("redaction", {"redaction": redaction}))
+
+    @property
+    def raw(self) -> RawView | None:
+        """What an operator sees without redaction; None where nobody does."""
+        return self._raw
+
+    def show_raw(self, view: RawView) -> None:
+        """Let an operator see raw pictures; ends when `view` does."""
+        self.hide_raw("another one has begun")
+        self._raw = view
+        self._send(Message("raw", {"banner": view.banner}))
+        self._on_change()
+
+    def hide_raw(self, why: str) -> None:
+        """No raw pictures any more."""
+        with self._lock:
+            view, self._raw = self._raw, None
+        if view is not None:
+            view.end(why)
+            self._send(Message("raw", {"banner": ""}))
+            self._on_change()
+
+    def _check_raw(self) -> None:
+        view = self._raw
+        if view is not None and (why := view.why_over()) is not None:
+            self.hide_raw(why)
 
     def ask_to_end(self) -> None:
         """Say that it is to end, and come back at once; `close` waits."""
         self._is_over = self._is_ending = True
+        self.hide_raw("the camera has ended")
         self._wake.set()
         self.newest.end()
         self._send(Message("stop"))
@@ -158,28 +193,14 @@ class RunningCamera:
 
     def _serve(self, backoff: Backoff) -> None:
         """Run one process until it is gone."""
-        ours, theirs = Port.pair()
-        try:
-            with self._lock:
-                order, self._links = self._order, ours
-            child = Child(self._module, pass_fds=[theirs.fileno()])
-            child.most_received = MOST_JPEG
-            fields = {
-                "name": order.name,
-                "source": order.source,
-                "settings": order.settings.model_dump(mode="json"),
-                "watched": self.newest.viewers > 0,
-                "links": theirs.fileno(),
-            }
-            with self._lock:
-                self._child = child
-            child.send(Message("open", fields), START_LIMIT)
-        finally:
-            theirs.let_go()
-        if self._is_over or self._order is not order:  # meanwhile
+        order, is_watched = self._order, self.newest.viewers > 0
+        child = self._open(order, watched=is_watched)
+        with self._lock:  # nothing is sent before what it begins with
+            self._child = child
+        if self._is_over or self._order is not order:  # since then
             self._wake.set()
             return
-        self._told_watched = bool(fields["watched"])
+        self._told_watched = is_watched
         self._detectors.follow(self._take_link)
         self.history.begin_anew()
         began, limit = monotonic(), START_LIMIT
@@ -190,13 +211,42 @@ class RunningCamera:
                 return
             self._hear(message)
             self._tell_watched()
+            self._check_raw()
             if self.state == "live" and monotonic() - began > HEALTHY:
                 backoff.reset()
+
+    def _open(self, order: Order, *, watched: bool) -> Child:
+        """Start a process, and tell it what to do."""
+        ours, theirs = Port.pair()
+        with self._lock:
+            self._links = ours
+        fields = {
+            "name": order.name,
+            "source": order.source,
+            "settings": order.settings.model_dump(mode="json"),
+            "watched": watched,
+            "links": theirs.fileno(),
+        }
+        try:
+            child = Child(self._module, pass_fds=[theirs.fileno()])
+        finally:
+            theirs.let_go()
+        child.most_received = MOST_JPEG
+        try:
+            child.send(Message("open", fields), START_LIMIT)
+        except BaseException:
+            child.close()
+            raise
+        return child
 
     def _hear(self, message: Message) -> None:
         fields = message.fields
         if message.kind == "picture":
             self.newest.put(message.planes[0].tobytes())
+        elif message.kind == "raw":
+            view = self._raw
+            if view is not None:
+                view.put(message.planes[0].tobytes())
         elif message.kind == "figures":
             self.figures = fields
             self.history.note(time(), fields)
@@ -248,6 +298,7 @@ class RunningCamera:
             child.close()
         if links is not None:
             links.let_go()
+        self.hide_raw("the camera's process has ended")
         self.newest.clear()
         self.figures = {}
 
@@ -263,7 +314,3 @@ class SaidFailed(Exception):
 
     permanent = False
     """Trying again will not do."""
-
-
-def _plain(redaction: Redaction) -> dict[str, Any]:
-    return redaction.model_dump(mode="json")

@@ -36,5 +36,5 @@ def shown(camera: Camera, running: RunningCamera | None, settings: Settings) -> 
         "viewers": 0 if running is None else running.newest.viewers,
         "settings": settings.redaction.model_dump(mode="json", include=set(SETTINGS)),
         "own": sorted(camera.settings),
-        "anonymization": True,
+        "anonymization": running is None or running.raw is None,
     }

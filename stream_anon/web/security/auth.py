@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from time import time
 from typing import TYPE_CHECKING
 
 from stream_anon.web.errors import Refused
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 COOKIE = "stream_anon"
 BEARER = "bearer "
+ANONYMOUS = "anonymous"
 MOST_CHECKS = 8
 """Tokens that are checked at once, or wait for that: each takes memory and time."""
 
@@ -65,8 +67,26 @@ class Auth:
         cookie = request.cookies.get(self.cookie)
         known = self.sessions.who(cookie) if cookie else None
         if known is None and self._anonymous:
-            return Who("anonymous", Role.viewer, "anonymous")
+            return Who("anonymous", Role.viewer, ANONYMOUS)
         return known
+
+    def still_knows(self, who: Who) -> bool:
+        """Whether somebody's login, or their token, still holds with the same role."""
+        if who.session_id == ANONYMOUS:
+            return self._anonymous
+        kind, _, token = who.session_id.partition(" ")
+        if kind == "token" and token.isdecimal():
+            row = self._store.row(
+                "SELECT role FROM tokens WHERE id = ? AND (ends IS NULL OR ends > ?)",
+                (int(token), time()),
+            )
+        else:
+            row = self._store.row(
+                "SELECT role FROM sessions JOIN tokens ON tokens.id = token"
+                " WHERE sessions.id = ? AND sessions.ends > ?",
+                (who.session_id, time()),
+            )
+        return row is not None and row["role"] == who.role.value
 
     def log_in(self, text: str, request: HTTPConnection) -> tuple[Who, str]:
         """Begin a session with a token, or with the single use of a link.
