@@ -61,7 +61,8 @@ class Request:
 
     def _check_audit(self) -> None:
         """Refuse an audit that would report what is wanted."""
-        if self.clear or any(z.mode == "ignore" for z in self.settings.redaction.zones):
+        edited = self.files.get("edits") is not None
+        if edited or self.clear or any(z.mode == "ignore" for z in self.settings.redaction.zones):
             raise ConfigError(
                 "--audit would report everybody who is left clear on purpose, too: leave it out, "
                 "and run stream-anon audit afterwards if you can tell them apart"

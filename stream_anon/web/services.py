@@ -114,6 +114,7 @@ class Services:
 
     def _figures(self) -> Iterator[Figure]:
         yield Figure("failed_logins_total", "Logins that failed.", self.auth.failures)
+        yield Figure("jobs_under_way", "Jobs that wait or run.", self.jobs.table.under_way())
 
     def interrupt(self) -> None:
         """The server is about to end: requests that wait for a room are to get their answer now."""

@@ -236,4 +236,6 @@ def test_the_command_takes_edits(video: Rendered, tmp_path: Path) -> None:
     masks, edits = str(video._folder / "masks.jsonl"), str(tmp_path / "edits.json")
     out = str(tmp_path / "other.mp4")
     assert cli.run(["redact", given, out, "--edits", edits]) == 2
-    assert cli.run(["redact", given, out, "--masks", masks, "--edits", edits]) == 0
+    both = ["--masks", masks, "--edits", edits]
+    assert cli.run(["redact", given, out, *both, "--audit"]) == 2
+    assert cli.run(["redact", given, out, *both]) == 0

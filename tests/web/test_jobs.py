@@ -26,7 +26,7 @@ from tests.web.jobs import done, events, is_over, left, look, send, sent, wait
 from tests.web.room import ORIGIN, Room, web_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from footage import Footage
@@ -297,6 +297,31 @@ class TestLimits:
             )
             assert answer.status_code == status, content
         assert left(room) == []
+
+    def test_an_upload_that_is_too_large_is_cut_off(self, tmp_path: Path) -> None:
+        def pieces() -> Iterator[bytes]:
+            yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="v"\r\n\r\n'
+            yield b"\0\0\0\x18ftypisom"
+            for _ in range(40):
+                yield bytes(1 << 16)
+
+        async def sending() -> AsyncIterator[bytes]:
+            for piece in pieces():
+                yield piece
+
+        with small_room(tmp_path, upload_max_mb=1) as room:
+            headers = {"content-type": "multipart/form-data; boundary=x"}
+            answer = room.viewer.post("/api/v1/jobs", content=sending(), headers=headers)
+            assert answer.status_code == 413
+            assert left(room) == []
+            assert room.viewer.get("/api/v1/jobs").json() == []
+
+    @pytest.mark.parametrize("job", ["..", "%2e%2e%2fcontrol-room", "jobs.lock", "0" * 32, "%00"])
+    def test_an_id_is_no_path(self, room: Room, job: str) -> None:
+        for place in ("", "/result", "/original", "/tracks"):
+            answer = room.operator.get(f"/api/v1/jobs/{job}{place}")
+            assert answer.status_code in (403, 404), (job, place)
+        assert room.operator.get(f"/api/v1/reviews/{job}/frames/0").status_code == 404
 
     def test_a_broken_video_is_reported_without_our_paths(self, room: Room) -> None:
         job = sent(room.viewer, b"\0\0\0\x18ftypisom" + bytes(4000))

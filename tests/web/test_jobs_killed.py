@@ -115,7 +115,10 @@ def test_a_killed_server_leaves_nothing_that_runs_and_nothing_for_ever(tmp_path:
         found = {job["id"]: job["state"] for job in client.get(jobs).json()}
         assert set(found.values()) <= {"waiting", "running"}
         assert client.post(f"{jobs}/{ids[1]}/cancel").json()["state"] == "cancelled"
-        until(lambda: client.get(f"{jobs}/{ids[0]}").json()["state"] == "done")
+        with client.stream("GET", f"{jobs}/{ids[0]}/events", timeout=PATIENCE) as told:
+            lines = [line for line in told.iter_lines() if line.startswith("data: ")]
+        assert len(lines) > 3
+        assert '"state": "done"' in lines[-1]
         until(lambda: not list(folder.rglob("original")))
         _break_off(client, jobs)
         until(lambda: sorted(path.name for path in folder.iterdir()) == [ids[0]])

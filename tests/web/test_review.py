@@ -1,24 +1,18 @@
-"""Reviewing over HTTP: lanes, raw pictures by their own way out, edits, and a new rendering."""
+"""Reviewing over HTTP: lanes, pictures, edits, and a new rendering."""
 
 from __future__ import annotations
 
-import ast
 import os
-import pickle
 import re
 import signal
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pytest
 from footage import make_footage
 
-import stream_anon
 from stream_anon.config import load_settings
-from stream_anon.core.review_frame import _REVIEWER_KEY, ReviewFrame, _ReviewerKey
 from stream_anon.web.review.history import MOST_STEPS, History
 from stream_anon.web.security.who import Role
 from tests.media import sound
@@ -28,6 +22,7 @@ from tests.web.room import ORIGIN, Room, web_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import httpx
     from footage import Footage
@@ -35,8 +30,6 @@ if TYPE_CHECKING:
 
     from tests.web.room import Client
 
-PACKAGE = Path(stream_anon.__file__).parent
-NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 WRITE = {"origin": ORIGIN}
 
 
@@ -146,6 +139,17 @@ class TestReview:
         review.put([])
         assert review.post("/redo").status_code == 409, "a change forgets what was undone"
         assert "undo edit" in review.room.audit()
+
+    def test_it_can_be_looked_at_while_it_is_rendered(self, review: Review) -> None:
+        review.put([{"kind": "mute"}])
+        assert review.post("/render").status_code == 200
+        assert review.get().json()["lanes"]
+        assert review.get("/frames/3").status_code == 200
+        assert review.client.post(f"/api/v1/jobs/{review.job}/cancel", headers=WRITE).json()[
+            "state"
+        ] in ("cancelled", "done")
+        review.room.wait_until(lambda: f"{review.job}/original" in left(review.room))
+        assert review.client.get(f"/api/v1/jobs/{review.job}/result").status_code == 200
 
     def test_two_who_edit_at_once_are_told(self, review: Review) -> None:
         etag = review.get("/edits").headers["etag"]
@@ -269,76 +273,6 @@ class TestReview:
         rows = review.room.services.store.rows
         assert not rows("SELECT * FROM edits")
         assert not rows("SELECT * FROM edit_steps")
-
-
-class TestReviewFrame:
-    PICTURE = np.full((90, 160, 3), 128, np.uint8)
-
-    def test_only_the_reviewer_can_make_one(self) -> None:
-        for key in (None, object(), _ReviewerKey()):
-            with pytest.raises(TypeError, match="only the reviewer"):
-                ReviewFrame(
-                    cast(Any, key), picture=self.PICTURE, index=0, operator="Ada", at=NOW
-                )  # fmt: skip
-
-    def test_it_has_a_name_and_a_time_and_leaves_the_picture_alone(self) -> None:
-        before = self.PICTURE.copy()
-        made = [
-            ReviewFrame(_REVIEWER_KEY, picture=self.PICTURE, index=5, operator=name, at=at)
-            for name, at in (("Ada", NOW), ("Bob", NOW), ("Ada", NOW.replace(hour=9)))
-        ]
-        assert len({frame.jpeg for frame in made}) == 3
-        assert np.array_equal(self.PICTURE, before)
-        assert "128" not in repr(made[0])
-        for name in ("", "  "):
-            with pytest.raises(ValueError, match="name"):
-                ReviewFrame(_REVIEWER_KEY, picture=self.PICTURE, index=5, operator=name, at=NOW)
-
-    def test_it_cannot_be_changed_or_stored(self) -> None:
-        frame = ReviewFrame(_REVIEWER_KEY, picture=self.PICTURE, index=5, operator="Ada", at=NOW)
-        with pytest.raises(AttributeError):
-            frame.jpeg = b""
-        with pytest.raises(TypeError):
-            pickle.dumps(frame)
-
-    def test_nothing_else_knows_the_key_or_takes_one(self) -> None:
-        def users(*words: str) -> set[str]:
-            return {
-                str(path.relative_to(PACKAGE))
-                for path in PACKAGE.rglob("*.py")
-                if any(word in _names(path) for word in words)
-            }
-
-        # The second one opens what the first has made in a process of its own.
-        makers = {"core/review_frame.py", "pipeline/review/reviewer.py", "web/review/desk.py"}
-        assert users("_REVIEWER_KEY", "_ReviewerKey") == makers
-        assert users("ReviewFrame") == {*makers, "web/routes/review.py"}
-
-    def test_each_raw_picture_goes_through_the_one_exit(self) -> None:
-        tree = ast.parse((PACKAGE / "web/routes/review.py").read_text())
-        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        exits = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "_raw"]
-        assert len(exits) == 2
-        text = ast.unparse(tree)
-        assert text.count(".jpeg") == 1
-        assert text.count("'see raw frame'") == len(exits)
-
-
-def _names(path: Path) -> set[str]:
-    names: set[str] = set()
-    text = path.read_text(encoding="utf-8")
-    if "eview" not in text:
-        return names
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Name):
-            names.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            names.add(node.attr)
-        elif isinstance(node, ast.ClassDef):
-            names.add(node.name)
-        elif isinstance(node, ast.ImportFrom):
-            names |= {alias.name for alias in node.names}
-    return names
 
 
 def test_old_steps_are_forgotten(room: Room) -> None:

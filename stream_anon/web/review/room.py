@@ -6,6 +6,7 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
+from stream_anon.core.sound_plan import SoundPlan
 from stream_anon.core.stream_log import StreamThread
 from stream_anon.web.errors import Refused
 from stream_anon.web.jobs import files as names
@@ -52,6 +53,8 @@ class ReviewRoom:
         except (OSError, ValueError) as error:
             raise Refused(409, "this job has no review: upload it again for one") from error
         kept = kept_by(self.history.now(job.id).edits)
+        audio = job.settings.get("output", {}).get("audio", "drop")
+        found["sound"] = found["sound"] and SoundPlan.parse(audio).base != "drop"
         for lane in found["lanes"]:
             lane["kept"] = lane["track"] in kept
             lane["thumb"] = f"/api/v1/reviews/{job.id}/thumbs/{lane['track']}"
@@ -78,11 +81,9 @@ class ReviewRoom:
         return desk
 
     def _check(self, job: JobRow) -> None:
-        if not job.state.is_over:
-            raise Refused(409, "this job is not done yet: wait for it")
         files = self._jobs.files(job.id)
         if not job.options.review or not (files / names.MASKS).exists():
-            raise Refused(409, "this job has no review: upload it again for one")
+            raise Refused(409, "there is no review: the job is not done, or was not sent for one")
 
     def render(self, job: JobRow) -> JobRow:
         """Render a recording again from its masks with the edits, detecting nothing.
@@ -91,9 +92,13 @@ class ReviewRoom:
             Refused: there is nothing to review, or it is under way.
         """
         self._check(job)
+        if not job.state.is_over:
+            raise Refused(409, "this job is under way: wait for it, or cancel it")
         path = self._jobs.files(job.id) / names.EDITS
         content = {"stream_anon_edits": 1, "edits": self.history.now(job.id).edits}
-        path.write_text(json.dumps(content), encoding="utf-8")
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps(content), encoding="utf-8")
+        new.replace(path)
         return self._jobs.again(job, Task.edits)
 
     def leave(self, job: str) -> None:
