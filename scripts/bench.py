@@ -217,7 +217,10 @@ def main() -> None:
         from bench_web import measure as measure_web  # noqa: PLC0415 - a bench of its own
 
         result["versions"] = {name: version(name) for name in ("fastapi", "openvino", "uvicorn")}
+        from bench_web_cameras import measure as measure_cameras  # noqa: PLC0415 - likewise
+
         result["web"] = measure_web(options.folder, 10 * options.rounds)
+        result["web_cameras"] = measure_cameras(options.folder, options.seconds)
         _write(options.folder / "bench-web.json", result)
         return
     print(HEADER)

@@ -271,6 +271,7 @@ class Live(_Section):
 
 
 Numbers = tuple[float, float, float]
+Scale = Annotated[float, Field(gt=0)]
 
 
 class OwnDetector(_Section):
@@ -287,7 +288,7 @@ class OwnDetector(_Section):
     """Pixels of the input's sides; 0 for those that the network has, or any where it takes any."""
     threshold: Annotated[float, Field(ge=0.01, le=1)] = 0.25
     mean: Numbers | None = None
-    scale: Numbers | None = None
+    scale: tuple[Scale, Scale, Scale] | None = None
     bgr: bool | None = None
     """None for what the format is trained with."""
 

@@ -31,7 +31,8 @@ def choose(
         engine: names of detectors joined by commas, or `auto`: those that the scope needs, and of
             several that could do the same, the best that is installed.
         scope: what is to be hidden.
-        own: detectors of the user's own, which come before all others.
+        own: detectors of the user's own, which with `auto` come before all others. Built-in ones
+            that see the same, fast ones, run beside them.
 
     Raises:
         ConfigError: no detector of that name.
@@ -177,6 +178,8 @@ def _needed(scope: str | list[str], own: Mapping[str, Row]) -> list[Row]:
             raise ScopeError(_unknown(name, "in the scope", own.values()))
         best = _best(able, name, wanted)
         wanted[best.name] = best
+        if best.name in own:  # whose training nobody here knows: the built-in one looks as well
+            wanted |= {row.name: row for row in _fast_built_in(name, wanted)}
     added = [row for row in installed if row.adds_to & set(names)]
     return list((wanted | {row.name: row for row in added}).values())
 
@@ -194,6 +197,12 @@ def _able(name: str, own: Mapping[str, Row]) -> list[Row]:
             return able
         everybody += able
     return everybody
+
+
+def _fast_built_in(name: str, wanted: Iterable[str]) -> list[Row]:
+    """The one that is installed, if any is and it is fast."""
+    able = [r for r in BUILT_IN.values() if r.is_fast and r.is_installed() and _can_hide(r, name)]
+    return [_best(able, name, wanted)] if able else []
 
 
 def _best(able: Sequence[Row], name: str, wanted: Iterable[str]) -> Row:

@@ -15,6 +15,7 @@ from stream_anon.web.routes import (
     config,
     health,
     jobs,
+    pages,
     predict,
     review,
     session,
@@ -26,7 +27,7 @@ from stream_anon.web.security.headers import SafeHeaders
 if TYPE_CHECKING:
     from stream_anon.web.services import Services
 
-ROUTES = (session, predict, config, audit_log, health, cameras, jobs, review)
+ROUTES = (session, predict, config, audit_log, health, cameras, jobs, review, pages)
 """Modules with `router(services)`."""
 MIB = 1 << 20
 BY_ENDING = {"tracks": 64 * MIB, "edits": 8 * MIB}

@@ -100,10 +100,6 @@ class Services:
             most_pixels=self.web.photo_max_megapixels * 10**6, timeout=self.web.photo_timeout
         )
         stack.callback(self.photos.close)
-        self.jobs = JobRoom(self.folder, self.store, lambda: self.configuration.settings)
-        stack.callback(self.jobs.close)
-        self.reviews = ReviewRoom(self.jobs, self.store)
-        stack.callback(self.reviews.close)
         self.cameras = CameraRoom(
             self.configuration.settings, self.store, is_known=self.auth.still_knows
         )
@@ -111,6 +107,10 @@ class Services:
         self.cameras.open()
         self.configuration.follow(self.cameras.configure)
         self.figures.add_source(lambda: camera_figures(self.cameras))
+        self.jobs = JobRoom(self.folder, self.store, lambda: self.configuration.settings)
+        stack.callback(self.jobs.close)
+        self.reviews = ReviewRoom(self.jobs, self.store)
+        stack.callback(self.reviews.close)
 
     def _figures(self) -> Iterator[Figure]:
         yield Figure("failed_logins_total", "Logins that failed.", self.auth.failures)

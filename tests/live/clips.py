@@ -53,8 +53,9 @@ def serving_clip(
     *,
     seconds: float = 20.0,
     size: tuple[int, int] = SIZE,
+    rate: int = RATE,
 ) -> ServingClip:
-    """Make a video for a test camera: H.264, 25 frames a second, a keyframe each, no B-frames.
+    """Make a video for a test camera: H.264, a keyframe after `GOP` frames, no B-frames.
 
     It goes forward and backward, so that nothing jumps where the server starts over, and each frame
     carries its number, which `read_number` finds. Made once for a folder.
@@ -64,6 +65,7 @@ def serving_clip(
         name: which of the shared clips; the demo's footage where there are none, or for "demo".
         seconds: about how long.
         size: width and height in pixels.
+        rate: frames a second.
     """
     truth_file = SHARED / "clips" / "truth.json"
     real = name != "demo" and truth_file.is_file()
@@ -71,16 +73,17 @@ def serving_clip(
         images, faces = _shared(name, json.loads(truth_file.read_text())[name], size)
     else:
         images, faces = _demo(folder, size)
-    order = _forth_and_back(len(images), seconds)
-    path = folder / f"{name if real else 'demo'}-{size[0]}x{size[1]}-{len(order)}.mp4"
+    order = _forth_and_back(len(images), seconds * rate)
+    shape = f"{size[0]}x{size[1]}-{len(order)}-{rate}"
+    path = folder / f"{name if real else 'demo'}-{shape}.mp4"
     if not path.is_file():
-        write_numbered(path, (images[k] for k in order), size)
-    return ServingClip(path, *size, RATE, len(order), [faces[k] for k in order], real)
+        write_numbered(path, (images[k] for k in order), size, rate)
+    return ServingClip(path, *size, rate, len(order), [faces[k] for k in order], real)
 
 
-def _forth_and_back(count: int, seconds: float) -> list[int]:
+def _forth_and_back(count: int, frames: float) -> list[int]:
     once = [*range(count), *range(count - 2, 0, -1)]
-    rounds = max(1, round(seconds * RATE / len(once)))
+    rounds = max(1, round(frames / len(once)))
     return list(islice(cycle(once), min(rounds * len(once), 1 << BITS)))
 
 
@@ -120,18 +123,20 @@ def _demo(folder: Path, size: tuple[int, int]) -> tuple[list[Image], list[Faces]
     return images, [dict(faces) for faces in made.faces]
 
 
-def write_numbered(path: Path, images: Iterable[Image], size: tuple[int, int]) -> None:
+def write_numbered(
+    path: Path, images: Iterable[Image], size: tuple[int, int], rate: int = RATE
+) -> None:
     """Write a video for a test camera: each frame carries its number."""
     part = path.with_suffix(".part")
     options = {"preset": "superfast", "crf": "20", "bf": "0", "g": str(GOP), "sc_threshold": "0"}
     with av.open(str(part), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", RATE, options=options)
+        stream = container.add_stream("libx264", rate, options=options)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        stream.time_base = Fraction(1, RATE)
+        stream.time_base = Fraction(1, rate)
         for number, image in enumerate(images):
             frame = av.VideoFrame.from_ndarray(with_number(image, number), "bgr24")
-            frame.pts, frame.time_base = number, Fraction(1, RATE)
+            frame.pts, frame.time_base = number, Fraction(1, rate)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     part.rename(path)

@@ -114,6 +114,18 @@ def test_the_users_own_comes_first_and_joins_the_others(own: Own) -> None:
     assert [row.name for row in choose("mine", "plate", settings.detectors)] == ["mine"]
 
 
+def test_faces_of_the_users_own_are_searched_for_by_the_built_in_network_too(own: Own) -> None:
+    settings = own.settings(labels={CLASS: "face"})
+    chosen = choose("auto", "face", settings.detectors)
+    assert {row.name for row in chosen} == {"centerface", "mine"}
+    assert {row.name for row in choose("mine", "face", settings.detectors)} == {"mine"}
+
+
+def test_a_network_that_sees_nothing_but_one_grey_is_refused(own: Own) -> None:
+    with pytest.raises(ConfigError, match="scale"):
+        own.settings(scale=[0, 0, 0])
+
+
 def test_without_the_section_its_label_is_unknown() -> None:
     with pytest.raises(ScopeError, match="unknown label 'badge'"):
         choose("auto", "badge")

@@ -52,8 +52,14 @@ ROUTES = {
     "POST /api/v1/reviews/{job}/undo": "operator",
     "POST /api/v1/reviews/{job}/redo": "operator",
     "POST /api/v1/reviews/{job}/render": "operator",
-    # pages
+    # pages: their templates and words, no data
+    "GET /": "viewer",
+    "GET /files": "viewer",
+    "GET /review/{job}": "operator",
+    "GET /log": "operator",
+    "GET /help": "viewer",
+    "GET /favicon.ico": "nobody",
 }
 """`nobody`: no login is needed. `viewer` and `operator` as in `web.security.who`."""
-MOUNTS: set[str] = set()
+MOUNTS: set[str] = {"/static"}
 """Paths below which files are served: those of the package, without a login."""

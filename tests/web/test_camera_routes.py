@@ -9,8 +9,10 @@ import pytest
 
 from stream_anon.web import services
 from stream_anon.web.cameras import stream
+from stream_anon.web.cameras.events import CameraEvents
 from stream_anon.web.cameras.slot import NewestPicture
 from stream_anon.web.cameras.stream import MotionJpeg
+from stream_anon.web.security.who import Role, Who
 from tests.web.odd_room import SECRETS, SOURCE, NoDetectors, odd_cameras, wait_until
 
 if TYPE_CHECKING:
@@ -114,7 +116,12 @@ def test_what_makes_no_sense_is_refused_without_a_trace(room: Room) -> None:
 
 
 def served(
-    slot: NewestPicture, sent: list[dict[str, Any]], *, gone: bool = False, stuck: bool = False
+    slot: NewestPicture,
+    sent: list[dict[str, Any]],
+    *,
+    gone: bool = False,
+    stuck: bool = False,
+    logged_out: bool = False,
 ) -> Any:
     """Serves a viewer who takes everything, goes away, or takes nothing at all."""
 
@@ -129,13 +136,15 @@ def served(
             await asyncio.sleep(60)
 
     async def serve() -> None:
-        showing = asyncio.ensure_future(MotionJpeg(slot)({"type": "http"}, receive, send))
+        showing = asyncio.ensure_future(
+            MotionJpeg(slot, lambda: not logged_out)({"type": "http"}, receive, send)
+        )
         await asyncio.sleep(0.05)
         slot.put(b"first")
         await asyncio.sleep(0.05)
         slot.put(b"second")
         await asyncio.sleep(0.05)
-        if not (gone or stuck):
+        if not (gone or stuck or logged_out):
             slot.end()
         await asyncio.wait_for(showing, 10)
 
@@ -152,10 +161,68 @@ def test_a_stream_is_parts_until_the_camera_ends() -> None:
     assert last == {"type": "http.response.body", "body": b"", "more_body": False}
 
 
-def test_a_viewer_who_is_gone_or_stuck_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_viewer_who_is_gone_or_stuck_or_logged_out_is_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(stream, "STUCK", 0.1)
-    for way in ("gone", "stuck"):
+    monkeypatch.setattr(stream, "CHECK", 0.1)
+    for way in ("gone", "stuck", "logged_out"):
         slot, sent = NewestPicture(), list[dict[str, Any]]()
         served(slot, sent, **{way: True})
         assert slot.viewers == 0
-        assert len(sent) <= 3
+        assert len(sent) <= 4
+
+
+@pytest.mark.slow
+def test_events_come_at_once_at_each_change_and_without_addresses_for_viewers(room: Room) -> None:
+    added(room)
+    cameras = room.services.cameras
+    made: list[int] = []
+    events = CameraEvents(cameras, lambda camera, operator: made.append(1) or camera["state"])  # type: ignore[func-returns-value]
+
+    async def watch(seen: list[bytes]) -> None:
+        async for event in events.lists(operator=False):
+            seen.append(event)
+            if b"stopped" in event:
+                return
+
+    async def all_of_them() -> list[list[bytes]]:
+        seen: list[list[bytes]] = [[] for _ in range(20)]
+        watching = [asyncio.ensure_future(watch(one)) for one in seen]
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(cameras.stop, cameras.list()[0]["id"])
+        await asyncio.wait_for(asyncio.gather(*watching), 10)
+        return seen
+
+    for seen in asyncio.run(all_of_them()):
+        assert seen[0] == b'event: cameras\ndata: ["live"]\n\n'
+        assert seen[-1] == b'event: cameras\ndata: ["stopped"]\n\n'
+    assert len(made) <= 20, "a list is made once for all"
+
+
+def test_whoever_logs_out_or_loses_a_token_is_not_known(room: Room) -> None:
+    auth = room.services.auth
+
+    def asked(client: Any) -> Any:
+        seen, known = list[Any](), auth.who
+
+        def note(request: Any) -> Any:
+            seen.append(known(request))
+            return seen[-1]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(auth, "who", note)
+            client.get("/api/v1/session")
+        return seen[-1]
+
+    browser = room.browser(Role.viewer)
+    by_cookie, by_token = asked(browser), asked(room.operator)
+    assert auth.still_knows(by_cookie)
+    assert auth.still_knows(by_token)
+    assert not auth.still_knows(Who(by_cookie.name, Role.operator, by_cookie.session_id))
+    assert not auth.still_knows(Who("anonymous", Role.viewer, "anonymous"))
+    assert not auth.still_knows(Who("x", Role.viewer, "token 1 OR 1"))
+    browser.post("/logout", headers={"origin": "http://127.0.0.1"})
+    assert not auth.still_knows(by_cookie)
+    auth.tokens.remove(by_token.name)
+    assert not auth.still_knows(by_token)

@@ -121,7 +121,8 @@ def test_every_answer_says_what_browsers_may_do(room: Room, path: str) -> None:
         "/static/../app.py",
         "/static/..%2fapp.py",
         "/%2e%2e/%2e%2e/etc/passwd",
-        "//",
+        "/static/%2e%2e/app.py",
+        "/static//etc/passwd",
     ],
 )
 def test_no_path_leads_out(room: Room, path: str) -> None:

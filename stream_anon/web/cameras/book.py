@@ -39,6 +39,8 @@ class CameraBook:
         self.settings = settings
         self._store, self._table = store, CameraTable(store)
         self._cameras = {camera.id: camera for camera in self._table.all()}
+        self._known: dict[str, tuple[Camera, Settings, Settings]] = {}
+        """By camera: what its settings were made of, and they."""
 
     def __iter__(self) -> Iterator[Camera]:
         return iter(list(self._cameras.values()))
@@ -52,10 +54,15 @@ class CameraBook:
 
     def settings_of(self, camera: Camera) -> Settings:
         """What it is to run with; the room's alone where its own do not go with them any more."""
+        known = self._known.get(camera.id)
+        if known is not None and known[0] is camera and known[1] is self.settings:
+            return known[2]
         try:
-            return settings_of(camera.settings, self.settings)
+            settings = settings_of(camera.settings, self.settings)
         except StreamAnonError:
-            return self.settings
+            settings = self.settings
+        self._known[camera.id] = camera, self.settings, settings
+        return settings
 
     def add(
         self, name: str, source: str, own: Mapping[str, Any], note: Callable[[str], object]
@@ -107,6 +114,7 @@ class CameraBook:
             self._table.remove(camera_id)
             note()
         del self._cameras[camera_id]
+        self._known.pop(camera_id, None)
 
     def _keep(self, camera: Camera, note: Callable[[], object]) -> Camera:
         with self._store.changing():

@@ -11,12 +11,16 @@ from starlette.responses import Response
 from stream_anon.web.cameras.slot import BOUNDARY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Receive, Scope, Send
 
     from stream_anon.web.cameras.slot import NewestPicture
 
 STUCK = 30.0
 """Seconds in which a viewer takes nothing at all, after which it is let go."""
+CHECK = 3.0
+"""Seconds between two looks whether a viewer is still logged in."""
 
 
 class MotionJpeg(Response):
@@ -24,10 +28,16 @@ class MotionJpeg(Response):
 
     media_type = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 
-    def __init__(self, slot: NewestPicture) -> None:
+    def __init__(self, slot: NewestPicture, is_known: Callable[[], bool] = lambda: True) -> None:
+        """Be ready.
+
+        Args:
+            slot: where the pictures come in.
+            is_known: whether the viewer is still logged in, which may block.
+        """
         super().__init__()
         del self.headers["content-length"]
-        self._slot = slot
+        self._slot, self._is_known = slot, is_known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope
@@ -40,16 +50,19 @@ class MotionJpeg(Response):
         )
         showing = asyncio.ensure_future(self._show(send))
         gone = asyncio.ensure_future(_gone(receive))
+        unknown = asyncio.ensure_future(until_unknown(self._is_known))
+        tasks = (showing, gone, unknown)
         try:
-            await asyncio.wait({showing, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if showing.done() and not showing.cancelled() and showing.exception() is None:
-                with suppress(OSError):
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            is_whole = showing.done() and not showing.cancelled() and showing.exception() is None
         finally:
-            for task in (showing, gone):
+            for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError, OSError, TimeoutError):
                     await task
+        if is_whole:
+            with suppress(OSError):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _show(self, send: Send) -> None:
         async with aclosing(self._slot.pictures()) as pictures:  # type: ignore[type-var]
@@ -58,6 +71,14 @@ class MotionJpeg(Response):
                     await send(
                         {"type": "http.response.body", "body": picture.part, "more_body": True}
                     )
+
+
+async def until_unknown(is_known: Callable[[], bool]) -> None:
+    """Until somebody is not logged in any more, as `is_known` tells, in a thread."""
+    while True:
+        await asyncio.sleep(CHECK)
+        if not await asyncio.to_thread(is_known):
+            return
 
 
 async def _gone(receive: Receive) -> None:

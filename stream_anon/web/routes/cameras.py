@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Body
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.responses import Response, StreamingResponse
 
 from stream_anon.config import Zone
+from stream_anon.web.cameras.events import CameraEvents
 from stream_anon.web.cameras.model import LONGEST_NAME, LONGEST_SOURCE
 from stream_anon.web.cameras.raw_view import MINUTES
 from stream_anon.web.cameras.stream import MotionJpeg
@@ -17,14 +18,10 @@ from stream_anon.web.errors import Refused
 from stream_anon.web.security.roles import Operator, Viewer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from stream_anon.web.cameras.slot import NewestPicture
     from stream_anon.web.security.who import Who
     from stream_anon.web.services import Services
 
-EVENTS = 1.0
-"""Seconds between two lists that are sent while nothing changes."""
 MOST_ZONES = 50
 OPERATORS = ("source",)
 """Fields that viewers do not get."""
@@ -70,34 +67,31 @@ def router(services: Services) -> APIRouter:
 
 def _look(routes: APIRouter, services: Services) -> None:
     room = services.cameras
+    feed = CameraEvents(room, _shown)
+    is_known = services.auth.still_knows
 
     @routes.get("")
     def cameras(who: Viewer) -> list[dict[str, Any]]:
         """All cameras and how they are doing."""
-        return [_for(who, camera) for camera in room.list()]
+        return [_shown(camera, who.is_operator) for camera in room.list()]
 
     @routes.get("/events", response_class=StreamingResponse)
     async def events(who: Viewer) -> StreamingResponse:
         """The list of cameras as server-sent events: once a second, and when something changes."""
-
-        async def lists() -> AsyncIterator[bytes]:
-            while True:
-                found = [_for(who, camera) for camera in room.list()]
-                yield b"event: cameras\ndata: " + json.dumps(found).encode() + b"\n\n"
-                await room.changes.wait(EVENTS)
-
-        return StreamingResponse(services.closing.until(lists()), media_type="text/event-stream")
+        lists = feed.lists(operator=who.is_operator, is_known=partial(is_known, who))
+        return StreamingResponse(services.closing.until(lists), media_type="text/event-stream")
 
     @routes.get("/{camera_id}")
     def camera(who: Viewer, camera_id: str) -> dict[str, Any]:
         """One camera and how it is doing."""
-        return _for(who, room.get(camera_id))
+        return _shown(room.get(camera_id), who.is_operator)
 
     @routes.get("/{camera_id}/stream", response_class=Response)
     def stream(who: Viewer, camera_id: str) -> Response:
         """Its redacted pictures as Motion JPEG; a slow viewer skips some."""
         # Raw ones lie in a slot of their own, which only the login that asked for them gets.
-        return MotionJpeg(room.raw_slot(camera_id, who) or _slot(services, camera_id))
+        slot = room.raw_slot(camera_id, who) or _slot(services, camera_id)
+        return MotionJpeg(slot, partial(is_known, who))
 
     @routes.get("/{camera_id}/still", response_class=Response)
     def still(_who: Viewer, camera_id: str) -> Response:
@@ -192,8 +186,8 @@ def _slot(services: Services, camera_id: str) -> NewestPicture:
     return slot
 
 
-def _for(who: Who, camera: dict[str, Any]) -> dict[str, Any]:
+def _shown(camera: dict[str, Any], is_operator: bool) -> dict[str, Any]:
     """What somebody may know of a camera."""
-    if who.is_operator:
+    if is_operator:
         return camera
     return {name: value for name, value in camera.items() if name not in OPERATORS}

@@ -28,11 +28,11 @@ def router(services: Services) -> APIRouter:
         try:
             who, cookie = auth.log_in(text, request)
         except Refused as refused:
-            shown = page(LOGIN, refused.status, done=False, problem=str(refused))
+            shown = page(request, LOGIN, refused.status, done=False, problem=refused.status)
             shown.headers.update(refused.headers)
             return shown
         services.audit_log.add(who, "log in")
-        answer = page(LOGIN, done=True, name=who.name)
+        answer = page(request, LOGIN, done=True, name=who.name)
         _set_cookie(answer, cookie)
         return answer
 
@@ -51,7 +51,7 @@ def router(services: Services) -> APIRouter:
         """The form; with `token`, of a login link, log in at once."""
         if token:
             return logged_in(token, request)
-        return page(LOGIN, done=False, problem="")
+        return page(request, LOGIN, done=False, problem=0)
 
     @routes.post("/login", include_in_schema=False)
     def log_in(request: Request, token: Annotated[str, Form(max_length=512)]) -> Response:
@@ -59,11 +59,11 @@ def router(services: Services) -> APIRouter:
         return logged_in(token, request)
 
     @routes.post("/logout", include_in_schema=False)
-    def log_out(who: Viewer) -> Response:
+    def log_out(request: Request, who: Viewer) -> Response:
         """End this login."""
         auth.sessions.end(who)
         services.audit_log.add(who, "log out")
-        answer = page(LOGIN, done=False, problem="")
+        answer = page(request, LOGIN, done=False, problem=0)
         answer.delete_cookie(auth.cookie, secure=auth.secure, httponly=True, samesite="strict")
         return answer
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COOKIE = "stream_anon"
 BEARER = "bearer "
+ANONYMOUS = "anonymous"
 MOST_CHECKS = 8
 """Tokens that are checked at once, or wait for that: each takes memory and time."""
 
@@ -66,11 +67,13 @@ class Auth:
         cookie = request.cookies.get(self.cookie)
         known = self.sessions.who(cookie) if cookie else None
         if known is None and self._anonymous:
-            return Who("anonymous", Role.viewer, "anonymous")
+            return Who("anonymous", Role.viewer, ANONYMOUS)
         return known
 
     def still_knows(self, who: Who) -> bool:
         """Whether somebody's login, or their token, still holds with the same role."""
+        if who.session_id == ANONYMOUS:
+            return self._anonymous
         kind, _, token = who.session_id.partition(" ")
         if kind == "token" and token.isdecimal():
             row = self._store.row(

@@ -1,0 +1,1 @@
+"""The pages: their language, their words and their files."""
