@@ -89,13 +89,20 @@ def test_a_video_is_sent_watched_and_comes_back_redacted(
     page.get_by_text("Nothing here yet").wait_for()
 
 
-def test_several_files_one_of_them_cancelled_and_one_no_picture(
-    visit: Visit, footage: Footage, tmp_path: Path
+def test_a_file_is_dropped_that_is_no_picture_and_another_one_cancelled(
+    visit: Visit, footage: Footage
 ) -> None:
     page = visit.page
-    (tmp_path / "notes.jpg").write_text("no picture at all")
     visit.open("/files")
-    page.set_input_files("#file", [footage.path, tmp_path / "notes.jpg"])
+    page.set_input_files("#file", footage.path)
+    dropped = page.evaluate_handle(
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File(["no picture at all"], "notes.jpg"));
+            return data;
+        }"""
+    )
+    page.dispatch_event("#drop", "drop", {"dataTransfer": dropped})
     page.locator("#said", has_text="notes.jpg").wait_for()
     page.get_by_role("button", name="Cancel").click()
     page.locator(".job.cancelled").wait_for()

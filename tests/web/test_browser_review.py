@@ -30,6 +30,7 @@ class Review:
         visit.log_in()
         visit.open("/files")
         self.page.select_option("[name=method]", "fill")
+        self.page.select_option("[name=audio]", "copy")  # else there is nothing to mute
         self.page.check("[name=review]")
         self.page.set_input_files("#file", footage.path)
         self.page.get_by_role("link", name="Review").click()
@@ -153,9 +154,11 @@ def test_a_box_is_moved_with_the_mouse_and_with_keys_and_joined_between(review: 
     moved = review.wait_for_edits(before + 1)[-1]
     assert moved["kind"] == "box"
     assert moved["keys"][0]["box"] == pytest.approx([x + 64, y, width, height], abs=3)
+    page.keyboard.press("Enter")
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     review.visit.wait_until("document.getElementById('frame').alt == 'Frame 24'")
+    page.locator("#boxes .box.chosen").wait_for()
     page.keyboard.press("e")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Shift+ArrowRight")

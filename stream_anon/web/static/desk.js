@@ -45,7 +45,7 @@ export class Desk {
     const found = boxes
       .filter((one) => one.box && this.lanes.has(one.track))
       .map((one) => ({
-        key: `t${one.track}:${one.label}`,
+        key: this.keyOf(one),
         track: one.track,
         label: t("box_of", { label: labelled(this.lanes.get(one.track).label), n: one.track }),
         part: one.label,
@@ -61,6 +61,12 @@ export class Desk {
       }
     });
     return { frame, items: found, whole: boxes.some((one) => one.whole !== undefined) };
+  }
+
+  /** Stays the same when a box is edited, whose label is another one then. */
+  keyOf({ track, label }) {
+    const hasSeveral = this.lanes.get(track).labels.length > 1 && label !== BY_HAND;
+    return hasSeveral ? `t${track}:${label}` : `t${track}`;
   }
 
   /** The item that is chosen, among those of the frame. */

@@ -9,6 +9,7 @@ const drop = document.getElementById("drop");
 const file = document.getElementById("file");
 const list = document.getElementById("jobs");
 const jobs = new Map();
+const gone = new Set(); // a list that was asked for before may still have them
 const OFTEN = 2000;
 let waiting = Promise.resolve();
 let events = null;
@@ -24,6 +25,7 @@ function row(job) {
 }
 
 function forget(job) {
+  gone.add(job.id);
   jobs.get(job.id)?.element.remove();
   jobs.delete(job.id);
   count();
@@ -34,11 +36,13 @@ function count() {
 }
 
 async function refresh() {
-  const found = await attempt(() => api("GET", "/api/v1/jobs"));
-  if (!found) return;
+  const before = new Set(jobs.keys());
+  const all = await attempt(() => api("GET", "/api/v1/jobs"));
+  if (!all) return;
+  const found = all.filter((job) => !gone.has(job.id));
   for (const job of found) row(job).update(job);
   const known = new Set(found.map((job) => job.id));
-  for (const [id, one] of jobs) if (!known.has(id)) forget(one.job);
+  for (const [id, one] of jobs) if (before.has(id) && !known.has(id)) forget(one.job);
   const sending = [...list.children].filter((one) => one.dataset.sending);
   const wanted = [...sending, ...found.map((job) => jobs.get(job.id).element)];
   wanted.forEach((element, n) => {

@@ -10,6 +10,7 @@ const place = document.getElementById("tiles");
 const isOperator = place.dataset.operator === "yes";
 const pictures = new Pictures();
 const HISTORY = 4000;
+const AGAIN = 3000;
 
 function show(cameras) {
   const known = new Set(cameras.map((camera) => camera.id));
@@ -67,8 +68,11 @@ function listen() {
   const events = new EventSource("/api/v1/cameras/events");
   events.addEventListener("cameras", (event) => show(JSON.parse(event.data)));
   events.addEventListener("error", () => {
-    say(t("offline"));
-    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    if (events.readyState !== EventSource.CLOSED) return say(t("offline"));
+    return attempt(() => api("GET", "/api/v1/session")).then((who) => {
+      if (who) setTimeout(listen, AGAIN);
+      else setTimeout(() => location.assign("/"), AGAIN); // to the login, where that has ended
+    });
   });
 }
 

@@ -119,6 +119,7 @@ export class Stage {
 
   startDrawing() {
     this.isDrawing = true;
+    this.isEditing = false;
     this.chosen = this.draft = null;
     this.svg.classList.add("draws");
     this.svg.focus();
@@ -147,7 +148,8 @@ export class Stage {
       else this.stopDrawing();
       return;
     }
-    if (!this.isEditing || !this.chosen) return;
+    const isForOthers = this.svg.classList.contains("draws");
+    if (!this.isEditing || !this.chosen || isForOthers) return;
     const far = event.altKey ? 1 : Math.max(2, Math.round(this.size[0] / 160));
     const by = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, -far], ArrowDown: [0, far] }[event.key];
     if (by) {

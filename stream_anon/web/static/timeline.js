@@ -53,6 +53,7 @@ export class Timeline {
       row.classList.toggle("kept", isKept);
       const said = [lane.weak ? t("weak") : lane.short ? t("short") : t("score", { score: lane.score })];
       hints.replaceChildren(el("span", { class: lane.weak || lane.short ? "weak" : "" }, said[0]));
+      if (lane.person !== lane.track) hints.append(" · ", t("same_as", { n: lane.person }));
       if (isKept) hints.append(" · ", el("span", { class: "kept" }, t("kept")));
     }
     this.showExtra(edits);
