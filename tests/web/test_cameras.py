@@ -137,6 +137,33 @@ def test_cameras_are_kept(tmp_path: Path) -> None:
         wait_until(lambda: room.get(off)["state"] == "live")
 
 
+def test_a_camera_never_hides_less_because_of_the_rooms_settings(tmp_path: Path) -> None:
+    """A rule of the room's for what a camera's scope leaves out is refused: they contradict."""
+    with odd_room(tmp_path) as room:
+        camera_id = live(room, scope="head")
+        assert room.get(camera_id)["settings"]["scope"] == "head"
+        rules: Any = {"eyes": {"method": "fill"}}
+        room.configure(Redaction(scope=["face", "eyes"], rules=rules))
+        assert room.get(camera_id)["settings"]["scope"] == "head"
+        pid = room.pids()[camera_id]
+        assert text_of(room, camera_id)
+        assert room.pids()[camera_id] == pid
+    settings: dict[str, Any] = {"redaction.scope": ["face", "eyes"], "redaction.rules": rules}
+    with odd_room(tmp_path, **settings) as room:
+        assert room.get(camera_id)["settings"]["scope"] == "everything"
+
+
+def test_a_scope_for_other_detectors_begins_a_camera_anew(tmp_path: Path) -> None:
+    with odd_room(tmp_path) as room:
+        camera_id = live(room)
+        pid = room.pids()[camera_id]
+        room.update(camera_id, {"settings": {"scope": "head"}})
+        wait_until(lambda: room.get(camera_id)["settings"]["scope"] == "head")
+        assert room.pids()[camera_id] == pid, "centerface sees heads too"
+        room.update(camera_id, {"settings": {"scope": "moving"}})
+        wait_until(lambda: room.pids()[camera_id] not in (None, pid))
+
+
 def test_viewers_are_let_go_when_a_camera_is_removed(tmp_path: Path) -> None:
     async def watch(slot: NewestPicture, seen: list[str]) -> None:
         async for picture in slot.pictures():

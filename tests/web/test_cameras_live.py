@@ -215,7 +215,6 @@ def raw_faces(pictures: Iterator[bytes], truth: Truth) -> int:
 def test_raw_pictures_are_for_one_operator_and_nothing_is_left_after_a_kill(
     tmp_path: Path, rtsp: RtspServer, truth: Truth
 ) -> None:
-    shared = set(Path("/dev/shm").iterdir())
     with ControlRoom(tmp_path, "--mode", "debug") as room:
         camera_id = room.add(source_of(rtsp))
         wait_until(lambda: room.is_showing(camera_id))
@@ -233,9 +232,11 @@ def test_raw_pictures_are_for_one_operator_and_nothing_is_left_after_a_kill(
         assert raw_faces(room.pictures(camera_id, room.operator), truth) == 0
         pids = list(room.children())
         assert len(pids) >= 3
+        maps = [Path(f"/proc/{pid}/maps").read_text() for pid in [room.process.pid, *pids]]
+        assert sum("memfd:stream_anon" in one for one in maps) == 2, "what cameras share"
+        assert not any("/dev/shm" in one for one in maps), "nothing that has a name"
         room.process.kill()
         wait_until(lambda: not [pid for pid in pids if is_alive(pid)], 10)
-    assert set(Path("/dev/shm").iterdir()) <= shared
     with ControlRoom(tmp_path) as room:  # and the camera is there again
         wait_until(lambda: room.camera(camera_id)["state"] == "live")
         refused = room.operator.post(f"{path}/anonymization", json={"on": False})

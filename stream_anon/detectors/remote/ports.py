@@ -134,10 +134,6 @@ class Port:
         self.shut()
         self._socket.close()
 
-    def detach(self) -> int:
-        """The descriptor of this end, which is the caller's from now on."""
-        return self._socket.detach()
-
     def let_go(self) -> None:
         """Close this end's descriptor alone: the other side has a copy of it."""
         self._socket.close()

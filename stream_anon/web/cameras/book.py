@@ -53,14 +53,21 @@ class CameraBook:
         return camera
 
     def settings_of(self, camera: Camera) -> Settings:
-        """What it is to run with; the room's alone where its own do not go with them any more."""
+        """What it is to run with.
+
+        Where its own do not go with the room's any more, it keeps what it had; where that is not
+        known, all is hidden that detectors see.
+        """
         known = self._known.get(camera.id)
         if known is not None and known[0] is camera and known[1] is self.settings:
             return known[2]
         try:
             settings = settings_of(camera.settings, self.settings)
         except StreamAnonError:
-            settings = self.settings
+            if known is not None and known[0] is camera:
+                settings = known[2]
+            else:
+                settings = settings_of({"scope": "everything", "rules": {}}, self.settings)
         self._known[camera.id] = camera, self.settings, settings
         return settings
 
