@@ -327,13 +327,13 @@ OWNERS = {
     "os.environ[\"QT": {"sinks/window/window.py"},
     "os.putenv": set[str](),
     "signal.signal(": {"cli/live.py", "cli/main.py", "processes/host.py"},
-    "setitimer(": {"processes/host.py"},
+    "setitimer(": {"processes/host.py", "web/cameras/child.py"},
     "av.logging.set": {"sources/live/input.py"},
     "set_num_threads": set[str](),
     "random.seed": set[str](),
     "setRNGSeed": set[str](),
     "setlocale": set[str](),
-    "os.umask": set[str](),
+    "os.umask": {"web/jobs/child.py", "web/review/child.py"},
     "os.chdir": set[str](),
 }  # fmt: skip
 """Who may change what belongs to the process, by the words that change it; see `process_state`."""

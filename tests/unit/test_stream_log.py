@@ -121,6 +121,8 @@ def test_a_name_fits_on_a_line(name: str) -> None:
         stream_anon.prepare_live("rtsp://cam", to=["udp://127.0.0.1:9"], name=name)
 
 
+APART = ("cli/", "web/", "detectors/remote/service.py")
+"""What is of no stream: the command line, the control room, the process with its networks."""
 CHILDREN = {"sinks/process/hosted.py", "sources/live/capture.py", "sources/live/input.py"}
 """What runs in processes of their own, whose lines the parent logs."""
 NOT_LIVE = {"pipeline/threads.py", "pipeline/job.py", "pipeline/live/once.py"}
