@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from stream_anon.config import Web
 
 BACKLOG = 128
+UNSENT = 1 << 17
+"""Bytes that wait in the system for a slow connection; with megabytes of them, a viewer of a camera
+would see pictures of seconds ago."""
 
 
 def is_loopback(host: str) -> bool:
@@ -76,12 +80,15 @@ def listen(web: Web) -> socket.socket:
     host = web.host.strip("[]")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, web.port), family=family, backlog=BACKLOG)
+        sock = socket.create_server((host, web.port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise ConfigError(
             f"cannot listen on {web.host}:{web.port}: {reason}; choose another --port or --host"
         ) from error
+    with suppress(AttributeError, OSError):  # not on every system; connections inherit it
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+    return sock
 
 
 def address_of(web: Web, port: int) -> str:
