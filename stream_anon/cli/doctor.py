@@ -184,9 +184,14 @@ def _models() -> Lines:
     from stream_anon.detectors.weights import store as packages  # noqa: PLC0415
     from stream_anon.detectors.weights.catalogue import CATALOGUE  # noqa: PLC0415
 
-    there = {"m2fp": store.is_installed()} | {n: packages.is_installed(n) for n in CATALOGUE}
-    for name, installed in there.items():
-        yield f"{name}: {'installed' if installed else 'not installed (optional)'}"
+    missing = "not installed (optional)"
+    yield f"m2fp: {'installed' if store.is_installed() else missing}"
+    for name in CATALOGUE:
+        if packages.is_installed(name):
+            packages.check(name)
+            yield f"{name}: installed, its hash is right"
+        else:
+            yield f"{name}: {missing}"
     from stream_anon.detectors.centerface import find_weights  # noqa: PLC0415 - loads OpenCV
 
     find_weights()

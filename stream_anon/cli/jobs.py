@@ -187,7 +187,11 @@ def run_one(
 
 def _print_summary(console: Console, output: str, summary: Summary) -> None:
     most = max(summary.people, default=0)
-    people = "nobody hidden" if most <= 0 else f"up to {most} hidden at a time"
+    whole = sum(summary.hidden_whole.values())
+    nobody = f"nobody hidden{' in the others' if whole else ''}"
+    if whole and whole >= summary.frames:
+        nobody = "all of it hidden"
+    people = nobody if most <= 0 else f"up to {most} hidden at a time"
     say(
         console,
         f"{output}: {count(summary.frames, 'frame')} in {summary.seconds:.1f} s "

@@ -32,7 +32,8 @@ WHAT = "What to hide, and how"
 Scope = Annotated[
     str | None,
     option(
-        "face, head, person, moving, plate, text; or labels with commas (face).",
+        "face, head, person, moving, background, plate, text, everything; or labels with commas "
+        "(face).",
         WHAT,
         metavar="WHAT",
     ),
@@ -73,7 +74,14 @@ Effort = Annotated[
         metavar="HOW",
     ),
 ]
-Engine = Annotated[str | None, option("auto, centerface or m2fp (auto).", WHAT, metavar="NAME")]
+Engine = Annotated[
+    str | None,
+    option(
+        "auto; or centerface, m2fp, persons, plates, text, your own, with commas (auto).",
+        WHAT,
+        metavar="NAMES",
+    ),
+]
 Tracks = Annotated[
     Path | None,
     option("Hide what this tracks file says; detect nothing.", WHAT, metavar="FILE.json"),

@@ -115,13 +115,18 @@ class ExtraPasses:
         self._turns = TURNS if labels & TURNED else ()
         self._deep = [DetectionPass(deep, turn=turn) for turn in self._turns if deep > SIDE]
         self._whole = Box(0, 0, info.width, info.height)
-        self._extra = extra
+        self._extra = self._wanted = extra
         enlarges = bool(labels & SMALL) and longest <= LARGEST
         self._tiles = _tiles(info.width, info.height, aspect) if enlarges else []
         self._seen: list[Thumbnail | None] = [None] * len(self._tiles)
         self._searched = [0] * len(self._tiles)
         self._last: Thumbnail | None = None
         self._count = 0
+
+    def afford(self, *, thorough: bool, extra: bool) -> None:
+        """Do as much as the run wants, or as a live stream can on a machine that is too slow."""
+        eased = LIVE if self._wanted.always and not thorough else self._wanted
+        self._extra = eased if extra else EFFORTS["fast"]
 
     @property
     def always(self) -> bool:

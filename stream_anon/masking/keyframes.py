@@ -57,6 +57,10 @@ class Effort:
     """Sizes between a light and a deep pass."""
     interval_factor: float = 1.0
     """Times as long between two passes."""
+    thorough: bool = True
+    """Everything on every frame, where the run wants that."""
+    extra: bool = True
+    """Extra passes for small and turned faces at all."""
 
 
 def _is_hard(face: FollowedFace) -> bool:

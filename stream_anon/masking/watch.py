@@ -116,6 +116,7 @@ class Watch:
     def set_effort(self, effort: Effort) -> None:
         """Use more or less effort from now on."""
         self._policy.set_effort(effort)
+        self._extra.afford(thorough=effort.thorough, extra=effort.extra)
 
     def end_shot(self) -> None:
         """Nothing followed so far goes on."""

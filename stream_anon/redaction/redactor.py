@@ -145,10 +145,10 @@ class Redactor:
             draw_banner(planes, BANNER, self._color)
 
     def _in_order(self, parts: tuple[Part, ...]) -> Sequence[Part]:
-        """With rules, larger parts first, so that a face shows its own on top of its person's."""
+        """With rules, parts that have one on top of others, and small ones on top of large ones."""
         if not self._rules:
             return parts
-        return sorted(parts, key=lambda part: -part.box.area)
+        return sorted(parts, key=lambda part: (part.label in self._rules, -part.box.area))
 
     def _hide(self, planes: Planes, parts: Sequence[Part]) -> None:
         """Hide the parts, one after the other, on planes that may be written to."""

@@ -270,3 +270,14 @@ def test_shots_that_follow_fast_are_not_each_searched_for_small_faces() -> None:
 def test_but_they_are_where_everything_is_searched_thoroughly() -> None:
     looks = looks_at_shots(6, "thorough")
     assert set(range(0, 18, SHOT)) <= set(looks)
+
+
+def test_a_live_stream_that_is_too_slow_searches_less() -> None:
+    made = extra_passes(EFFORTS["thorough"])
+    made.afford(thorough=False, extra=True)
+    assert not made.always
+    assert len([p for p in made.first(picture()) if p.enlarge > 1]) == LIVE.resting
+    made.afford(thorough=False, extra=False)
+    assert made.first(picture()) == []
+    made.afford(thorough=True, extra=True)
+    assert made.always

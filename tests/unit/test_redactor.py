@@ -246,3 +246,15 @@ def test_what_one_method_hides_shows_through_no_other_one(reading: str, safe: st
         drawn.append(redactor.redact(MaskedFrame(changed, (hair, inside))).planes)
     for before, after in zip(*drawn, strict=True):
         assert np.array_equal(before, after)
+
+
+def test_what_has_a_rule_is_drawn_on_top_of_what_has_none() -> None:
+    """A head that is filled has no blurred face in it."""
+    head = Part("head", Box(40, 20, 120, 140), full_box(), 0.9, 1)
+    inside = Part("face", Box(70, 50, 60, 75), full_box(), 0.9, 1)
+    redactor = Redactor(
+        Redaction(), ColorTags(), rules={"head": Redaction(method="fill", color="#ffffff")}
+    )
+    frame = make_frame(200, 180, pattern="noise")
+    shown = redactor.redact(MaskedFrame(frame, (inside, head))).planes[0][60:120, 80:120]
+    assert shown.min() == shown.max()

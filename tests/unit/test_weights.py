@@ -60,6 +60,8 @@ def test_another_file_is_refused(installed: Path) -> None:
     with pytest.raises(ModelError, match="is not the expected file") as caught:
         store.read("plates", PLATES)
     assert "stream-anon models fetch plates" in str(caught.value)
+    with pytest.raises(ModelError, match="is not the expected file"):
+        store.check("plates")
 
 
 def test_a_file_that_cannot_be_read_is_told(installed: Path) -> None:

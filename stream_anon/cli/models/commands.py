@@ -48,7 +48,7 @@ Job = Callable[[], int]
 
 @models.callback(invoke_without_command=True)
 def _main(context: typer.Context) -> None:
-    """List, fetch, import, convert and check the networks that find people."""
+    """List, fetch, import, convert and check the networks that find people, plates and text."""
     log_to_console("warning")
     if context.invoked_subcommand is None:
         out.print(context.get_help(), markup=False)

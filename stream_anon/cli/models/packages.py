@@ -8,7 +8,7 @@ from stream_anon.cli.console import err, out, say
 from stream_anon.cli.models.showing import agreed, show_model
 from stream_anon.detectors.weights import client, install, store
 from stream_anon.detectors.weights.catalogue import CATALOGUE
-from stream_anon.errors import EXIT_OK, EXIT_UNEXPECTED
+from stream_anon.errors import EXIT_OK, EXIT_UNEXPECTED, ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,11 @@ def show(row: WeightSet) -> None:
     say(out, f"  from       {_origin(row)}")
     if found is None:
         say(out, f"  to get it  stream-anon models fetch {row.name}")
+        return
+    try:
+        store.check(row.name)
+    except ModelError as error:
+        say(out, f"  damaged    {error}")
 
 
 def fetch(name: str, yes: bool) -> int:

@@ -32,6 +32,16 @@ def is_installed(name: str) -> bool:
         raise ModelError(f"cannot read {place}: {reason}; check its permissions") from error
 
 
+def check(name: str) -> None:
+    """Read all files of an installed set.
+
+    Raises:
+        ModelError: one is missing, cannot be read, or its hash is another one.
+    """
+    for file in CATALOGUE[name].files:
+        read(name, file)
+
+
 def read(name: str, file: str) -> bytes:
     """One file of a set, the very one that the catalogue names.
 

@@ -11,6 +11,7 @@ from stream_anon.core.frame import Frame, StreamInfo, plane_shapes
 from stream_anon.core.parts import Box
 from stream_anon.core.stream_log import stream_logger
 from stream_anon.detectors.base import DetectionPass, whole_frame_pass
+from stream_anon.masking.extra_passes import SIDE
 from stream_anon.masking.horizon import Horizon
 from stream_anon.masking.keyframes import Effort, octaves
 from stream_anon.masking.masker import Masker
@@ -66,8 +67,9 @@ class LiveEngines:
         longest = round(max(info.width * float(info.pixel_aspect), info.height))
         light = min(settings.light_side, longest)
         middle = Box(info.width / 2 - 8, info.height / 2 - 8, 16, 16)
-        for detection_pass in (DetectionPass(light), DetectionPass(settings.region_side, middle)):
-            self._parse(detection_pass)
+        for side in (settings.region_side, *((SIDE,) if settings.effort != "fast" else ())):
+            self._parse(DetectionPass(side, middle))
+        self._parse(DetectionPass(light))
         sides = [side for side in SIDES if light < side <= min(settings.deep_side, longest)]
         sides = sides or [light]
         costs = [self._cost(octaves(side, light)) for side in sides]
@@ -75,8 +77,12 @@ class LiveEngines:
             log.info("a deep pass at %d pixels takes %.0f ms", side, 1000 * cost)
         budget = AFFORDABLE * self._settings.live.latency
         level = next((n for n, cost in enumerate(costs) if cost <= budget), len(sides) - 1)
-        efforts = [Effort(side, tuple(s for s in sorted(sides) if s <= side)) for side in sides]
-        return (*efforts, Effort(sides[-1], (sides[-1],), 2.0)), level
+        efforts = [
+            Effort(side, tuple(s for s in sorted(sides) if s <= side), thorough=side == sides[0])
+            for side in sides
+        ]
+        least = Effort(sides[-1], (sides[-1],), 2.0, thorough=False, extra=False)
+        return (*efforts, least), level
 
     def _cost(self, passes: Sequence[DetectionPass]) -> float:
         """Seconds that all fast detectors take for these together, once compiled."""
