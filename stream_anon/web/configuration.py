@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from stream_anon.config import load_settings
@@ -14,7 +15,7 @@ from stream_anon.web.errors import Refused
 from stream_anon.web.security.who import HOST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
     from stream_anon.config import Redaction, Settings
     from stream_anon.web.security.who import Who
@@ -82,8 +83,8 @@ class Configuration:
             ConfigError: one is unknown or out of range, or they contradict each other: nothing is
                 changed then.
         """
-        if named := [name for name in FILES if name in redaction]:
-            raise ConfigError(f"redaction.{named[0]} names a file: set it where the server starts")
+        if named := next((name for name in _names(redaction) if name in FILES), None):
+            raise ConfigError(f"{named} names a file: set it where the server starts")
         changes: dict[str, Any] = {f"redaction.{name}": v for name, v in redaction.items()}
         if effort is not None:
             changes["parsing.effort"] = effort
@@ -135,6 +136,17 @@ class Configuration:
             with self._store.changing():
                 self._store.change("DELETE FROM kept_settings WHERE name = ?", (KEPT,))
                 self._audit_log.add(HOST, "drop changed settings", details=details)
+
+
+def _names(values: object) -> Iterator[str]:
+    """Of all settings in a tree, also those of rules and zones."""
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            yield str(name)
+            yield from _names(value)
+    elif isinstance(values, list):
+        for value in values:
+            yield from _names(value)
 
 
 def _print_of(settings: Settings) -> str:

@@ -49,6 +49,10 @@ def test_a_change_holds_at_once_and_is_told_to_cameras(room: Room) -> None:
         ({"redaction": {"zones": [{**TRIANGLE, "points": [[0, 0]]}]}}, "corners"),
         ({"redaction": {"rules": {"plate": "fill"}}}, "no effect"),
         ({"redaction": {"replace_with": "/etc/passwd"}}, "names a file"),
+        (
+            {"redaction": {"rules": {"face": {"method": "avatar", "replace_with": "/etc/passwd"}}}},
+            "names a file",
+        ),
         ({"redaction": {"cells": "NaN"}}, "redaction.cells"),
         ({"mode": "debug"}, "mode"),
         ({"effort": "quick"}, "effort"),
