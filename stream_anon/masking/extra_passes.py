@@ -80,8 +80,8 @@ EFFORTS = {"fast": Extra(0, 0), "normal": Extra(2, 4), "thorough": Extra(ALL, AL
 """By `parsing.effort`."""
 PHOTO = Extra(ALL, ALL)
 """Of a photo with normal effort."""
-LIVE = Extra(1, 2)
-"""Of a live stream with normal effort: a frame cannot wait for more."""
+LIVE = Extra(0, 0)
+"""Of a live stream with normal effort: beside a deep pass they would make it drop frames."""
 
 
 def extra_of(settings: Settings, info: StreamInfo, horizon: Horizon) -> Extra:

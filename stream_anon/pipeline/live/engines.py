@@ -67,7 +67,7 @@ class LiveEngines:
         longest = round(max(info.width * float(info.pixel_aspect), info.height))
         light = min(settings.light_side, longest)
         middle = Box(info.width / 2 - 8, info.height / 2 - 8, 16, 16)
-        for side in (settings.region_side, *((SIDE,) if settings.effort != "fast" else ())):
+        for side in (settings.region_side, *((SIDE,) if settings.effort == "thorough" else ())):
             self._parse(DetectionPass(side, middle))
         self._parse(DetectionPass(light))
         sides = [side for side in SIDES if light < side <= min(settings.deep_side, longest)]
