@@ -2,8 +2,8 @@
 
 The picture is cut into tiles that overlap, so that each small face is whole in one of them, and
 tiles are searched enlarged; the whole picture is searched turned by one, two and three quarters.
-A photo is searched everywhere. In a video, tiles take turns: first those where something moves,
-then those that were never searched; and so do the turns.
+A photo is searched everywhere. In a recording, tiles take turns: first those where something
+moves, then those that were never searched; and so do the turns. Live, only `thorough` searches.
 """
 
 from __future__ import annotations
